@@ -1,0 +1,1 @@
+//! The picture of given points as SVG or PNG.

@@ -1,0 +1,1 @@
+//! Columns of samples to bytes and back, lossless to the bit. Pure.

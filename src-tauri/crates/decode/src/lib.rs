@@ -1,0 +1,1 @@
+//! Payloads to readings, and discovery of a feed's profile. Pure.

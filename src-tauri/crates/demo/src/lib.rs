@@ -1,0 +1,1 @@
+//! The built-in demo feeds and the replay of captures: servers on loopback.

@@ -1,0 +1,1 @@
+//! Integrity checks and anomaly detection, incremental. Pure.

@@ -1,0 +1,1 @@
+//! Pipeline, alarms, live view, frames, configuration, notifications: start and stop.

@@ -1,0 +1,1 @@
+//! Sources of messages and the one loop that keeps them connected.
