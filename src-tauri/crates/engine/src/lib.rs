@@ -1,1 +1,6 @@
-//! Pipeline, alarms, live view, frames, configuration, notifications: start and stop.
+//! The engine: everything between the sources and the shells.
+
+pub mod config;
+pub mod frame;
+pub mod notify;
+pub mod wire;
