@@ -1,0 +1,152 @@
+//! Is everything there, once, in order, and does the feed speak at all?
+//!
+//! One [`Integrity`] per feed sees every message. Inside, each check is a small pure value of its own: sequence
+//! numbers, identities, the rhythm of arrivals, unreadable messages. Further checks join as further fields.
+//! No check reads a clock: receive times and [`Integrity::elapse`] are all the time there is, and a finding does not
+//! depend on how often `elapse` is called, only on whether it was called late enough.
+//!
+//! Limits: 64 sequence rules, 100,000 scopes each, 1,024 missing ranges per scope, 4,096 remembered identities. What
+//! lies beyond is taken as new and not judged.
+//!
+//! ```
+//! use feedwatch_detect::{Arrival, Integrity, Scopes};
+//! use feedwatch_model::{FeedId, Message, Reading, SequenceMark, Time};
+//! use std::sync::Arc;
+//!
+//! struct Names;
+//! impl Scopes for Names {
+//!     fn per(&self, _rule: u32, _scope: u32) -> Vec<(Arc<str>, Arc<str>)> {
+//!         vec![("/product".into(), "BTC-USD".into())]
+//!     }
+//!     fn rule_name(&self, _rule: u32) -> Arc<str> {
+//!         "/sequence".into()
+//!     }
+//! }
+//!
+//! let mut integrity = Integrity::new(FeedId(1));
+//! let mut findings = Vec::new();
+//! for (number, sequence) in [16, 20].into_iter().enumerate() {
+//!     let message = Message::new(number as u64, Time::from_millis(100 * number as i64), "");
+//!     let mark = SequenceMark { rule: 0, scope: 0, first: sequence, last: sequence };
+//!     let reading = Reading { marks: vec![mark], ..Reading::default() };
+//!     assert_eq!(integrity.observe(&message, &reading, &Names, &mut findings), Arrival::Fresh);
+//! }
+//! integrity.finish(&mut findings);
+//! assert_eq!(findings[0].text, "Lost 3 messages of BTC-USD: 17 to 19 never came.");
+//! ```
+
+mod identity;
+mod lane;
+mod rejects;
+mod sequence;
+mod silence;
+#[cfg(test)]
+mod tests;
+pub(crate) mod words;
+
+use std::sync::Arc;
+
+use feedwatch_model::{FeedId, Finding, Message, Reading, Rejected, Time};
+
+use identity::Identities;
+use rejects::Rejects;
+use sequence::Sequences;
+use silence::Silence;
+
+/// What a message is, judged by its numbers and its identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// New, and where it belongs.
+    Fresh,
+    /// It came before: its values are known.
+    Duplicate,
+    /// New, but it belongs before messages that already came.
+    Late,
+}
+
+/// Names of rules and scopes; asked only when there is something to say.
+pub trait Scopes {
+    /// The (path, text) pairs of a scope; empty where the rule is about the whole connection.
+    fn per(&self, rule: u32, scope: u32) -> Vec<(Arc<str>, Arc<str>)>;
+    /// Where the numbers of a rule stand: a path.
+    fn rule_name(&self, rule: u32) -> Arc<str>;
+}
+
+/// All integrity checks of one feed.
+#[derive(Debug)]
+pub struct Integrity {
+    sequences: Sequences,
+    identities: Identities,
+    silence: Silence,
+    rejects: Rejects,
+}
+
+impl Integrity {
+    /// The checks of a feed of which nothing is known yet. It counts as connected until [`Integrity::lost`].
+    pub fn new(feed: FeedId) -> Integrity {
+        Integrity {
+            sequences: Sequences::new(feed),
+            identities: Identities::new(feed),
+            silence: Silence::new(feed),
+            rejects: Rejects::new(feed),
+        }
+    }
+
+    /// Takes a decoded message in, in the order of receipt.
+    pub fn observe(
+        &mut self,
+        message: &Message,
+        reading: &Reading,
+        scopes: &dyn Scopes,
+        out: &mut Vec<Finding>,
+    ) -> Arrival {
+        self.silence.message(message.number, message.received, out);
+        self.rejects.elapse(message.received, out);
+        self.sequences.elapse(message.received, out);
+        if !reading.marks.is_empty() {
+            return self.sequences.observe(message, &reading.marks, scopes, out);
+        }
+        match reading.identity {
+            Some(identity) => self.identities.observe(message, identity, out),
+            None => Arrival::Fresh,
+        }
+    }
+
+    /// Takes a message in that could not be read. The first one is told at once, further ones every 10 s.
+    pub fn rejected(&mut self, message: &Message, why: &Rejected, out: &mut Vec<Finding>) {
+        self.silence.message(message.number, message.received, out);
+        self.sequences.elapse(message.received, out);
+        self.rejects.observe(message, why, out);
+    }
+
+    /// Messages `first` and the `count - 1` behind it were dropped at our inbox. A sequence gap that shows up later
+    /// tells what was dropped here from what was lost before.
+    pub fn dropped(&mut self, first: u64, count: u64, at: Time) {
+        self.silence.alive(at);
+        self.sequences.dropped(first, count);
+    }
+
+    /// The connection stands (again).
+    pub fn connected(&mut self, at: Time) {
+        self.silence.connected(at);
+        self.sequences.connected();
+    }
+
+    /// The connection is lost: until [`Integrity::connected`] no silence is judged.
+    pub fn lost(&mut self, _at: Time) {
+        self.silence.lost();
+    }
+
+    /// Time passes. Call it a few times a second; it costs nothing when nothing is due.
+    pub fn elapse(&mut self, now: Time, out: &mut Vec<Finding>) {
+        self.silence.elapse(now, out);
+        self.rejects.elapse(now, out);
+        self.sequences.elapse(now, out);
+    }
+
+    /// Nothing more will come: what is still held is decided.
+    pub fn finish(&mut self, out: &mut Vec<Finding>) {
+        self.sequences.finish(out);
+        self.rejects.finish(out);
+    }
+}
