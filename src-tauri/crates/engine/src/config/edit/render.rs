@@ -1,0 +1,141 @@
+//! A feed as TOML. Every struct is taken apart, so that a new field does not compile until somebody decides how it is
+//! written.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use toml_edit::{Array, InlineTable, Value};
+use url::Url;
+
+use super::super::read::bare;
+use super::super::units::{duration_text, size_text};
+use super::super::{
+    FeedConfig, FileConfig, HeaderValue, Limits, Ping, SecretRef, SourceConfig, SseConfig, WebSocketConfig,
+};
+
+/// The tables of a feed, without blank lines between them.
+pub(super) fn feed(feed: &FeedConfig) -> String {
+    let FeedConfig { name, title, source, limits } = feed;
+    let mut tables = Tables { name: bare(name), text: String::new() };
+    if let Some(title) = title {
+        tables.open("");
+        tables.line("title", title.as_str());
+    }
+    tables.open(&format!(".{}", source.protocol().word()));
+    match source {
+        SourceConfig::WebSocket(config) => websocket(&mut tables, config),
+        SourceConfig::Sse(config) => sse(&mut tables, config),
+        SourceConfig::File(FileConfig { path }) => tables.line("path", path_text(path)),
+    }
+    self::limits(&mut tables, limits);
+    tables.text
+}
+
+struct Tables {
+    name: String,
+    text: String,
+}
+
+impl Tables {
+    fn open(&mut self, table: &str) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(self.text, "[feed.{}{table}]", self.name);
+    }
+
+    fn line(&mut self, key: &str, value: impl Into<Value>) {
+        let _ = writeln!(self.text, "{key} = {}", value.into());
+    }
+
+    fn line_unless<T: PartialEq>(&mut self, key: &str, value: &T, usual: &T, write: impl Fn(&T) -> Value) {
+        if value != usual {
+            self.line(key, write(value));
+        }
+    }
+}
+
+fn websocket(tables: &mut Tables, config: &WebSocketConfig) {
+    let usual = WebSocketConfig::new(config.url.clone());
+    let WebSocketConfig {
+        url,
+        headers,
+        bearer,
+        subprotocols,
+        subscribe,
+        ping,
+        max_message,
+        connect_timeout,
+        idle_timeout,
+    } = config;
+    credentials(tables, url, headers, bearer.as_ref());
+    tables
+        .line_unless("subprotocols", subprotocols, &usual.subprotocols, |texts| texts.iter().collect::<Array>().into());
+    tables.line_unless("subscribe", subscribe, &usual.subscribe, |texts| texts.iter().collect::<Array>().into());
+    if let Some(Ping { every, text }) = ping {
+        let pairs = [("every", duration_text(*every)), ("text", text.clone())];
+        tables.line("ping", pairs.into_iter().collect::<InlineTable>());
+    }
+    tables.line_unless("max_message", max_message, &usual.max_message, |&bytes| size_text(bytes).into());
+    tables.line_unless("connect_timeout", connect_timeout, &usual.connect_timeout, |&time| duration_text(time).into());
+    tables.line_unless("idle_timeout", idle_timeout, &usual.idle_timeout, idle);
+}
+
+fn sse(tables: &mut Tables, config: &SseConfig) {
+    let usual = SseConfig::new(config.url.clone());
+    let SseConfig { url, headers, bearer, max_message, connect_timeout, idle_timeout } = config;
+    credentials(tables, url, headers, bearer.as_ref());
+    tables.line_unless("max_message", max_message, &usual.max_message, |&bytes| size_text(bytes).into());
+    tables.line_unless("connect_timeout", connect_timeout, &usual.connect_timeout, |&time| duration_text(time).into());
+    tables.line_unless("idle_timeout", idle_timeout, &usual.idle_timeout, idle);
+}
+
+fn idle(timeout: &Option<Duration>) -> Value {
+    timeout.map_or_else(|| "never".to_owned(), duration_text).into()
+}
+
+fn credentials(tables: &mut Tables, url: &Url, headers: &[(String, HeaderValue)], bearer: Option<&SecretRef>) {
+    tables.line("url", url.as_str());
+    if !headers.is_empty() {
+        let table: InlineTable = headers
+            .iter()
+            .map(|(name, value)| {
+                let value = match value {
+                    HeaderValue::Literal(text) => Value::from(text.as_str()),
+                    HeaderValue::Secret(reference) => secret(reference),
+                };
+                (name.as_str(), value)
+            })
+            .collect();
+        tables.line("headers", table);
+    }
+    if let Some(reference) = bearer {
+        tables.line("bearer", secret(reference));
+    }
+}
+
+fn secret(reference: &SecretRef) -> Value {
+    let pair = match reference {
+        SecretRef::Env(name) => ("env", name.clone()),
+        SecretRef::File(path) => ("file", path_text(path)),
+    };
+    Value::InlineTable([pair].into_iter().collect())
+}
+
+fn limits(tables: &mut Tables, limits: &Limits) {
+    let usual = Limits::default();
+    if *limits == usual {
+        return;
+    }
+    let Limits { series, inbox_messages, inbox_bytes } = limits;
+    tables.open(".limits");
+    tables.line_unless("series", series, &usual.series, |&count| i64::from(count).into());
+    tables.line_unless("inbox_messages", inbox_messages, &usual.inbox_messages, |&count| {
+        i64::try_from(count).unwrap_or(i64::MAX).into()
+    });
+    tables.line_unless("inbox_bytes", inbox_bytes, &usual.inbox_bytes, |&bytes| size_text(bytes).into());
+}
+
+/// A path that is no UTF-8 cannot stand in TOML; the check after the change refuses it, as it does not read back equal.
+fn path_text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}

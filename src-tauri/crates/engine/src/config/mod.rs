@@ -1,0 +1,327 @@
+//! The configuration: one TOML file describes the console.
+//!
+//! ```toml
+//! [console]                              # all optional
+//! history = "~/somewhere/history.db"     # default: feedwatch/history.db in the XDG data folder
+//! keep_history = true
+//! notifications = true
+//! keep_messages = "64MiB"                # evidence per feed
+//!
+//! [feed.spot]                            # letters, digits, - _ .
+//! title = "Spot prices"                  # for people
+//!
+//! [feed.spot.websocket]                  # exactly one of: websocket, sse, file
+//! url = "wss://example/feed"
+//! headers = { "X-Api" = "v1", "X-Key" = { env = "SPOT_KEY" } }
+//! bearer = { env = "SPOT_TOKEN" }        # or { file = "token.txt" }: a secret never stands here
+//! subprotocols = ["v1"]
+//! subscribe = ['{"type":"subscribe"}']
+//! ping = { every = "30s", text = '{"op":"ping"}' }
+//! max_message = "16MiB"
+//! connect_timeout = "10s"
+//! idle_timeout = "60s"                   # or "never"
+//!
+//! [feed.spot.limits]
+//! series = 5000
+//! inbox_messages = 65536
+//! inbox_bytes = "64MiB"
+//!
+//! [feed.plant.sse]                       # url, headers, bearer, max_message, connect_timeout, idle_timeout
+//! url = "https://example/events"
+//!
+//! [feed.old.file]
+//! path = "capture.jsonl"                 # relative to this file
+//! ```
+//!
+//! [`parse`] is pure and reports every problem at once, each with line, column and cure: the tables are walked by hand with
+//! their spans, because serde's `tag` and `flatten` lose them. Values that could never work (a size of 0, an address of
+//! another protocol) are problems too. Secrets are looked up later, by [`resolve_secrets`]. [`edit`] changes the file with
+//! its comments kept.
+//!
+//! Defaults worth knowing: a WebSocket that brings nothing for 60 s is taken for dead (a server answers a ping long before);
+//! for server-sent events there is no such bound, as nothing can be asked of the server: the silence check judges them.
+//!
+//! ```
+//! use std::path::Path;
+//! use feedwatch_engine::config;
+//!
+//! let text = "[feed.spot.websocket]\nulr = \"wss://example/feed\"\n";
+//! let problems = config::parse(text, Path::new("feeds.toml")).unwrap_err();
+//! assert!(problems.to_string().starts_with("feeds.toml:2:1: unknown key \"ulr\""));
+//! ```
+
+pub mod edit;
+mod load;
+mod name;
+pub mod paths;
+mod problem;
+mod read;
+mod secrets;
+mod source;
+#[cfg(test)]
+mod tests;
+mod units;
+mod walk;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use feedwatch_model::Protocol;
+use url::Url;
+
+pub use load::{MAX_FILE_BYTES, load};
+pub use name::suggest_name;
+pub use paths::Paths;
+pub(crate) use problem::is_unprintable;
+pub use problem::{EXCERPT_CHARS, Excerpt, MAX_PROBLEMS, Problem, Problems};
+pub use read::parse;
+pub use secrets::{FeedHeaders, Secret, Secrets, resolve_secrets};
+pub use units::{UnitError, duration, duration_text, size, size_text};
+
+/// Everything a configuration file says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Config {
+    /// What concerns the console as a whole.
+    pub console: Console,
+    /// The feeds, in the order of the file.
+    pub feeds: Vec<FeedConfig>,
+    /// Where it was read from; `Origin::default()` for a configuration made by hand.
+    pub origin: Origin,
+}
+
+/// Where a configuration was read from, so that a missing secret can be reported with its line.
+///
+/// Two of them are always equal: where something was written is no part of what was written.
+#[derive(Clone, Debug, Default)]
+pub struct Origin {
+    /// The file; empty for a configuration made by hand.
+    pub file: PathBuf,
+    /// A problem without a message for each reference to a secret, in the order in which they are looked up.
+    secrets: Vec<Problem>,
+}
+
+impl PartialEq for Origin {
+    fn eq(&self, _: &Origin) -> bool {
+        true
+    }
+}
+
+impl Eq for Origin {}
+
+/// What concerns the console as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Console {
+    /// The history file; `None` for the usual place. May begin with `~/`: see [`Paths::expand`].
+    pub history: Option<PathBuf>,
+    /// Keep a history at all?
+    pub keep_history: bool,
+    /// Show alarms as notifications of the desktop?
+    pub notifications: bool,
+    /// Bytes of raw messages kept per feed as evidence.
+    pub keep_messages: u64,
+}
+
+impl Default for Console {
+    fn default() -> Console {
+        Console { history: None, keep_history: true, notifications: true, keep_messages: 64 << 20 }
+    }
+}
+
+/// One feed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeedConfig {
+    /// Letters, digits, `-`, `_` and `.`; unique.
+    pub name: String,
+    /// For people.
+    pub title: Option<String>,
+    /// How it is reached.
+    pub source: SourceConfig,
+    /// What it may use.
+    pub limits: Limits,
+}
+
+impl FeedConfig {
+    /// What people call it: the title, else the name.
+    pub fn title(&self) -> &str {
+        self.title.as_deref().unwrap_or(&self.name)
+    }
+}
+
+/// How a feed is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SourceConfig {
+    /// RFC 6455.
+    WebSocket(WebSocketConfig),
+    /// Server-sent events.
+    Sse(SseConfig),
+    /// A capture.
+    File(FileConfig),
+}
+
+impl SourceConfig {
+    /// The protocol.
+    pub const fn protocol(&self) -> Protocol {
+        match self {
+            SourceConfig::WebSocket(_) => Protocol::WebSocket,
+            SourceConfig::Sse(_) => Protocol::Sse,
+            SourceConfig::File(_) => Protocol::File,
+        }
+    }
+
+    /// The address to show in window and logs: what stands behind a `?` may be a secret and is hidden.
+    pub fn shown_address(&self) -> String {
+        let url = match self {
+            SourceConfig::WebSocket(socket) => &socket.url,
+            SourceConfig::Sse(sse) => &sse.url,
+            SourceConfig::File(file) => return file.path.display().to_string(),
+        };
+        let mut shown = url.clone();
+        let hidden = shown.query().is_some();
+        shown.set_query(None);
+        shown.set_fragment(None);
+        if hidden { format!("{shown}?...") } else { shown.into() }
+    }
+
+    /// Headers and bearer token, where the protocol has them.
+    fn credentials(&self) -> (&[(String, HeaderValue)], Option<&SecretRef>) {
+        match self {
+            SourceConfig::WebSocket(socket) => (&socket.headers, socket.bearer.as_ref()),
+            SourceConfig::Sse(sse) => (&sse.headers, sse.bearer.as_ref()),
+            SourceConfig::File(_) => (&[], None),
+        }
+    }
+}
+
+/// A WebSocket feed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebSocketConfig {
+    /// `ws://` or `wss://`, without user name, password or fragment.
+    pub url: Url,
+    /// Headers of the opening request.
+    pub headers: Vec<(String, HeaderValue)>,
+    /// Sent as `Authorization: Bearer …`.
+    pub bearer: Option<SecretRef>,
+    /// Offered, most wanted first.
+    pub subprotocols: Vec<String>,
+    /// Text messages sent after each connect, in order.
+    pub subscribe: Vec<String>,
+    /// A text message sent regularly, for feeds that ask for one beside the protocol's own ping.
+    pub ping: Option<Ping>,
+    /// Longer messages are rejected, in bytes.
+    pub max_message: u64,
+    /// From the first packet to the open connection.
+    pub connect_timeout: Duration,
+    /// Nothing at all came for so long: the connection is dead. `None`: never.
+    pub idle_timeout: Option<Duration>,
+}
+
+impl WebSocketConfig {
+    /// With every default.
+    pub fn new(url: Url) -> WebSocketConfig {
+        WebSocketConfig {
+            url,
+            headers: Vec::new(),
+            bearer: None,
+            subprotocols: Vec::new(),
+            subscribe: Vec::new(),
+            ping: None,
+            max_message: MAX_MESSAGE,
+            connect_timeout: CONNECT_TIMEOUT,
+            idle_timeout: Some(WEBSOCKET_IDLE_TIMEOUT),
+        }
+    }
+}
+
+/// A text message sent regularly.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ping {
+    /// How often.
+    pub every: Duration,
+    /// What.
+    pub text: String,
+}
+
+/// A feed of server-sent events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SseConfig {
+    /// `http://` or `https://`, without user name, password or fragment.
+    pub url: Url,
+    /// Headers of the request.
+    pub headers: Vec<(String, HeaderValue)>,
+    /// Sent as `Authorization: Bearer …`.
+    pub bearer: Option<SecretRef>,
+    /// Longer events are rejected, in bytes.
+    pub max_message: u64,
+    /// From the first packet to the head of the answer.
+    pub connect_timeout: Duration,
+    /// Nothing at all came for so long: the connection is dead. `None`: never.
+    pub idle_timeout: Option<Duration>,
+}
+
+impl SseConfig {
+    /// With every default.
+    pub fn new(url: Url) -> SseConfig {
+        SseConfig {
+            url,
+            headers: Vec::new(),
+            bearer: None,
+            max_message: MAX_MESSAGE,
+            connect_timeout: CONNECT_TIMEOUT,
+            idle_timeout: None,
+        }
+    }
+}
+
+/// A capture, read whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileConfig {
+    /// Where it is; what the file gives relative to itself is joined to its folder. May begin with `~/`.
+    pub path: PathBuf,
+}
+
+/// What a feed may use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// How many series it may have; more are named in the profile and not recorded.
+    pub series: u32,
+    /// Messages that may wait for the pipeline.
+    pub inbox_messages: usize,
+    /// Bytes that may wait for the pipeline.
+    pub inbox_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { series: 5000, inbox_messages: 65_536, inbox_bytes: 64 << 20 }
+    }
+}
+
+/// Where a secret is kept. The secret itself never stands in the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretRef {
+    /// In an environment variable.
+    Env(String),
+    /// In a file; relative ones are joined to the folder of the configuration. May begin with `~/`.
+    File(PathBuf),
+}
+
+/// The value of a header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HeaderValue {
+    /// As it stands in the file.
+    Literal(String),
+    /// Looked up by [`resolve_secrets`].
+    Secret(SecretRef),
+}
+
+const MAX_MESSAGE: u64 = 16 << 20;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const WEBSOCKET_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Joins what a configuration names relative to itself to its folder. `~/…` and absolute paths stay.
+fn beside(file: &Path, path: &str) -> PathBuf {
+    if path == "~" || path.starts_with("~/") {
+        return PathBuf::from(path);
+    }
+    file.parent().map_or_else(|| PathBuf::from(path), |folder| folder.join(path))
+}

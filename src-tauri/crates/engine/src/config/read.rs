@@ -1,0 +1,221 @@
+//! From the text of a configuration file to a [`Config`], or to everything that is wrong with it.
+
+use std::ops::Range;
+use std::path::Path;
+
+use toml::de::{DeTable, Error};
+
+use super::problem::{Problem, Problems, Source};
+use super::source::{self, Secrets};
+use super::walk::{Field, Table, Walk, quoted};
+use super::{Config, Console, FeedConfig, Limits, Origin, SourceConfig, beside};
+
+/// The longest feed name, in characters.
+const LONGEST_NAME: usize = 64;
+/// The longest title, in characters.
+const LONGEST_TITLE: usize = 200;
+/// Larger texts are told their first syntax error only: a list of millions helps nobody and costs the memory.
+const ALL_ERRORS_UP_TO: usize = 64 << 10;
+
+/// Reads the text of a configuration file. `file` names it in problems, and what it names relative to itself is joined
+/// to that file's folder. Pure: no disk, no environment.
+///
+/// # Errors
+/// Every problem there is, in the order of the lines. A text that is no TOML is told its syntax errors only.
+pub fn parse(text: &str, file: &Path) -> Result<Config, Problems> {
+    // An editor's byte order mark is no problem; replaced by nothing, it would shift the first line's columns.
+    let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
+    let source = Source::new(text, file);
+    let (document, errors) = if text.len() <= ALL_ERRORS_UP_TO {
+        DeTable::parse_recoverable(text)
+    } else {
+        match DeTable::parse(text) {
+            Ok(document) => (document, Vec::new()),
+            Err(error) => return Err(syntax(&source, &error).into()),
+        }
+    };
+    if !errors.is_empty() {
+        return Err(Problems::new(errors.iter().map(|error| syntax(&source, error)).collect()));
+    }
+    let mut walk = Walk::new(&source);
+    let config = config(&mut walk, Table::new(document.get_ref(), 0..0));
+    let problems = walk.into_problems();
+    if problems.is_empty() { Ok(config) } else { Err(Problems::new(problems)) }
+}
+
+/// A syntax error as a problem with its place.
+fn syntax(source: &Source<'_>, error: &Error) -> Problem {
+    let at = error.span().unwrap_or(0..0);
+    if error.message() == "duplicate key" {
+        let key = source.text.get(at.clone()).unwrap_or_default();
+        let message = format!("{} is defined twice", quoted(key.trim_matches(['"', '\''])));
+        return source.problem(at, None, message, Some("rename one of them, or merge the two".into()));
+    }
+    source.problem(at, None, format!("this is not TOML: {}", error.message()), None)
+}
+
+fn config(walk: &mut Walk<'_>, mut root: Table<'_>) -> Config {
+    let console = match root.take("console").and_then(|field| field.table(walk)) {
+        Some(table) => console(walk, table),
+        None => Console::default(),
+    };
+    let mut secrets = Secrets::default();
+    let mut feeds = Vec::new();
+    if let Some(table) = root.take("feed").and_then(|field| field.table(walk)) {
+        for (name, field) in table.entries() {
+            feeds.extend(feed(walk, name, &field, &mut secrets));
+        }
+    }
+    root.finish(walk, |_| None);
+    let origin = Origin { file: walk.source.file.to_owned(), secrets: secrets.places(walk.source) };
+    Config { console, feeds, origin }
+}
+
+fn console(walk: &mut Walk<'_>, mut table: Table<'_>) -> Console {
+    let usual = Console::default();
+    let history = table.take("history").and_then(|field| {
+        let text = field.text(walk)?;
+        if text.trim().is_empty() {
+            walk.say(field.at(), "\"history\" is empty", Some("leave the line out for the usual place".into()));
+            return None;
+        }
+        Some(beside(walk.source.file, text))
+    });
+    let keep_history = table.take("keep_history").and_then(|field| field.flag(walk)).unwrap_or(usual.keep_history);
+    let notifications = table.take("notifications").and_then(|field| field.flag(walk)).unwrap_or(usual.notifications);
+    let keep_messages = table.take("keep_messages").and_then(|field| field.size(walk, 64 << 10..=1 << 40));
+    table.finish(walk, |_| None);
+    Console { history, keep_history, notifications, keep_messages: keep_messages.unwrap_or(usual.keep_messages) }
+}
+
+fn feed(walk: &mut Walk<'_>, name: &str, field: &Field<'_>, secrets: &mut Secrets) -> Option<FeedConfig> {
+    check_name(walk, name, &field.key_at);
+    let mut table = field.table(walk)?;
+    let title = table.take("title").and_then(|field| title(walk, &field));
+    let sources: Vec<(Field<'_>, Option<SourceConfig>)> = ["websocket", "sse", "file"]
+        .into_iter()
+        .filter_map(|protocol| {
+            let field = table.take(protocol)?;
+            let source = source::read(walk, name, &field, secrets);
+            Some((field, source))
+        })
+        .collect();
+    let limits_field = table.take("limits");
+    let limits_at = limits_field.as_ref().map(Field::at);
+    let limits = limits_field.and_then(|field| field.table(walk)).map(|table| limits(walk, table)).unwrap_or_default();
+    let dotted = table.entries().iter().any(|(_, field)| looks_like_a_feed(field));
+    table.finish(walk, |field| {
+        looks_like_a_feed(field).then(|| format!("a name with dots is quoted: [feed.\"{name}.{}\"]", field.key))
+    });
+    let source = one_source(walk, name, &field.key_at, sources, dotted)?;
+    let feed = FeedConfig { name: name.to_owned(), title, source, limits };
+    check_inbox(walk, &feed, limits_at.unwrap_or(field.key_at.clone()));
+    Some(feed)
+}
+
+/// Is this unknown table a feed, whose name was meant to have a dot in it?
+fn looks_like_a_feed(field: &Field<'_>) -> bool {
+    field
+        .as_table()
+        .is_some_and(|mut table| ["websocket", "sse", "file"].into_iter().any(|key| table.take(key).is_some()))
+        && !matches!(field.key, "websocket" | "sse" | "file" | "limits")
+}
+
+/// Exactly one protocol, else a problem.
+fn one_source(
+    walk: &mut Walk<'_>,
+    name: &str,
+    at: &Range<usize>,
+    mut sources: Vec<(Field<'_>, Option<SourceConfig>)>,
+    dotted: bool,
+) -> Option<SourceConfig> {
+    // In the order of the file, so that the caret stands under the one that came last.
+    sources.sort_by_key(|(field, _)| field.key_at.start);
+    match sources.len() {
+        0 if dotted => None,
+        0 => {
+            let cure =
+                format!("add a table [feed.{}.websocket] with url = \"wss://...\" (or sse, or file)", bare(name));
+            walk.say(at.clone(), format!("feed {} has no protocol", quoted(name)), Some(cure));
+            None
+        }
+        1 => sources.pop().and_then(|(_, source)| source),
+        _ => {
+            let words: Vec<&str> = sources.iter().map(|(field, _)| field.key).collect();
+            let message = format!("feed {} has more than one protocol: {}", quoted(name), words.join(", "));
+            let last = sources.pop().map_or(at.clone(), |(field, _)| field.key_at);
+            walk.say(last, message, Some("keep one, and make the other a feed of its own".into()));
+            None
+        }
+    }
+}
+
+/// A feed's name as it is written in a header.
+pub(super) fn bare(name: &str) -> String {
+    if !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')) {
+        name.to_owned()
+    } else {
+        quoted(name)
+    }
+}
+
+/// May a feed be named so?
+pub(super) fn is_name(name: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    !name.is_empty() && name.len() <= LONGEST_NAME && name.chars().all(allowed)
+}
+
+fn check_name(walk: &mut Walk<'_>, name: &str, at: &Range<usize>) {
+    if !is_name(name) {
+        let message = format!("{} is no name for a feed", quoted(name));
+        let cure =
+            format!("use 1 to {LONGEST_NAME} of: letters a to z, digits, - _ . (title = \"...\" takes any text)");
+        walk.say(at.clone(), message, Some(cure));
+    }
+}
+
+fn title(walk: &mut Walk<'_>, field: &Field<'_>) -> Option<String> {
+    let title = field.text(walk)?;
+    let wrong = if title.trim().is_empty() {
+        "the title is empty"
+    } else if title.chars().count() > LONGEST_TITLE {
+        "the title is longer than 200 characters"
+    } else if title.chars().any(super::is_unprintable) {
+        "the title has characters that cannot be shown"
+    } else {
+        return Some(title.to_owned());
+    };
+    walk.say(field.at(), wrong, Some("leave the line out to show the feed's name".into()));
+    None
+}
+
+fn limits(walk: &mut Walk<'_>, mut table: Table<'_>) -> Limits {
+    let usual = Limits::default();
+    let series = table.take("series").and_then(|field| field.count(walk, 1..=1_000_000, usual.series.into()));
+    let messages = usual.inbox_messages as u64;
+    let messages = table.take("inbox_messages").and_then(|field| field.count(walk, 1..=1 << 24, messages));
+    let bytes = table.take("inbox_bytes").and_then(|field| field.size(walk, 1 << 10..=64 << 30));
+    table.finish(walk, |_| None);
+    Limits {
+        series: series.and_then(|series| u32::try_from(series).ok()).unwrap_or(usual.series),
+        inbox_messages: messages.and_then(|messages| usize::try_from(messages).ok()).unwrap_or(usual.inbox_messages),
+        inbox_bytes: bytes.unwrap_or(usual.inbox_bytes),
+    }
+}
+
+/// A message that is allowed to come must be able to wait.
+fn check_inbox(walk: &mut Walk<'_>, feed: &FeedConfig, at: Range<usize>) {
+    let FeedConfig { name: _, title: _, source, limits } = feed;
+    let Limits { series: _, inbox_messages: _, inbox_bytes } = limits;
+    let max_message = match source {
+        SourceConfig::WebSocket(socket) => socket.max_message,
+        SourceConfig::Sse(sse) => sse.max_message,
+        SourceConfig::File(_) => return,
+    };
+    if max_message > *inbox_bytes {
+        let (largest, room) = (super::size_text(max_message), super::size_text(*inbox_bytes));
+        let message =
+            format!("a message of {largest} (max_message) could never wait in an inbox of {room} (inbox_bytes)");
+        walk.say(at, message, Some(format!("lower max_message to \"{room}\", or raise inbox_bytes")));
+    }
+}

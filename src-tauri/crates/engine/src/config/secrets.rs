@@ -1,0 +1,120 @@
+//! Looking up the secrets a configuration refers to.
+//!
+//! A secret is shown to nobody: its `Debug` is `***`, and it has neither `Display` nor `Serialize`.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use super::problem::{Problem, Problems};
+use super::source::is_header_text;
+use super::walk::quoted;
+use super::{Config, HeaderValue, Paths, SecretRef};
+
+/// Larger files hold no token.
+const MAX_SECRET_BYTES: u64 = 64 << 10;
+
+/// A text nobody may see.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The text itself: for the request, and for nothing else.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// The headers of one feed's request, ready to be sent: names with their values, `Authorization` of a bearer token among
+/// them.
+pub type FeedHeaders = Vec<(String, Secret)>;
+
+/// The headers of all feeds, by the feed's name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Secrets(HashMap<String, FeedHeaders>);
+
+impl Secrets {
+    /// The headers of a feed; none for one that has none.
+    pub fn headers(&self, feed: &str) -> &[(String, Secret)] {
+        self.0.get(feed).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// Looks up every secret of a configuration: variables through `env`, files on disk.
+///
+/// # Errors
+/// One problem for each that is missing or unusable, at the place of its reference.
+pub fn resolve_secrets(config: &Config, env: &dyn Fn(&str) -> Option<String>) -> Result<Secrets, Problems> {
+    let mut places = config.origin.secrets.iter();
+    let mut problems = Vec::new();
+    let mut look_up = |reference: &SecretRef| {
+        let place = places.next();
+        read(reference, env)
+            .map_err(|(message, cure)| {
+                let nowhere = || Problem::of_file(&config.origin.file, String::new(), None);
+                problems.push(Problem { message, cure: Some(cure), ..place.cloned().unwrap_or_else(nowhere) });
+            })
+            .ok()
+    };
+    let mut feeds = HashMap::new();
+    for feed in &config.feeds {
+        let (headers, bearer) = feed.source.credentials();
+        let mut ready: FeedHeaders = Vec::new();
+        for (name, value) in headers {
+            let value = match value {
+                HeaderValue::Literal(text) => Some(text.clone()),
+                HeaderValue::Secret(reference) => look_up(reference),
+            };
+            ready.extend(value.map(|value| (name.clone(), Secret(value))));
+        }
+        let token = bearer.and_then(&mut look_up);
+        ready.extend(token.map(|token| ("Authorization".to_owned(), Secret(format!("Bearer {token}")))));
+        feeds.insert(feed.name.clone(), ready);
+    }
+    if problems.is_empty() { Ok(Secrets(feeds)) } else { Err(Problems::new(problems)) }
+}
+
+/// One secret, or what is wrong and its cure.
+fn read(reference: &SecretRef, env: &dyn Fn(&str) -> Option<String>) -> Result<String, (String, String)> {
+    let (text, what) = match reference {
+        SecretRef::Env(name) => {
+            let cure = format!("set it before the console is started: export {name}=...");
+            let text = env(name).ok_or((format!("the variable {} is not set", quoted(name)), cure))?;
+            (text, format!("the variable {}", quoted(name)))
+        }
+        SecretRef::File(path) => {
+            let path = Paths::new(env).map_or_else(|_| path.clone(), |paths| paths.expand(path));
+            let what = format!("the file {}", quoted(&path.display().to_string()));
+            let text = read_file(&path).map_err(|error| {
+                (format!("{what} cannot be read: {error}"), "put the secret there, and nothing else".to_owned())
+            })?;
+            (text, what)
+        }
+    };
+    let text = text.trim();
+    if text.is_empty() {
+        return Err((format!("{what} is empty"), "put the secret there, and nothing else".into()));
+    }
+    if !is_header_text(text) {
+        let message = format!("{what} holds characters that cannot be sent in a header");
+        return Err((message, "it must be one line of printable ASCII".into()));
+    }
+    Ok(text.to_owned())
+}
+
+fn read_file(path: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?.take(MAX_SECRET_BYTES + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > MAX_SECRET_BYTES {
+        return Err(std::io::Error::other("it is too large for a secret"));
+    }
+    Ok(text)
+}

@@ -1,0 +1,189 @@
+//! Properties: no text panics, and what is added can be read back and taken away again.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use proptest::collection::vec;
+use proptest::option::of;
+use proptest::prelude::*;
+
+use super::super::edit::{add_feed, remove_feed};
+use super::super::*;
+
+/// Lines of which a configuration could be made, good and bad.
+fn line() -> impl Strategy<Value = String> {
+    let good = [
+        "[console]",
+        "[feed.a.websocket]",
+        "[feed.a.sse]",
+        "[feed.b.file]",
+        "[feed.a.limits]",
+        "[feed]",
+        "[feed.a]",
+        "[[feed]]",
+        "[[feed.a.sse]]",
+        "url = \"wss://a/\"",
+        "url = \"https://a/\"",
+        "path = \"x\"",
+        "title = \"T\"",
+        "history = \"~/h\"",
+        "bearer = { env = \"X\" }",
+        "bearer = \"x\"",
+        "headers = { A = \"b\", C = { file = \"d\" } }",
+        "subscribe = ['''",
+        "'''] # end",
+        "ping = { every = \"1s\", text = \"\" }",
+        "series = 0x10",
+        "inbox_bytes = \"1KiB\"",
+        "# a comment",
+        "",
+        "feed.c.file.path = \"x\"",
+        "a.file.path = \"x\"",
+        "console = 1",
+        "idle_timeout = \"never\"",
+        "\u{FEFF}",
+        "feed = { a = { file = { path = \"x\" } } }",
+        "\"\" = { \"\" = [[[{}]]] }",
+    ];
+    prop_oneof![8 => proptest::sample::select(good.map(str::to_owned).to_vec()), 1 => ".*"]
+}
+
+fn text() -> impl Strategy<Value = String> {
+    (vec(line(), 0..12), proptest::sample::select(vec!["\n", "\r\n"]))
+        .prop_map(|(lines, end)| lines.iter().map(|line| format!("{line}{end}")).collect())
+}
+
+fn header() -> impl Strategy<Value = (String, HeaderValue)> {
+    let value =
+        prop_oneof!["[!-~]([ -~]{0,10}[!-~])?".prop_map(HeaderValue::Literal), secret().prop_map(HeaderValue::Secret),];
+    ("X-[A-Z]{1,3}[0-9]", value)
+}
+
+fn secret() -> impl Strategy<Value = SecretRef> {
+    prop_oneof![
+        "[A-Z_]{1,8}".prop_map(SecretRef::Env),
+        "/[^\0/]{1,8}".prop_map(|path| SecretRef::File(PathBuf::from(path))),
+    ]
+}
+
+fn millis(low: u64, high: u64) -> impl Strategy<Value = Duration> {
+    (low..high).prop_map(Duration::from_millis)
+}
+
+fn headers() -> impl Strategy<Value = Vec<(String, HeaderValue)>> {
+    vec(header(), 0..4).prop_map(|mut headers| {
+        headers.sort_by(|a, b| a.0.cmp(&b.0));
+        headers.dedup_by(|a, b| a.0 == b.0);
+        headers
+    })
+}
+
+fn source() -> impl Strategy<Value = SourceConfig> {
+    let ping = (millis(100, 90_000), any::<String>()).prop_map(|(every, text)| Ping { every, text });
+    let common = || {
+        let path = "[a-z0-9/?=%]{0,9}";
+        (headers(), of(secret()), 1u64..1 << 20, millis(1, 3_600_000), of(millis(1, 9_999_999)), path)
+    };
+    let websocket = (common(), vec("[a-z]{4}[0-9]", 0..2), vec(any::<String>(), 0..3), of(ping)).prop_map(
+        |((headers, bearer, max_message, connect_timeout, idle_timeout, path), mut subprotocols, subscribe, ping)| {
+            subprotocols.dedup();
+            let url = format!("wss://host/{path}").parse().unwrap();
+            SourceConfig::WebSocket(WebSocketConfig {
+                url,
+                headers,
+                bearer,
+                subprotocols,
+                subscribe,
+                ping,
+                max_message,
+                connect_timeout,
+                idle_timeout,
+            })
+        },
+    );
+    let sse = common().prop_map(|(headers, bearer, max_message, connect_timeout, idle_timeout, path)| {
+        let url = format!("http://host/{path}").parse().unwrap();
+        SourceConfig::Sse(SseConfig { url, headers, bearer, max_message, connect_timeout, idle_timeout })
+    });
+    let file = "/[^\0/]{1,20}".prop_map(|path| SourceConfig::File(FileConfig { path: PathBuf::from(path) }));
+    prop_oneof![websocket, sse, file]
+}
+
+fn feed() -> impl Strategy<Value = FeedConfig> {
+    let limits = (1u32..1_000_000, 1usize..1 << 24, 1u64 << 20..1 << 36)
+        .prop_map(|(series, inbox_messages, inbox_bytes)| Limits { series, inbox_messages, inbox_bytes });
+    ("[a-zA-Z0-9_.-]{1,12}", of("[ -~äöü„“]{0,9}[!-~]"), source(), prop_oneof![Just(Limits::default()), limits])
+        .prop_map(|(name, title, source, limits)| FeedConfig { name, title, source, limits })
+}
+
+/// Whatever may stand in a file before a feed is added; always accepted, always with an end of the last line.
+fn rest() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        Just("# a comment\n".to_owned()),
+        Just("\n".to_owned()),
+        Just("   \n".to_owned()),
+        Just("[console]\nnotifications = false # quiet\n".to_owned()),
+        Just("\n[feed.Other-one.file]\npath = '''a\n# b\n'''\n".to_owned()),
+        Just("[feed.\"other.two-\".file]\npath = \"x\"\n".to_owned()),
+    ];
+    // Comments and blank lines may repeat, tables may not.
+    vec(piece, 0..6).prop_map(|pieces| {
+        let mut text = String::new();
+        for piece in pieces {
+            if !piece.contains('[') || !text.contains(&piece) {
+                text.push_str(&piece);
+            }
+        }
+        text
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_text_panics(text in text()) {
+        if let Err(problems) = parse(&text, Path::new("feeds.toml")) {
+            prop_assert!(!problems.list().is_empty());
+            let escape = problems.to_string().contains('\u{1b}');
+            prop_assert!(!escape);
+            for problem in problems.list() {
+                let line = problem.line.unwrap();
+                prop_assert!(line >= 1 && line <= text.split('\n').count());
+                prop_assert!(problem.column.unwrap() >= 1);
+            }
+        }
+        let _ = remove_feed(&text, "a");
+    }
+
+    #[test]
+    fn any_string_at_all_is_survived(text: String) {
+        let _ = parse(&text, Path::new("feeds.toml"));
+    }
+
+    #[test]
+    fn a_feed_that_was_added_is_read_back(rest in rest(), feed in feed()) {
+        let before = parse(&rest, Path::new("feeds.toml")).unwrap().feeds;
+        prop_assume!(before.iter().all(|other| other.name != feed.name));
+        let added = add_feed(&rest, &feed).unwrap();
+        let after = parse(&added, Path::new("feeds.toml")).unwrap().feeds;
+        prop_assert_eq!(after.last(), Some(&feed));
+        prop_assert_eq!(&after[..after.len() - 1], &before[..]);
+    }
+
+    #[test]
+    fn a_feed_that_was_added_and_removed_leaves_every_byte(rest in rest(), feed in feed()) {
+        let before = parse(&rest, Path::new("feeds.toml")).unwrap().feeds;
+        prop_assume!(before.iter().all(|other| other.name != feed.name));
+        let added = add_feed(&rest, &feed).unwrap();
+        prop_assert_eq!(remove_feed(&added, &feed.name).unwrap(), rest);
+    }
+
+    #[test]
+    fn removing_a_feed_leaves_the_others(text in text(), name in "[abc]") {
+        let Ok(before) = parse(&text, Path::new("")) else { return Ok(()) };
+        if let Ok(left) = remove_feed(&text, &name) {
+            let mut expected = before;
+            expected.feeds.retain(|feed| feed.name != name);
+            prop_assert_eq!(parse(&left, Path::new("")).unwrap(), expected);
+        }
+    }
+}

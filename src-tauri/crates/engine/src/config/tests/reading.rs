@@ -1,0 +1,152 @@
+//! What a good file says.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::super::*;
+use super::read;
+
+#[test]
+fn one_line_is_enough_for_a_feed() {
+    let config = read("[feed.spot.websocket]\nurl = \"wss://example/feed\"\n");
+    assert_eq!(config.console, Console::default());
+    let spot = WebSocketConfig::new("wss://example/feed".parse().unwrap());
+    assert_eq!(spot.idle_timeout, Some(Duration::from_secs(60)));
+    let feed = FeedConfig {
+        name: "spot".into(),
+        title: None,
+        source: SourceConfig::WebSocket(spot),
+        limits: Limits::default(),
+    };
+    assert_eq!(config.feeds, [feed]);
+}
+
+#[test]
+fn every_key_is_read() {
+    let config = read(
+        r#"
+        [console]
+        history = "~/somewhere/history.db"
+        keep_history = false
+        notifications = false
+        keep_messages = "1MiB"
+
+        [feed.spot]
+        title = "Spot prices"
+        [feed.spot.websocket]
+        url = "wss://example/feed?depth=5"
+        headers = { "X-Api" = "v1", "X-Key" = { env = "SPOT_KEY" } }
+        bearer = { file = "token.txt" }
+        subprotocols = ["v1", "v2"]
+        subscribe = ['{"type":"subscribe"}']
+        ping = { every = "30s", text = '{"op":"ping"}' }
+        max_message = "1MiB"
+        connect_timeout = "250ms"
+        idle_timeout = "never"
+        [feed.spot.limits]
+        series = 7
+        inbox_messages = 8
+        inbox_bytes = "4GiB"
+        [feed.plant.sse]
+        url = "https://example/events"
+        idle_timeout = "1h30m"
+        [feed.old.file]
+        path = "capture.jsonl"
+        "#,
+    );
+    let console = Console {
+        history: Some(PathBuf::from("~/somewhere/history.db")),
+        keep_history: false,
+        notifications: false,
+        keep_messages: 1 << 20,
+    };
+    assert_eq!(config.console, console);
+    let spot = WebSocketConfig {
+        url: "wss://example/feed?depth=5".parse().unwrap(),
+        headers: vec![
+            ("X-Api".into(), HeaderValue::Literal("v1".into())),
+            ("X-Key".into(), HeaderValue::Secret(SecretRef::Env("SPOT_KEY".into()))),
+        ],
+        bearer: Some(SecretRef::File("/etc/feedwatch/token.txt".into())),
+        subprotocols: vec!["v1".into(), "v2".into()],
+        subscribe: vec![r#"{"type":"subscribe"}"#.into()],
+        ping: Some(Ping { every: Duration::from_secs(30), text: r#"{"op":"ping"}"#.into() }),
+        max_message: 1 << 20,
+        connect_timeout: Duration::from_millis(250),
+        idle_timeout: None,
+    };
+    let feed = FeedConfig {
+        name: "spot".into(),
+        title: Some("Spot prices".into()),
+        source: SourceConfig::WebSocket(spot),
+        limits: Limits { series: 7, inbox_messages: 8, inbox_bytes: 4 << 30 },
+    };
+    assert_eq!(config.feeds[0], feed);
+    let SourceConfig::Sse(plant) = &config.feeds[1].source else { panic!("{:?}", config.feeds[1]) };
+    assert_eq!(plant.idle_timeout, Some(Duration::from_secs(5400)));
+    let old = FileConfig { path: "/etc/feedwatch/capture.jsonl".into() };
+    assert_eq!(config.feeds[2].source, SourceConfig::File(old));
+}
+
+#[test]
+fn feeds_keep_the_order_of_the_file() {
+    let config = read("[feed.z.file]\npath=\"1\"\n[feed.a.file]\npath=\"2\"\n[feed.m]\nfile.path=\"3\"\n");
+    let names: Vec<&str> = config.feeds.iter().map(|feed| feed.name.as_str()).collect();
+    assert_eq!(names, ["z", "a", "m"]);
+}
+
+#[test]
+fn an_empty_file_is_a_console_without_feeds() {
+    assert_eq!(read(""), Config::default());
+    assert_eq!(read("\u{FEFF}# nothing yet\n"), Config::default());
+}
+
+#[test]
+fn a_shown_address_hides_what_may_be_a_secret() {
+    let config = read("[feed.a.sse]\nurl = \"https://example/feed?token=s3cr3t\"\n");
+    assert_eq!(config.feeds[0].source.shown_address(), "https://example/feed?...");
+}
+
+const WITH_SECRETS: &str = "[feed.a.sse]\nurl = \"https://a/\"\nheaders = { X-Api = \"v1\", X-Key = { env = \"KEY\" } }\nbearer = { env = \"TOKEN\" }\n[feed.b.file]\npath = \"b\"\n";
+
+#[test]
+fn secrets_become_headers_that_show_themselves_to_nobody() {
+    let secrets = resolve_secrets(&read(WITH_SECRETS), &|name| Some(format!("<{name}>\n"))).unwrap();
+    let headers: Vec<(&str, &str)> =
+        secrets.headers("a").iter().map(|(name, value)| (name.as_str(), value.expose())).collect();
+    assert_eq!(headers, [("X-Api", "v1"), ("X-Key", "<KEY>"), ("Authorization", "Bearer <TOKEN>")]);
+    assert_eq!(secrets.headers("b"), []);
+    assert!(!format!("{secrets:?}").contains("TOKEN"), "{secrets:?}");
+}
+
+#[test]
+fn a_missing_secret_is_told_at_its_line() {
+    let config = parse(WITH_SECRETS, Path::new("feeds.toml")).unwrap();
+    let env = |name: &str| (name == "KEY").then(|| "two\nlines".to_owned());
+    assert_eq!(
+        resolve_secrets(&config, &env).unwrap_err().to_string(),
+        r#"feeds.toml:3:35: the variable "KEY" holds characters that cannot be sent in a header
+3 | headers = { X-Api = "v1", X-Key = { env = "KEY" } }
+  |                                   ^^^^^^^^^^^^^^^
+  help: it must be one line of printable ASCII
+
+feeds.toml:4:10: the variable "TOKEN" is not set
+4 | bearer = { env = "TOKEN" }
+  |          ^^^^^^^^^^^^^^^^^
+  help: set it before the console is started: export TOKEN=..."#
+    );
+}
+
+#[test]
+fn a_secret_file_is_read_beside_the_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("token.txt"), "abc\n").unwrap();
+    let text = "[feed.a.sse]\nurl = \"https://a/\"\nbearer = { file = \"token.txt\" }\n[feed.b.sse]\nurl = \"https://b/\"\nbearer = { file = \"none.txt\" }\n";
+    let config = parse(text, &folder.path().join("feeds.toml")).unwrap();
+    let problems = resolve_secrets(&config, &|_| None).unwrap_err();
+    assert_eq!(problems.list().len(), 1);
+    assert_eq!((problems.list()[0].line, problems.list()[0].column), (Some(6), Some(10)));
+    std::fs::write(folder.path().join("none.txt"), "def").unwrap();
+    let secrets = resolve_secrets(&config, &|_| None).unwrap();
+    assert_eq!(secrets.headers("a")[0].1.expose(), "Bearer abc");
+}
