@@ -1,1 +1,59 @@
 //! Sources of messages and the one loop that keeps them connected.
+//!
+//! A [`Source`] connects and gives a [`Session`]; [`supervise`] is the only loop that connects again; what came waits in
+//! the feed's [`Inbox`], bounded by messages and by bytes, until the pipeline drains it. Nothing here looks into a
+//! payload, except that a capture's MQTT envelope is opened.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use feedwatch_ingest::{Backoff, FileSource, Inbox, InboxLimits, supervise};
+//! use feedwatch_model::Time;
+//! use tokio_util::sync::CancellationToken;
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+//! let clock = || Time::from_nanos(0); // the engine has the real one
+//! let inbox = Inbox::new(InboxLimits::default(), Arc::new(|| { /* wake the pipeline */ }));
+//! let source = Arc::new(FileSource::new("no-such-capture.jsonl", clock));
+//! let stop = CancellationToken::new();
+//! stop.cancel(); // a real feed runs until somebody stops it
+//! supervise(source, inbox.clone(), None, Backoff::default(), clock, stop).await;
+//!
+//! let mut events = Vec::new();
+//! while inbox.drain(&mut events, 1024) > 0 {}
+//! # });
+//! ```
+
+pub mod address;
+mod backoff;
+mod base64;
+pub mod capture;
+mod error;
+mod headers;
+mod inbox;
+mod reason;
+mod secret;
+mod source;
+mod sse;
+mod supervise;
+#[cfg(test)]
+mod testkit;
+mod tls;
+mod websocket;
+
+pub use address::{Address, AddressError, redact};
+pub use backoff::Backoff;
+pub use capture::{Capture, CaptureError, FileSource};
+pub use error::{ConnectError, SessionError};
+pub use inbox::{Event, Inbox, InboxCounters, InboxLimits};
+pub use secret::Secret;
+pub use source::{Batch, FlowControl, Session, Source};
+pub use sse::{Parser as SseParser, SseEvent, SseOptions, SseSource, TooBig as SseTooBig};
+pub use supervise::supervise;
+pub use websocket::{WebSocketOptions, WebSocketSource};
+
+/// Where the time comes from: the engine's one clock.
+pub type Clock = fn() -> feedwatch_model::Time;
+
+/// The largest message that is taken from a feed unless its options say otherwise: 16 MiB.
+pub const MAX_MESSAGE: usize = 16 << 20;

@@ -1,0 +1,85 @@
+//! Headers the operator gives.
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+
+use crate::ConnectError;
+
+/// Headers that belong to the protocol, and the option that sets what is meant.
+const RESERVED: [(&str, &str); 7] = [
+    ("host", "the address"),
+    ("connection", "the protocol"),
+    ("upgrade", "the protocol"),
+    ("sec-websocket-key", "the protocol"),
+    ("sec-websocket-version", "the protocol"),
+    ("sec-websocket-extensions", "the protocol"),
+    ("sec-websocket-protocol", "`subprotocols`"),
+];
+
+/// Adds a header. Errors name it, never its value: it may be a secret.
+pub(crate) fn insert(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), ConnectError> {
+    let Ok(name) = name.trim().parse::<HeaderName>() else {
+        return Err(ConnectError::Options(format!(
+            "{:?} is no name of a header. Check the option `headers`.",
+            name.trim()
+        )));
+    };
+    if let Some((_, by)) = RESERVED.iter().find(|(reserved, _)| name == *reserved) {
+        return Err(ConnectError::Options(format!("The header {name} is set by {by}. Take it out of `headers`.")));
+    }
+    let Ok(mut value) = HeaderValue::from_str(value.trim()) else {
+        let sentence =
+            format!("The value of the header {name} has a character that no header may have (a line break?).");
+        return Err(ConnectError::Options(sentence));
+    };
+    value.set_sensitive(true);
+    headers.insert(name, value);
+    Ok(())
+}
+
+/// `Authorization` for a user and a password that stand in an address, still percent-encoded.
+pub(crate) fn basic(user: &str, password: &str) -> Option<(HeaderName, HeaderValue)> {
+    let mut plain = percent_decoded(user);
+    plain.push(b':');
+    plain.extend(percent_decoded(password));
+    let mut value = HeaderValue::from_str(&format!("Basic {}", crate::base64::encode(&plain))).ok()?;
+    value.set_sensitive(true);
+    Some((header::AUTHORIZATION, value))
+}
+
+fn percent_decoded(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let code = after.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
+        match code.filter(|_| byte == b'%').and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(decoded) => {
+                bytes.push(decoded);
+                rest = after.get(2..).unwrap_or_default();
+            }
+            None => {
+                bytes.push(byte);
+                rest = after;
+            }
+        }
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bad_header_is_named_but_its_value_is_not() {
+        let error = insert(&mut HeaderMap::new(), "X-Key", "secret\nX-Other: 1").unwrap_err();
+        assert!(error.to_string().contains("x-key") && !error.to_string().contains("secret"), "{error}");
+        assert!(insert(&mut HeaderMap::new(), "X Key", "1").is_err());
+        assert!(insert(&mut HeaderMap::new(), "Host", "1").is_err());
+    }
+
+    #[test]
+    fn a_password_in_the_address_becomes_a_header() {
+        let (_, value) = basic("Aladdin", "open%20sesame").unwrap();
+        assert_eq!(value, "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+    }
+}

@@ -1,0 +1,292 @@
+//! Where a feed's messages wait for the pipeline: bounded by messages and by bytes.
+//!
+//! The reader never waits. When the inbox is full the oldest messages are forgotten; an [`Event::Dropped`] stands in the
+//! queue where they stood, so that the checks can tell what was lost upstream from what was dropped here. At every moment
+//! received = drained + dropped + queued.
+//!
+//! Limits: the newest message is kept even if it alone is larger than the limit of bytes (its source bounds it). Bytes
+//! are payload bytes; a payload shares the read buffer it came in, so what is held is near the bytes on the wire.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use feedwatch_model::{Message, Time};
+use tokio::sync::Notify;
+
+use crate::Batch;
+
+/// What a feed's source has to tell, in the order it happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// A try begins.
+    Connecting {
+        /// When.
+        at: Time,
+        /// 1 for the first try since the feed was started or was last healthy.
+        attempt: u32,
+    },
+    /// The connection is open; messages can come.
+    Connected {
+        /// When.
+        at: Time,
+        /// The address, without passwords and tokens.
+        endpoint: String,
+        /// What the connection is like: `TLS 1.3`. May be empty.
+        detail: String,
+    },
+    /// A message.
+    Message(Message),
+    /// Messages that stood here were forgotten because the inbox was full.
+    Dropped {
+        /// The number of the first of them; they are consecutive.
+        first: u64,
+        /// How many.
+        count: u64,
+        /// Their payload bytes.
+        bytes: u64,
+        /// The receive time of the first of them.
+        from: Time,
+        /// The receive time of the last of them.
+        to: Time,
+    },
+    /// The connection is lost, or was not to be had.
+    Lost {
+        /// When it was noticed.
+        at: Time,
+        /// When the source was last heard; before the first connection, when it was first tried.
+        last_good: Time,
+        /// A sentence with the cure.
+        reason: String,
+        /// A person must act; it is tried again slowly.
+        refused: bool,
+        /// The next try begins after this.
+        retry_in: Duration,
+    },
+    /// The source is finished: no further tries.
+    Ended {
+        /// When.
+        at: Time,
+        /// A sentence.
+        reason: String,
+    },
+}
+
+/// What an inbox holds at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InboxLimits {
+    /// Messages; at least one is kept.
+    pub messages: usize,
+    /// Payload bytes; the newest message is kept whatever its size.
+    pub bytes: usize,
+}
+
+impl Default for InboxLimits {
+    /// 65,536 messages, 64 MiB.
+    fn default() -> InboxLimits {
+        InboxLimits { messages: 65_536, bytes: 64 << 20 }
+    }
+}
+
+/// The books of an inbox at one moment, in messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InboxCounters {
+    /// Everything that came.
+    pub received: u64,
+    /// The payload bytes of everything that came.
+    pub bytes: u64,
+    /// Forgotten because the inbox was full.
+    pub dropped: u64,
+    /// Waiting here.
+    pub queued: u64,
+}
+
+/// One feed's queue between its source and the pipeline.
+pub struct Inbox {
+    limits: InboxLimits,
+    queue: Mutex<Queue>,
+    doorbell: Arc<dyn Fn() + Send + Sync>,
+    /// Told whenever something was taken out.
+    room: Notify,
+}
+
+#[derive(Default)]
+struct Queue {
+    events: VecDeque<Event>,
+    /// Events about the connection: neither messages nor what stands for dropped ones.
+    words: usize,
+    /// Payload bytes of the messages queued.
+    queued_bytes: usize,
+    counters: InboxCounters,
+}
+
+impl Inbox {
+    /// Connection events that may wait unread before the next try waits for them: nobody is reading.
+    const WORDS: usize = 1024;
+
+    /// An empty inbox. `doorbell` rings after something was put into an **empty** inbox: who hears it must drain until
+    /// nothing is left.
+    pub fn new(limits: InboxLimits, doorbell: Arc<dyn Fn() + Send + Sync>) -> Arc<Inbox> {
+        Arc::new(Inbox { limits, queue: Mutex::default(), doorbell, room: Notify::new() })
+    }
+
+    /// Moves at most `at_most` events, the oldest first, to the end of `out`. Returns how many.
+    pub fn drain(&self, out: &mut Vec<Event>, at_most: usize) -> usize {
+        let mut queue = self.lock();
+        let count = at_most.min(queue.events.len());
+        let Queue { events, words, queued_bytes, counters } = &mut *queue;
+        for event in events.drain(..count) {
+            match &event {
+                Event::Message(message) => {
+                    *queued_bytes -= message.payload.len();
+                    counters.queued -= 1;
+                }
+                Event::Dropped { .. } => {}
+                _ => *words -= 1,
+            }
+            out.push(event);
+        }
+        drop(queue);
+        if count > 0 {
+            self.room.notify_waiters();
+        }
+        count
+    }
+
+    /// The books, all of one moment.
+    pub fn counters(&self) -> InboxCounters {
+        self.lock().counters
+    }
+
+    /// Takes all messages of the batch, numbers them, and forgets the oldest if there are too many.
+    pub fn put(&self, batch: &mut Batch) {
+        if batch.is_empty() {
+            return;
+        }
+        let mut queue = self.lock();
+        let was_empty = queue.events.is_empty();
+        for message in batch.drain(usize::MAX) {
+            queue.push(message);
+            while queue.is_over(self.limits) {
+                queue.forget_oldest();
+            }
+        }
+        drop(queue);
+        if was_empty {
+            (self.doorbell)();
+        }
+    }
+
+    /// Takes all messages of the batch, waiting for room: nothing is forgotten.
+    pub async fn put_when_room(&self, batch: &mut Batch) {
+        loop {
+            let mut room = std::pin::pin!(self.room.notified());
+            room.as_mut().enable();
+            self.put_what_fits(batch);
+            if batch.is_empty() {
+                return;
+            }
+            room.await;
+        }
+    }
+
+    /// Puts a word about the connection behind what is queued.
+    pub fn announce(&self, event: Event) {
+        let mut queue = self.lock();
+        let was_empty = queue.events.is_empty();
+        if !matches!(event, Event::Message(_) | Event::Dropped { .. }) {
+            queue.words += 1;
+        }
+        queue.events.push_back(event);
+        drop(queue);
+        if was_empty {
+            (self.doorbell)();
+        }
+    }
+
+    /// Waits until so few connection events are unread that another round of them may be announced.
+    pub(crate) async fn room_for_words(&self) {
+        loop {
+            let mut room = std::pin::pin!(self.room.notified());
+            room.as_mut().enable();
+            if self.lock().words < Self::WORDS {
+                return;
+            }
+            room.await;
+        }
+    }
+
+    fn put_what_fits(&self, batch: &mut Batch) {
+        let mut queue = self.lock();
+        let was_empty = queue.events.is_empty();
+        let (mut messages, mut bytes) = (queue.counters.queued as usize, queue.queued_bytes);
+        let fits = batch.messages().iter().take_while(|message| {
+            let first = messages == 0;
+            messages += 1;
+            bytes = bytes.saturating_add(message.payload.len());
+            first || messages <= self.limits.messages && bytes <= self.limits.bytes
+        });
+        let count = fits.count();
+        for message in batch.drain(count) {
+            queue.push(message);
+        }
+        drop(queue);
+        if was_empty && count > 0 {
+            (self.doorbell)();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        // The books are whole between any two statements that can panic, so a poisoned lock is as good as any.
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Inbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inbox")
+            .field("limits", &self.limits)
+            .field("counters", &self.counters())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Queue {
+    fn push(&mut self, mut message: Message) {
+        message.number = self.counters.received;
+        self.counters.received += 1;
+        self.counters.bytes += message.payload.len() as u64;
+        self.counters.queued += 1;
+        self.queued_bytes += message.payload.len();
+        self.events.push_back(Event::Message(message));
+    }
+
+    fn is_over(&self, limits: InboxLimits) -> bool {
+        self.counters.queued > 1 && (self.counters.queued > limits.messages as u64 || self.queued_bytes > limits.bytes)
+    }
+
+    /// Only connection events and drops stand before the oldest message, so the search is short, and the drop before it,
+    /// if there is one, ends right where this one begins.
+    fn forget_oldest(&mut self) {
+        let Some(at) = self.events.iter().position(|event| matches!(event, Event::Message(_))) else { return };
+        let Some(Event::Message(message)) = self.events.remove(at) else { return };
+        let size = message.payload.len();
+        self.counters.queued -= 1;
+        self.counters.dropped += 1;
+        self.queued_bytes -= size;
+        if let Some(Event::Dropped { count, bytes, to, .. }) =
+            at.checked_sub(1).and_then(|before| self.events.get_mut(before))
+        {
+            *count += 1;
+            *bytes += size as u64;
+            *to = message.received;
+        } else {
+            let (first, time) = (message.number, message.received);
+            self.events.insert(at, Event::Dropped { first, count: 1, bytes: size as u64, from: time, to: time });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,161 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use proptest::prelude::*;
+
+use super::*;
+
+fn quiet(limits: InboxLimits) -> Arc<Inbox> {
+    Inbox::new(limits, Arc::new(|| {}))
+}
+
+fn batch(sizes: impl IntoIterator<Item = usize>) -> Batch {
+    let mut batch = Batch::default();
+    for size in sizes {
+        batch.push(Time::from_nanos(size as i64), Bytes::from(vec![b'x'; size]), None);
+    }
+    batch
+}
+
+fn drain(inbox: &Inbox) -> Vec<Event> {
+    let mut events = Vec::new();
+    while inbox.drain(&mut events, 3) > 0 {}
+    events
+}
+
+fn word() -> Event {
+    Event::Connecting { at: Time::from_nanos(0), attempt: 1 }
+}
+
+#[test]
+fn a_full_inbox_forgets_the_oldest_and_says_so_where_they_stood() {
+    let inbox = quiet(InboxLimits { messages: 2, bytes: 1000 });
+    inbox.announce(word());
+    inbox.put(&mut batch([1, 2]));
+    inbox.announce(word());
+    inbox.put(&mut batch([3, 4, 5]));
+    let told: Vec<String> = drain(&inbox)
+        .iter()
+        .map(|event| match event {
+            Event::Message(message) => format!("message {}", message.number),
+            Event::Dropped { first, count, bytes, from, to } => {
+                format!("dropped {first}+{count}, {bytes} bytes, {} to {}", from.nanos(), to.nanos())
+            }
+            _ => "word".to_owned(),
+        })
+        .collect();
+    assert_eq!(
+        told,
+        ["word", "dropped 0+2, 3 bytes, 1 to 2", "word", "dropped 2+1, 3 bytes, 3 to 3", "message 3", "message 4"]
+    );
+}
+
+#[test]
+fn a_message_larger_than_all_room_is_kept_alone() {
+    let inbox = quiet(InboxLimits { messages: 10, bytes: 10 });
+    inbox.put(&mut batch([5, 50]));
+    assert_eq!(inbox.counters(), InboxCounters { received: 2, bytes: 55, dropped: 1, queued: 1 });
+}
+
+#[test]
+fn the_doorbell_rings_only_for_an_empty_inbox() {
+    let rings = Arc::new(AtomicUsize::new(0));
+    let counted = rings.clone();
+    let inbox = Inbox::new(
+        InboxLimits::default(),
+        Arc::new(move || {
+            counted.fetch_add(1, Ordering::SeqCst);
+        }),
+    );
+    inbox.put(&mut batch([]));
+    assert_eq!(rings.load(Ordering::SeqCst), 0);
+    inbox.put(&mut batch([1, 1, 1]));
+    inbox.announce(word());
+    inbox.put(&mut batch([1]));
+    assert_eq!(rings.load(Ordering::SeqCst), 1);
+    drain(&inbox);
+    inbox.announce(word());
+    assert_eq!(rings.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn who_can_wait_loses_nothing() {
+    let inbox = quiet(InboxLimits { messages: 4, bytes: 20 });
+    let filling = inbox.clone();
+    let task = tokio::spawn(async move {
+        for _ in 0..50 {
+            filling.put_when_room(&mut batch([1, 9, 3, 30, 2, 2, 2])).await;
+        }
+    });
+    let mut events = Vec::new();
+    while !task.is_finished() || inbox.counters().queued > 0 {
+        assert!(inbox.counters().queued <= 4);
+        inbox.drain(&mut events, 3);
+        tokio::task::yield_now().await;
+    }
+    let numbers: Vec<u64> = events
+        .iter()
+        .filter_map(|event| if let Event::Message(message) = event { Some(message.number) } else { None })
+        .collect();
+    assert_eq!(numbers, (0..350).collect::<Vec<_>>());
+    assert_eq!(inbox.counters().dropped, 0);
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Put(Vec<usize>),
+    Word,
+    Drain(usize),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        3 => prop::collection::vec(0usize..40, 0..12).prop_map(Step::Put),
+        1 => Just(Step::Word),
+        2 => (0usize..12).prop_map(Step::Drain),
+    ];
+    prop::collection::vec(step, 0..60)
+}
+
+proptest! {
+    /// Drained events tell every message exactly once, in order, as delivered or as dropped, and the books agree at
+    /// every step; what is queued keeps to the limits.
+    #[test]
+    fn every_message_is_in_exactly_one_place(steps in steps(), messages in 1usize..20, bytes in 1usize..200) {
+        let inbox = quiet(InboxLimits { messages, bytes });
+        let (mut out, mut words) = (Vec::new(), 0);
+        for step in steps {
+            match step {
+                Step::Put(sizes) => inbox.put(&mut batch(sizes)),
+                Step::Word => { inbox.announce(word()); words += 1; }
+                Step::Drain(count) => { inbox.drain(&mut out, count); }
+            }
+            let books = inbox.counters();
+            let drained = out.iter().filter(|event| matches!(event, Event::Message(_))).count() as u64;
+            prop_assert_eq!(books.received, drained + books.dropped + books.queued);
+            prop_assert!(books.queued <= messages as u64);
+            prop_assert!(books.queued <= 1 || inbox.lock().queued_bytes <= bytes);
+        }
+        let newest = inbox.counters().received.checked_sub(1);
+        while inbox.drain(&mut out, 5) > 0 {}
+        let (mut next, mut dropped, mut seen_words) = (0, 0, 0);
+        for event in &out {
+            match event {
+                Event::Message(message) => { prop_assert_eq!(message.number, next); next += 1; }
+                Event::Dropped { first, count, .. } => {
+                    prop_assert_eq!(*first, next);
+                    next += count;
+                    dropped += count;
+                }
+                _ => seen_words += 1,
+            }
+        }
+        let books = inbox.counters();
+        prop_assert_eq!((next, dropped, seen_words, 0), (books.received, books.dropped, words, books.queued));
+        let last = out.iter().rev().find_map(|event| match event {
+            Event::Message(message) => Some(message.number),
+            _ => None,
+        });
+        prop_assert_eq!(last, newest, "the newest survives");
+    }
+}

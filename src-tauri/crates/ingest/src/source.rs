@@ -1,0 +1,123 @@
+//! What every protocol looks like from the loop that keeps it connected.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use feedwatch_model::{Message, MessageMeta, Position, Time};
+
+use crate::{ConnectError, SessionError};
+
+/// What happens to messages while the inbox is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FlowControl {
+    /// The source does not wait and nobody sends again: the oldest messages in the inbox are forgotten, counted, and told
+    /// as a gap. WebSocket, SSE.
+    DropOldest,
+    /// The source can wait: nothing is lost, reading pauses until there is room. Files.
+    Wait,
+}
+
+/// Somewhere messages come from.
+#[async_trait]
+pub trait Source: Send + Sync {
+    /// Opens a session, resuming behind `resume` if the protocol can.
+    ///
+    /// # Errors
+    /// [`ConnectError`], a sentence with the cure; its `is_permanent` says whether a person must act first.
+    async fn connect(&self, resume: Option<&Position>) -> Result<Box<dyn Session>, ConnectError>;
+
+    /// The address for people, without passwords and tokens.
+    fn address(&self) -> String;
+}
+
+/// One open connection.
+#[async_trait]
+pub trait Session: Send {
+    /// Waits for at least one message, then takes everything that can be read without waiting until the batch is full,
+    /// so that a lock and a wake-up are paid once for all of them.
+    ///
+    /// What was put into the batch before an error, or before the future was dropped, has been received.
+    ///
+    /// # Errors
+    /// [`SessionError`]: the session is over.
+    async fn recv(&mut self, batch: &mut Batch) -> Result<(), SessionError>;
+
+    /// Everything up to `position` is on disk. Only protocols that keep messages for us care.
+    ///
+    /// # Errors
+    /// [`SessionError`]: the session is over.
+    async fn ack(&mut self, position: &Position) -> Result<(), SessionError> {
+        let _ = position;
+        Ok(())
+    }
+
+    /// Says goodbye, where the protocol has a word for it. The caller bounds the time.
+    async fn close(&mut self) {}
+
+    /// What the connection is like, for people: `TLS 1.3`.
+    fn detail(&self) -> String {
+        String::new()
+    }
+
+    /// When the other side was last heard, be it by a message or by a sign of life.
+    fn last_heard(&self) -> Option<Time> {
+        None
+    }
+
+    /// What happens while the inbox is full.
+    fn flow(&self) -> FlowControl {
+        FlowControl::DropOldest
+    }
+}
+
+/// Messages read in one go. They have no number yet: the inbox gives it.
+#[derive(Debug, Default)]
+pub struct Batch {
+    pub(crate) messages: Vec<Message>,
+    bytes: usize,
+    retry: Option<Duration>,
+}
+
+impl Batch {
+    const MESSAGES: usize = 256;
+    const BYTES: usize = 1 << 20;
+
+    /// Adds a message.
+    pub fn push(&mut self, received: Time, payload: Bytes, meta: Option<Box<MessageMeta>>) {
+        self.bytes += payload.len();
+        self.messages.push(Message { number: 0, received, payload, meta });
+    }
+
+    /// No more should be added: 256 messages or 1 MiB.
+    pub fn is_full(&self) -> bool {
+        self.messages.len() >= Self::MESSAGES || self.bytes >= Self::BYTES
+    }
+
+    /// Nothing was read.
+    pub fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+
+    /// The messages read, in order.
+    pub fn messages(&self) -> &[Message] {
+        &self.messages
+    }
+
+    /// The server says how long to wait before connecting again.
+    pub fn set_retry(&mut self, retry: Duration) {
+        self.retry = Some(retry);
+    }
+
+    /// What [`Batch::set_retry`] left, once.
+    pub(crate) fn take_retry(&mut self) -> Option<Duration> {
+        self.retry.take()
+    }
+
+    /// Takes the messages out, in order; the room stays for the next ones.
+    pub(crate) fn drain(&mut self, count: usize) -> std::vec::Drain<'_, Message> {
+        let count = count.min(self.messages.len());
+        self.bytes -= self.messages.iter().take(count).map(|message| message.payload.len()).sum::<usize>();
+        self.messages.drain(..count)
+    }
+}

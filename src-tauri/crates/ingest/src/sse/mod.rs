@@ -1,0 +1,7 @@
+//! Server-sent events: a pure parser and the source that uses it.
+
+mod parser;
+mod source;
+
+pub use parser::{Parser, SseEvent, TooBig};
+pub use source::{SseOptions, SseSource};

@@ -1,0 +1,182 @@
+//! The one loop that keeps a source connected, whatever its protocol.
+//!
+//! Connect, receive, tell the loss, wait (see [`Backoff`]), connect again behind the last position; until the source is
+//! finished or somebody stops it. Everything is told through the inbox, nothing is logged.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use feedwatch_model::{Position, Time};
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::{Backoff, Batch, Clock, ConnectError, Event, FlowControl, Inbox, Session, SessionError, Source};
+
+/// The longest time a goodbye may take.
+const GOODBYE: Duration = Duration::from_millis(500);
+/// A server that wants to be left alone for longer is asked again after this.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3600);
+
+/// Keeps `source` connected and its messages flowing into `inbox` until the source ends or `shutdown` is cancelled; then
+/// it returns within milliseconds, at most half a second if the other side does not take the goodbye.
+///
+/// `resume` is the last position that is safely kept; from then on positions of messages received are remembered here.
+pub async fn supervise(
+    source: Arc<dyn Source>,
+    inbox: Arc<Inbox>,
+    resume: Option<Position>,
+    policy: Backoff,
+    clock: Clock,
+    shutdown: CancellationToken,
+) {
+    let last_good = clock();
+    Supervision { source, inbox, resume, policy, clock, shutdown, last_good, failures: 0 }.run().await;
+}
+
+struct Supervision {
+    source: Arc<dyn Source>,
+    inbox: Arc<Inbox>,
+    resume: Option<Position>,
+    policy: Backoff,
+    clock: Clock,
+    shutdown: CancellationToken,
+    last_good: Time,
+    /// Failures since the source was last healthy.
+    failures: u32,
+}
+
+/// How a try ended.
+enum Outcome {
+    Stopped,
+    Ended(String),
+    Lost { reason: String, refused: bool, retry_after: Option<Duration> },
+}
+
+impl From<ConnectError> for Outcome {
+    fn from(error: ConnectError) -> Outcome {
+        match error {
+            ConnectError::Ended(reason) => Outcome::Ended(reason),
+            error => Outcome::Lost {
+                reason: error.to_string(),
+                refused: error.is_permanent(),
+                retry_after: error.retry_after(),
+            },
+        }
+    }
+}
+
+impl From<SessionError> for Outcome {
+    fn from(error: SessionError) -> Outcome {
+        match error {
+            SessionError::Ended(reason) => Outcome::Ended(reason),
+            error => Outcome::Lost { reason: error.to_string(), refused: error.is_permanent(), retry_after: None },
+        }
+    }
+}
+
+impl Supervision {
+    async fn run(mut self) {
+        let mut batch = Batch::default();
+        loop {
+            let wait = match self.attempt(&mut batch).await {
+                Outcome::Stopped => return,
+                Outcome::Ended(reason) => {
+                    self.inbox.announce(Event::Ended { at: (self.clock)(), reason });
+                    return;
+                }
+                Outcome::Lost { reason, refused, retry_after } => self.tell_loss(reason, refused, retry_after),
+            };
+            tokio::select! {
+                biased;
+                () = self.shutdown.cancelled() => return,
+                () = sleep(wait) => {}
+            }
+        }
+    }
+
+    /// One connection, from the first try to its end.
+    async fn attempt(&mut self, batch: &mut Batch) -> Outcome {
+        tokio::select! {
+            biased;
+            () = self.shutdown.cancelled() => return Outcome::Stopped,
+            () = self.inbox.room_for_words() => {}
+        }
+        let attempt = self.failures.saturating_add(1);
+        self.inbox.announce(Event::Connecting { at: (self.clock)(), attempt });
+        let connected = tokio::select! {
+            biased;
+            () = self.shutdown.cancelled() => return Outcome::Stopped,
+            connected = self.source.connect(self.resume.as_ref()) => connected,
+        };
+        match connected {
+            Ok(mut session) => self.receive(session.as_mut(), batch).await,
+            Err(error) => error.into(),
+        }
+    }
+
+    /// Receives till the session's end.
+    async fn receive(&mut self, session: &mut dyn Session, batch: &mut Batch) -> Outcome {
+        let since = Instant::now();
+        self.last_good = (self.clock)();
+        let (endpoint, detail) = (self.source.address(), session.detail());
+        self.inbox.announce(Event::Connected { at: self.last_good, endpoint, detail });
+        let outcome = loop {
+            let received = tokio::select! {
+                biased;
+                () = self.shutdown.cancelled() => None,
+                received = session.recv(batch) => Some(received),
+            };
+            // What was read before the end was received all the same.
+            let delivered = self.deliver(session.flow(), batch).await;
+            match received {
+                Some(Ok(())) if delivered => {}
+                Some(Err(error)) if delivered => break error.into(),
+                _ => {
+                    let _ = timeout(GOODBYE, session.close()).await;
+                    return Outcome::Stopped;
+                }
+            }
+        };
+        self.last_good = session.last_heard().unwrap_or(self.last_good).max(self.last_good);
+        if since.elapsed() >= self.policy.healthy {
+            self.failures = 0;
+        }
+        outcome
+    }
+
+    /// Puts the batch into the inbox; `false` if it was stopped while it waited for room.
+    async fn deliver(&mut self, flow: FlowControl, batch: &mut Batch) -> bool {
+        if let Some(retry) = batch.take_retry() {
+            self.policy.base = retry.min(self.policy.cap);
+        }
+        if let Some(last) = batch.messages().last() {
+            self.last_good = last.received;
+        }
+        if let Some(position) = batch.messages().iter().rev().find_map(|message| message.position()) {
+            self.resume = Some(position.clone());
+        }
+        match flow {
+            FlowControl::DropOldest => self.inbox.put(batch),
+            FlowControl::Wait => tokio::select! {
+                biased;
+                () = self.inbox.put_when_room(batch) => {}
+                () = self.shutdown.cancelled() => return false,
+            },
+        }
+        true
+    }
+
+    /// Says what was lost and returns how long to wait.
+    fn tell_loss(&mut self, reason: String, refused: bool, retry_after: Option<Duration>) -> Duration {
+        let draw = fastrand::f64();
+        let delay = if refused { self.policy.delay_refused(draw) } else { self.policy.delay(self.failures, draw) };
+        let retry_in = delay.max(retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER));
+        self.failures = self.failures.saturating_add(1);
+        let (at, last_good) = ((self.clock)(), self.last_good);
+        self.inbox.announce(Event::Lost { at, last_good, reason, refused, retry_in });
+        retry_in
+    }
+}
+
+#[cfg(test)]
+mod tests;

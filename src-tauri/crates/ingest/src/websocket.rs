@@ -1,0 +1,235 @@
+//! WebSocket, RFC 6455, as a client.
+//!
+//! The connect time-out covers the name, TCP, TLS, the handshake and the subscribe messages. Environment proxies are not
+//! used. Compression (permessage-deflate) is not offered.
+
+mod heard;
+mod session;
+mod words;
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use feedwatch_model::Position;
+use futures_util::SinkExt;
+use http::header::{self, HeaderMap, HeaderValue};
+use tokio::net::{TcpStream, lookup_host};
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::handshake::client::{Request, Response};
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{Connector, client_async_tls_with_config};
+use url::{Host, Url};
+
+use self::heard::Heard;
+use self::session::{Stream, WebSocketSession};
+use crate::address::host_and_port;
+use crate::headers::{basic, insert};
+use crate::source::{Session, Source};
+use crate::{Clock, ConnectError, MAX_MESSAGE, Secret, reason, redact, tls};
+
+/// How to reach a WebSocket.
+#[derive(Clone)]
+pub struct WebSocketOptions {
+    /// `ws://` or `wss://`; a user and password in it become basic authentication.
+    pub url: String,
+    /// Further headers of the handshake.
+    pub headers: Vec<(String, String)>,
+    /// Sent as `Authorization: Bearer`.
+    pub bearer: Option<Secret>,
+    /// Subprotocols to offer; if there are any the server must take one of them.
+    pub subprotocols: Vec<String>,
+    /// Text messages to send, in this order, as soon as the connection is open.
+    pub subscribe: Vec<String>,
+    /// A text message to send again and again, for servers that want one.
+    pub ping: Option<(Duration, String)>,
+    /// The largest message in bytes.
+    pub max_message: usize,
+    /// Name, TCP, TLS, handshake and subscribing together.
+    pub connect_timeout: Duration,
+    /// No byte for so long and the connection is taken for dead; a ping is sent at half the time.
+    pub idle_timeout: Option<Duration>,
+}
+
+impl WebSocketOptions {
+    /// The options of a feed that needs nothing but its address.
+    pub fn new(url: impl Into<String>) -> WebSocketOptions {
+        WebSocketOptions {
+            url: url.into(),
+            headers: Vec::new(),
+            bearer: None,
+            subprotocols: Vec::new(),
+            subscribe: Vec::new(),
+            ping: None,
+            max_message: MAX_MESSAGE,
+            connect_timeout: Duration::from_secs(10),
+            idle_timeout: Some(Duration::from_secs(30)),
+        }
+    }
+}
+
+impl fmt::Debug for WebSocketOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebSocketOptions")
+            .field("url", &redact(&self.url))
+            .field("headers", &self.headers.iter().map(|(name, _)| name).collect::<Vec<_>>())
+            .field("bearer", &self.bearer)
+            .field("subprotocols", &self.subprotocols)
+            .field("subscribe", &self.subscribe.len())
+            .field("ping", &self.ping.as_ref().map(|(every, _)| every))
+            .field("max_message", &self.max_message)
+            .field("connect_timeout", &self.connect_timeout)
+            .field("idle_timeout", &self.idle_timeout)
+            .finish()
+    }
+}
+
+/// A WebSocket feed.
+pub struct WebSocketSource {
+    options: WebSocketOptions,
+    clock: Clock,
+    tls: Option<rustls::ClientConfig>,
+}
+
+impl fmt::Debug for WebSocketSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("WebSocketSource").field(&self.options).finish()
+    }
+}
+
+impl WebSocketSource {
+    /// Small, because every connection has one: 100 feeds take 3 MiB.
+    const READ_BUFFER: usize = 32 << 10;
+
+    /// A source that is not connected yet.
+    pub fn new(options: WebSocketOptions, clock: Clock) -> WebSocketSource {
+        WebSocketSource { options, clock, tls: None }
+    }
+
+    #[cfg(test)]
+    fn with_tls(mut self, config: rustls::ClientConfig) -> WebSocketSource {
+        self.tls = Some(config);
+        self
+    }
+
+    async fn open(&self) -> Result<Box<dyn Session>, ConnectError> {
+        let url = Url::parse(&self.options.url)
+            .map_err(|error| ConnectError::Options(format!("The address cannot be used: {error}.")))?;
+        let host = host_and_port(&url);
+        let request = self.request(&url)?;
+        let connector = match (url.scheme(), &self.tls) {
+            ("wss", Some(config)) => Connector::Rustls(config.clone().into()),
+            ("wss", None) => Connector::Rustls(tls::client_config(&[b"http/1.1"])?.into()),
+            _ => Connector::Plain,
+        };
+        let socket = Heard::new(dial(&url, &host).await?, self.clock);
+        let limit = self.options.max_message;
+        let config = WebSocketConfig::default()
+            .read_buffer_size(Self::READ_BUFFER)
+            .write_buffer_size(0)
+            .max_message_size(Some(limit))
+            .max_frame_size(Some(limit));
+        // The handshake's future is large, and is held only for a moment.
+        let shaken = Box::pin(client_async_tls_with_config(request, socket, Some(config), Some(connector))).await;
+        let (mut stream, response) = shaken.map_err(|error| words::handshake(&error, &host, (self.clock)()))?;
+        self.subscribe(&mut stream).await.map_err(|error| words::handshake(&error, &host, (self.clock)()))?;
+        Ok(Box::new(WebSocketSession::new(stream, &self.options, detail(&url, &response))))
+    }
+
+    fn request(&self, url: &Url) -> Result<Request, ConnectError> {
+        let mut plain = url.clone();
+        // Only fails for addresses without a host, which no WebSocket has.
+        let _ = plain.set_username("").and_then(|()| plain.set_password(None));
+        plain.set_fragment(None);
+        let mut request = plain.as_str().into_client_request().map_err(|error| match error {
+            Error::Url(_) => {
+                ConnectError::Options("The address is not a WebSocket's. It looks like wss://example.com/feed.".into())
+            }
+            error => ConnectError::Options(format!("The address cannot be used: {error}.")),
+        })?;
+        self.add_headers(url, request.headers_mut())?;
+        Ok(request)
+    }
+
+    fn add_headers(&self, url: &Url, headers: &mut HeaderMap) -> Result<(), ConnectError> {
+        const AGENT: HeaderValue = HeaderValue::from_static(concat!("Feedwatch/", env!("CARGO_PKG_VERSION")));
+        headers.insert(header::USER_AGENT, AGENT);
+        if !url.username().is_empty() || url.password().is_some() {
+            headers.extend(basic(url.username(), url.password().unwrap_or_default()));
+        }
+        if let Some(bearer) = &self.options.bearer {
+            insert(headers, "authorization", &format!("Bearer {}", bearer.expose()))?;
+        }
+        for (name, value) in &self.options.headers {
+            insert(headers, name, value)?;
+        }
+        if !self.options.subprotocols.is_empty() {
+            let offered = self.options.subprotocols.join(", ");
+            let value = HeaderValue::from_str(&offered)
+                .map_err(|_| ConnectError::Options(format!("{offered:?} cannot be sent as subprotocols.")))?;
+            headers.insert(header::SEC_WEBSOCKET_PROTOCOL, value);
+        }
+        Ok(())
+    }
+
+    async fn subscribe(&self, stream: &mut Stream) -> Result<(), Error> {
+        for text in &self.options.subscribe {
+            stream.send(Message::text(text.as_str())).await?;
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Source for WebSocketSource {
+    async fn connect(&self, _resume: Option<&Position>) -> Result<Box<dyn Session>, ConnectError> {
+        let after = self.options.connect_timeout;
+        let host = || Url::parse(&self.options.url).map(|url| host_and_port(&url)).unwrap_or_default();
+        timeout(after, self.open()).await.unwrap_or_else(|_| Err(ConnectError::TimedOut { host: host(), after }))
+    }
+
+    fn address(&self) -> String {
+        redact(&self.options.url)
+    }
+}
+
+/// Finds the name and connects to the first of its addresses that answers.
+async fn dial(url: &Url, host: &str) -> Result<TcpStream, ConnectError> {
+    let port = url.port_or_known_default().unwrap_or(443);
+    let mut last = None;
+    let addresses: Vec<std::net::SocketAddr> = match url.host() {
+        Some(Host::Ipv4(address)) => vec![(address, port).into()],
+        Some(Host::Ipv6(address)) => vec![(address, port).into()],
+        Some(Host::Domain(name)) => {
+            lookup_host((name, port)).await.map_err(|_| ConnectError::Network(reason::name_not_found(host)))?.collect()
+        }
+        None => Vec::new(),
+    };
+    for address in addresses {
+        match TcpStream::connect(address).await {
+            Ok(socket) => {
+                // Pings and subscriptions are small, and must not wait for more to come.
+                let _ = socket.set_nodelay(true);
+                return Ok(socket);
+            }
+            Err(error) => last = Some(error),
+        }
+    }
+    Err(match last {
+        Some(error) => reason::connect_error(&error, host),
+        None => ConnectError::Network(reason::name_not_found(host)),
+    })
+}
+
+fn detail(url: &Url, response: &Response) -> String {
+    let encrypted = if url.scheme() == "wss" { "TLS" } else { "not encrypted" };
+    match response.headers().get(header::SEC_WEBSOCKET_PROTOCOL).and_then(|taken| taken.to_str().ok()) {
+        Some(taken) => format!("{encrypted}, subprotocol {taken}"),
+        None => encrypted.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
