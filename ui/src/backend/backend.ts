@@ -1,0 +1,55 @@
+/**
+ * All the page may ask of the engine. `tauri.ts` asks the real one, `fake.ts` plays one inside the page.
+ * Times are milliseconds since the epoch (UTC). Every call may fail with a {@link Failure}.
+ */
+import type { ExportRequest } from '../bindings/ExportRequest';
+import type { ExportUpdate } from '../bindings/ExportUpdate';
+import type { Failure } from '../bindings/Failure';
+import type { FeedChange } from '../bindings/FeedChange';
+import type { FrameRequest } from '../bindings/FrameRequest';
+import type { NewFeed } from '../bindings/NewFeed';
+import type { PictureRequest } from '../bindings/PictureRequest';
+import type { ProbeUpdate } from '../bindings/ProbeUpdate';
+import type { Push } from '../bindings/Push';
+import type { SeriesRow } from '../bindings/SeriesRow';
+import type { Timeline } from '../bindings/Timeline';
+
+export interface Backend {
+  /** A new snapshot, then what changes. The callbacks of earlier subscriptions may still be called. */
+  subscribe(onPush: (push: Push) => void): Promise<void>;
+  /** Bytes as `frame.rs` lays them out; see `frame.ts`. */
+  frame(request: FrameRequest): Promise<ArrayBuffer>;
+  series(): Promise<SeriesRow[]>;
+  acknowledge(ids: number[], note: string | null): Promise<void>;
+  timeline(fromMs: number, toMs: number, slots: number): Promise<Timeline>;
+  /** Looks at an address; the number is for `probeStop`. */
+  probeStart(feed: NewFeed, onUpdate: (update: ProbeUpdate) => void): Promise<number>;
+  probeStop(id: number): Promise<void>;
+  addFeed(feed: NewFeed): Promise<FeedChange>;
+  removeFeed(name: string): Promise<FeedChange>;
+  undoFeedChange(undo: string): Promise<void>;
+  /** Asks where to save, then writes; the number is for `cancelExport`. */
+  exportCsv(request: ExportRequest, onUpdate: (update: ExportUpdate) => void): Promise<number>;
+  cancelExport(id: number): Promise<void>;
+  /** Asks where to save; `null`: the operator thought better of it. */
+  savePicture(request: PictureRequest): Promise<string | null>;
+  setNotifications(on: boolean): Promise<void>;
+  /** Writes an error of the page into the log. */
+  pageError(text: string): Promise<void>;
+}
+
+/** Whatever was thrown, as a failure with a code. */
+export function asFailure(thrown: unknown): Failure {
+  if (typeof thrown === 'object' && thrown !== null && 'code' in thrown && 'message' in thrown) {
+    const cure = 'cure' in thrown ? String(thrown.cure) : '';
+    return { code: String(thrown.code), message: String(thrown.message), cure };
+  }
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  return { code: 'internal', message, cure: '' };
+}
+
+/** A failure as one or two sentences for the operator. */
+export function inWords(thrown: unknown): string {
+  const { message, cure } = asFailure(thrown);
+  return cure === '' ? message : `${message} ${cure}`;
+}

@@ -1,0 +1,229 @@
+/** Joins one series' part of the frames to its plot and its text. Lives as long as the panel, its plot while it is seen. */
+import type { Level } from '../bindings/Level';
+import { GAP_CAUSES, NO_HISTORY, RECEIVE_TIME, type Frame, type PanelFrame } from '../backend/frame';
+import type { Tokens } from '../theme/theme';
+import { Columns } from './columns';
+import { clockTime, digitsNeeded, formatNumber, formatValue, fullTime } from './format';
+import { Plot } from './plot';
+import type { TickPanel } from './ticker';
+
+const LEVELS: readonly Level[] = ['ok', 'info', 'warning', 'critical'];
+/** The text twin is for reading aloud: no use in changing it ten times a second. */
+const TWIN_EVERY_MS = 1000;
+
+export function levelName(level: number): Level {
+  return LEVELS[level] ?? 'ok';
+}
+
+export interface PanelEvents {
+  onLevel(level: number): void;
+  onFlags(flags: number): void;
+}
+
+export class PanelView implements TickPanel {
+  columns = 0;
+  cursor: number | null = null;
+  epoch = 0;
+  /** From when on the open alarm of this series holds; NaN: none is open. */
+  hotFromMs = NaN;
+  private readonly data = new Columns();
+  private plot: Plot | null = null;
+  private resized: ResizeObserver | null = null;
+  private valueNode: Element | null = null;
+  private readoutNode: HTMLElement | null = null;
+  private twinNode: Element | null = null;
+  private waitingNode: HTMLElement | null = null;
+  private digits = 0;
+  private level = 0;
+  private flags = 0;
+  private shown = '';
+  private last = NaN;
+  private twinAt = -Infinity;
+  private name = '';
+  private unit = '';
+  private word: string | null = null;
+  private cursorMs: number | null = null;
+  private cursorOwn = false;
+  private tokens: Tokens | null = null;
+
+  constructor(
+    readonly series: number,
+    private readonly events: PanelEvents
+  ) {}
+
+  describe(name: string, unit: string | null, word: string | null): void {
+    this.name = name;
+    this.unit = unit === null ? '' : ` ${unit}`;
+    this.word = word;
+    this.twinAt = -Infinity;
+  }
+
+  useValue(node: Element): void {
+    this.valueNode = node;
+  }
+  useReadout(node: Element): void {
+    this.readoutNode = node as HTMLElement;
+  }
+  useTwin(node: Element): void {
+    this.twinNode = node;
+  }
+  useWaiting(node: Element): void {
+    this.waitingNode = node as HTMLElement;
+  }
+
+  isReceiveTime(flags: number): boolean {
+    return (flags & RECEIVE_TIME) !== 0;
+  }
+  isUnreadable(flags: number): boolean {
+    return (flags & NO_HISTORY) !== 0;
+  }
+
+  /** The panel came into sight: from now on it has a canvas and asks for data. */
+  mount(host: HTMLElement, tokens: Tokens): void {
+    if (this.plot !== null) return;
+    this.tokens = tokens;
+    const parts = {
+      host,
+      width: Math.max(40, host.clientWidth),
+      height: Math.max(40, host.clientHeight),
+      tokens,
+      onCursor: (ms: number | null, own: boolean) => this.read(ms, own)
+    };
+    this.plot = new Plot(parts, this.data);
+    this.ask(Math.max(1, Math.round(parts.width * Math.min(2, window.devicePixelRatio))));
+    this.resized = new ResizeObserver(() => this.resize(host));
+    this.resized.observe(host);
+  }
+
+  unmount(): void {
+    this.resized?.disconnect();
+    this.plot?.destroy();
+    this.plot = null;
+    this.data.clear();
+    this.columns = 0;
+    this.restart();
+  }
+
+  private ask(columns: number): void {
+    if (columns === this.columns) return;
+    this.columns = columns;
+    this.restart();
+  }
+
+  private restart(): void {
+    this.cursor = null;
+    this.epoch++;
+  }
+
+  private resize(host: HTMLElement): void {
+    const { clientWidth, clientHeight } = host;
+    if (this.plot === null || clientWidth < 40 || clientHeight < 30) return;
+    this.plot.resize(clientWidth, clientHeight);
+    queueMicrotask(() => {
+      if (this.plot !== null) this.ask(this.plot.columnsPx);
+    });
+  }
+
+  setTokens(tokens: Tokens): void {
+    if (tokens === this.tokens) return;
+    this.tokens = tokens;
+    this.plot?.setTokens(tokens);
+  }
+
+  take(part: PanelFrame, frame: Frame, whole: boolean): void {
+    if (this.plot === null) return;
+    if (whole) this.plot.restart();
+    const changed = this.data.apply(part, frame.fromMs, whole);
+    if (part.level !== this.level) {
+      this.level = part.level;
+      this.events.onLevel(part.level);
+      this.twinAt = -Infinity;
+    }
+    if (part.flags !== this.flags) {
+      this.flags = part.flags;
+      this.events.onFlags(part.flags & ~1);
+    }
+    this.plot.update(frame.fromMs, frame.toMs, changed, part.level, this.hotSince());
+    this.showValue(part.last);
+    if (this.waitingNode !== null && this.waitingNode.hidden !== this.data.length > 0) {
+      this.waitingNode.hidden = this.data.length > 0;
+    }
+    if (this.cursorMs !== null && changed) this.read(this.cursorMs, this.cursorOwn);
+    this.writeTwin(frame.nowMs);
+  }
+
+  /** Where the abnormal stretch begins: its alarm, or the first mark of what still lasts. */
+  private hotSince(): number {
+    if (this.level < 2) return NaN;
+    const { markMs, markLevel } = this.data;
+    let from = NaN;
+    for (let m = markMs.length - 1; m >= 0; m--) {
+      if (markLevel[m]! < 2) continue;
+      from = markMs[m]!;
+      break;
+    }
+    return this.hotFromMs < from || Number.isNaN(from) ? this.hotFromMs : from;
+  }
+
+  private showValue(last: number): void {
+    if (Object.is(last, this.last) && this.shown !== '') return;
+    this.last = last;
+    this.digits = Math.max(this.digits, Math.min(digitsNeeded(last), 8));
+    const most = Math.abs(last) >= 100 ? 2 : 8;
+    const text = formatNumber(last, Math.min(this.digits, most));
+    if (text === this.shown || this.valueNode === null) return;
+    this.shown = text;
+    this.valueNode.textContent = text;
+  }
+
+  /** What is under the crosshair: time, values, what was expected, and why there is a hole. */
+  private read(ms: number | null, own: boolean): void {
+    this.cursorMs = ms;
+    this.cursorOwn = own;
+    const node = this.readoutNode;
+    if (node === null) return;
+    node.hidden = ms === null;
+    if (ms !== null) node.textContent = this.readout(ms, own);
+  }
+
+  private readout(ms: number, own: boolean): string {
+    const lines = [own ? fullTime(ms) : clockTime(ms)];
+    const { data } = this;
+    const gap = data.gapAt(ms, data.bucketMs / 2);
+    const at = data.nearest(ms);
+    if (gap >= 0) {
+      const to = data.gapTo[gap]!;
+      const until = Number.isNaN(to) ? 'now' : clockTime(to);
+      lines.push(`${GAP_CAUSES[data.gapCause[gap]!] ?? 'Gap'}: ${clockTime(data.gapFrom[gap]!)} to ${until}`);
+    } else if (at >= 0) {
+      const low = data.min[at]!;
+      const high = data.max[at]!;
+      lines.push(low === high ? this.number(low) : `${this.number(low)} to ${this.number(high)}`);
+      if (own && data.low[at]! <= data.high[at]!) {
+        lines.push(`expected ${this.number(data.low[at]!)} to ${this.number(data.high[at]!)}`);
+      }
+    }
+    return own ? lines.join('\n') : lines.slice(-1).join('');
+  }
+
+  private number(value: number): string {
+    return formatNumber(value, Math.min(this.digits, Math.abs(value) >= 100 ? 2 : 8));
+  }
+
+  /** The chart in words, for those who do not see it. */
+  private writeTwin(nowMs: number): void {
+    if (this.twinNode === null || nowMs - this.twinAt < TWIN_EVERY_MS) return;
+    this.twinAt = nowMs;
+    const { data } = this;
+    const at = data.end - 1;
+    const parts = [`Chart of ${this.name}`];
+    parts.push(
+      Number.isFinite(this.last) ? `last value ${formatValue(this.last)}${this.unit}` : 'no value yet'
+    );
+    if (data.length > 0 && data.low[at]! <= data.high[at]!) {
+      parts.push(`expected ${this.number(data.low[at]!)} to ${this.number(data.high[at]!)}`);
+    }
+    parts.push(this.word ?? 'normal');
+    this.twinNode.setAttribute('aria-label', parts.join(', '));
+  }
+}

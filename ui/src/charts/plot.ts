@@ -1,0 +1,200 @@
+/**
+ * One uPlot chart of one panel. uPlot draws axes, grid, line and crosshair; `scene.ts` paints the rest in its hooks.
+ *
+ * The time axis moves in steps of whole canvas pixels, and a chart whose picture would be the same is not drawn again:
+ * without a GPU painting is what costs.
+ */
+import uPlot from 'uplot';
+
+import type { Tokens } from '../theme/theme';
+import { timeLabel, timeSplits, valueLabels, valueSplits } from './axes';
+import { Columns } from './columns';
+import { drawAbove, drawBelow, type Area, type Scene } from './scene';
+import { Trace, ValueRange } from './trace';
+
+export const VALUE_AXIS_PX = 62;
+export const LEFT_PX = 6;
+const TIME_AXIS_PX = 20;
+const FONT = '11px Inter, "DejaVu Sans", system-ui, sans-serif';
+
+export interface PlotParts {
+  host: HTMLElement;
+  width: number;
+  height: number;
+  tokens: Tokens;
+  /** Told where the crosshair stands; `null`: it left. `own`: the pointer is in this very chart. */
+  onCursor(ms: number | null, own: boolean): void;
+}
+
+export class Plot {
+  readonly columns: Columns;
+  private readonly trace = new Trace();
+  private readonly range = new ValueRange();
+  private readonly chart: uPlot;
+  private readonly data: [number[], (number | null)[]];
+  private tokens: Tokens;
+  private level = 0;
+  private hotFromMs = NaN;
+  private fromMs = 0;
+  private toMs = 1;
+  private stale = true;
+  /** How often the picture was painted, for measuring. */
+  drawn = 0;
+
+  constructor(parts: PlotParts, columns: Columns) {
+    this.columns = columns;
+    this.tokens = parts.tokens;
+    this.data = [this.trace.x, this.trace.y];
+    this.chart = new uPlot(this.options(parts), this.data, parts.host);
+  }
+
+  private options(parts: PlotParts): uPlot.Options {
+    return {
+      width: parts.width,
+      height: parts.height,
+      padding: [6, 0, 0, LEFT_PX],
+      legend: { show: false },
+      scales: {
+        x: { time: false, auto: false, range: () => [this.fromMs, this.toMs] },
+        y: { auto: false, range: () => [this.range.bottom, this.range.top] }
+      },
+      series: [{}, this.line()],
+      axes: [this.timeAxis(), this.valueAxis()],
+      cursor: {
+        y: false,
+        drag: { x: false, y: false, setScale: false },
+        points: { show: false },
+        sync: { key: 'feedwatch', scales: ['x', null] }
+      },
+      hooks: {
+        drawAxes: [() => drawBelow(this.chart.ctx, this.area(), this.scene(), this.tokens)],
+        draw: [() => drawAbove(this.chart.ctx, this.area(), this.scene(), this.tokens)],
+        setCursor: [(chart) => this.tellCursor(chart, parts)]
+      }
+    };
+  }
+
+  private line(): uPlot.Series {
+    return {
+      stroke: () => this.tokens.trace,
+      width: 1.3,
+      points: { show: false },
+      spanGaps: false,
+      pxAlign: 0
+    };
+  }
+
+  private timeAxis(): uPlot.Axis {
+    return {
+      size: TIME_AXIS_PX,
+      gap: 3,
+      font: FONT,
+      stroke: () => this.tokens.faint,
+      grid: { show: false },
+      ticks: { show: false },
+      splits: (chart) => timeSplits(this.fromMs, this.toMs, chart.width - VALUE_AXIS_PX, 68),
+      values: (_, splits) => splits.map((ms) => this.timeLabelInside(ms))
+    };
+  }
+
+  /** A label cut off at the edge is left out. */
+  private timeLabelInside(ms: number): string {
+    const span = this.toMs - this.fromMs;
+    const half = (28 / Math.max(1, this.chart.width - VALUE_AXIS_PX)) * span;
+    return ms - half < this.fromMs || ms + half > this.toMs + half ? '' : timeLabel(ms, span);
+  }
+
+  private valueAxis(): uPlot.Axis {
+    return {
+      side: 1,
+      size: VALUE_AXIS_PX,
+      gap: 6,
+      font: FONT,
+      stroke: () => this.tokens.faint,
+      grid: { stroke: () => this.tokens.line, width: 1 },
+      ticks: { show: false },
+      splits: (chart) => valueSplits(this.range.bottom, this.range.top, Math.min(4, chart.height / 42)),
+      values: (_, splits) => valueLabels(splits)
+    };
+  }
+
+  private tellCursor(chart: uPlot, parts: PlotParts): void {
+    const left = chart.cursor.left ?? -1;
+    if (left < 0) parts.onCursor(null, false);
+    else parts.onCursor(chart.posToVal(left, 'x'), (chart.cursor.top ?? -1) >= 0);
+  }
+
+  private area(): Area {
+    const { left, top, width, height } = this.chart.bbox;
+    const { fromMs, toMs } = this;
+    return {
+      left,
+      top,
+      width,
+      height,
+      fromMs,
+      toMs,
+      bottom: this.range.bottom,
+      upper: this.range.top,
+      ratio: uPlot.pxRatio
+    };
+  }
+
+  private scene(): Scene {
+    const { columns, trace, level, hotFromMs } = this;
+    return { columns, trace, level, hotFromMs };
+  }
+
+  /** Pixel columns of the plot itself. */
+  get columnsPx(): number {
+    return Math.max(1, Math.min(2000, Math.round(this.chart.bbox.width)));
+  }
+
+  /** Brings the picture up to date; says whether it had to be painted. */
+  update(fromMs: number, toMs: number, changed: boolean, level: number, hotFromMs: number): boolean {
+    const step = (toMs - fromMs) / Math.max(1, this.chart.bbox.width);
+    const right = Math.ceil(toMs / step) * step;
+    const moved =
+      Math.abs(right - this.toMs) > step / 2 || Math.abs(toMs - fromMs - (this.toMs - this.fromMs)) > 1e-6;
+    const judged = level !== this.level || !Object.is(hotFromMs, this.hotFromMs);
+    if (!this.stale && !changed && !moved && !judged) return false;
+    this.level = level;
+    this.hotFromMs = hotFromMs;
+    this.fromMs = right - (toMs - fromMs);
+    this.toMs = right;
+    if (changed || this.stale) this.trace.fill(this.columns);
+    this.range.follow(this.trace.bottom, this.trace.top);
+    this.stale = false;
+    this.paint();
+    return true;
+  }
+
+  private paint(): void {
+    this.drawn++;
+    this.chart.batch(() => {
+      this.chart.setData(this.data, false);
+      this.chart.setScale('x', { min: this.fromMs, max: this.toMs });
+      this.chart.setScale('y', { min: this.range.bottom, max: this.range.top });
+    });
+  }
+
+  /** Another span or place: the vertical range starts anew too. */
+  restart(): void {
+    this.columns.clear();
+    this.range.reset();
+    this.stale = true;
+  }
+
+  resize(width: number, height: number): void {
+    if (width !== this.chart.width || height !== this.chart.height) this.chart.setSize({ width, height });
+  }
+
+  setTokens(tokens: Tokens): void {
+    this.tokens = tokens;
+    this.chart.redraw(false, true);
+  }
+
+  destroy(): void {
+    this.chart.destroy();
+  }
+}

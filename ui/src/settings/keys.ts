@@ -1,0 +1,72 @@
+/** The keys of the window. They are not taken from somebody who types, nor from a dialog or a menu. */
+
+export const KEYS: readonly (readonly [string, string])[] = [
+  ['Space', 'Pause the charts, or go on'],
+  ['L', 'Live'],
+  ['A', 'Acknowledge the selected alarm, else the first'],
+  ['Shift A', 'Acknowledge all alarms that need you'],
+  ['Enter', 'Show the selected alarm, else the first'],
+  ['↑ ↓', 'From alarm to alarm'],
+  ['N', 'Add a feed'],
+  ['E', 'Export CSV'],
+  ['1 … 6', 'Span of the charts: 1 min to 24 h'],
+  ['← →', 'Back and forth in time, on the strip below the charts'],
+  ['Delete', 'Remove the selected feed'],
+  [',', 'Settings'],
+  ['?', 'This list'],
+  ['Esc', 'Close a dialog; all feeds']
+];
+
+export type KeyAction =
+  | 'pause'
+  | 'live'
+  | 'acknowledge'
+  | 'acknowledge_all'
+  | 'show'
+  | 'add'
+  | 'export'
+  | 'settings'
+  | 'keys'
+  | 'all_feeds'
+  | { span: number };
+
+const TYPING = 'input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]';
+/** Where Space and Enter already mean something. */
+const PRESSED = 'button, a, summary, input, [role=menuitem]';
+
+/** What a key means, `null` where it is not for the window. */
+export function keyAction(event: KeyboardEvent): KeyAction | null {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return null;
+  const target = event.target instanceof Element ? event.target : null;
+  if (target?.closest(TYPING) || target?.closest('[role=menu]') || document.querySelector('dialog[open]'))
+    return null;
+  if ((event.key === ' ' || event.key === 'Enter') && target?.closest(PRESSED)) return null;
+  if (event.repeat) return null;
+  switch (event.key) {
+    case ' ':
+      return 'pause';
+    case 'l':
+    case 'L':
+      return 'live';
+    case 'a':
+      return 'acknowledge';
+    case 'A':
+      return event.shiftKey ? 'acknowledge_all' : 'acknowledge';
+    case 'Enter':
+      return 'show';
+    case 'n':
+    case 'N':
+      return 'add';
+    case 'e':
+    case 'E':
+      return 'export';
+    case ',':
+      return 'settings';
+    case '?':
+      return 'keys';
+    case 'Escape':
+      return 'all_feeds';
+    default:
+      return /^[1-6]$/.test(event.key) ? { span: Number(event.key) - 1 } : null;
+  }
+}
