@@ -1,0 +1,77 @@
+//! What the numbers in a reading stand for. All lists only ever grow.
+
+use std::sync::Arc;
+
+use feedwatch_model::{SequenceRule, SeriesKind, Value};
+
+/// What a decoder has found so far: [`feedwatch_model::Point::series`], [`feedwatch_model::SequenceMark::rule`] and
+/// [`feedwatch_model::SequenceMark::scope`] are indices into these lists.
+#[derive(Clone, Debug, Default)]
+pub struct Catalogue {
+    /// What is charted.
+    pub series: Vec<Series>,
+    /// How messages are numbered.
+    pub rules: Vec<Rule>,
+    /// What the numbers belong to.
+    pub scopes: Vec<Scope>,
+    /// Values whose series would be more than allowed; they are in no reading.
+    pub beyond_limit: u64,
+    /// Leaves without a path of their own, since there are more paths than allowed.
+    pub beyond_paths: u64,
+    pub(crate) samples: Vec<Samples>,
+}
+
+/// One series.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Series {
+    /// For people, unique in the feed: `BTC-USD.price`.
+    pub name: Arc<str>,
+    /// Where its values stand: a JSON pointer with `*` for any array element.
+    pub path: Arc<str>,
+    /// Path of each key, and its text for this series.
+    pub key: Vec<(Arc<str>, Arc<str>)>,
+    /// Where the name says it.
+    pub unit: Option<Arc<str>>,
+    /// What sort it is.
+    pub kind: SeriesKind,
+}
+
+/// What a sequence number belongs to: a product, a topic, or (with no `per`) the connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scope {
+    /// Index into [`Catalogue::rules`].
+    pub rule: u32,
+    /// Path and text of what scopes it.
+    pub per: Vec<(Arc<str>, Arc<str>)>,
+}
+
+/// How messages are numbered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Where the numbers stand.
+    pub paths: Vec<Arc<str>>,
+    /// How they follow each other.
+    pub rule: SequenceRule,
+}
+
+/// What the samples of a series were.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Samples {
+    pub(crate) count: u64,
+    pub(crate) min: Option<f64>,
+    pub(crate) max: Option<f64>,
+    pub(crate) last: Option<f64>,
+}
+
+impl Samples {
+    #[inline]
+    pub(crate) fn add(&mut self, value: Value) {
+        self.count += 1;
+        let value = value.as_f64();
+        if value.is_finite() {
+            self.min = Some(self.min.map_or(value, |min| min.min(value)));
+            self.max = Some(self.max.map_or(value, |max| max.max(value)));
+            self.last = Some(value);
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Reading JSON: one pass over the bytes that names every leaf by its place in a trie of paths.
+
+pub(crate) mod number;
+pub(crate) mod scan;
+pub(crate) mod text;
+pub(crate) mod trie;
+
+#[cfg(test)]
+mod tests;

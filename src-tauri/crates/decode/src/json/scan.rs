@@ -1,0 +1,372 @@
+//! The scanner: strict RFC 8259, one pass, every leaf with its path, nothing allocated once the buffers have grown.
+//!
+//! Decided where the standard leaves room:
+//! - A repeated key gives a leaf each time, in order.
+//! - An array whose first element is an object or an array has the path step `*`, and its elements are told apart by
+//!   [`Leaf::element`]; an array that starts with a scalar is positional (`/0`, `/1`, … from the 33rd on `*`).
+//! - `{}` and `[]` are leaves.
+//! - A byte-order mark, a second value and an empty payload are refused.
+//! - At most 128 levels; at most 2^20 leaves are kept of one payload (all of it is checked), and 4 GiB.
+//!
+//! ```text
+//! {"a":[{"b":1},{"b":"x"}],"c":[5,6]}   ->   /a/*/b 1    /a/*/b "x"    /c/0 5    /c/1 6
+//! ```
+
+use feedwatch_model::Rejected;
+
+use super::number::number_end;
+use super::text::{string_end, unescape};
+use super::trie::{NONE, ROOT, Trie};
+
+/// Deeper payloads are refused.
+pub(crate) const MAX_DEPTH: usize = 128;
+/// More leaves of one payload are counted, not kept.
+const MAX_LEAVES: usize = 1 << 20;
+
+/// What stands at a leaf.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LeafKind {
+    Null,
+    False,
+    True,
+    Number,
+    /// A string without escapes.
+    Text,
+    /// A string with escapes.
+    Escaped,
+    EmptyObject,
+    EmptyArray,
+}
+
+/// One leaf: its path, where its raw text stands (inside the quotes of a string), and in which element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Leaf {
+    pub(crate) node: u32,
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+    /// Index into [`Scanner::elements`].
+    pub(crate) element: u32,
+    pub(crate) kind: LeafKind,
+}
+
+impl Leaf {
+    #[inline]
+    pub(crate) fn raw<'a>(&self, payload: &'a [u8]) -> &'a [u8] {
+        payload.get(self.start as usize..self.end as usize).unwrap_or_default()
+    }
+
+    #[inline]
+    pub(crate) fn is_string(&self) -> bool {
+        matches!(self.kind, LeafKind::Text | LeafKind::Escaped)
+    }
+}
+
+/// The first byte that did not fit, and why.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fault {
+    offset: usize,
+    reason: &'static str,
+}
+
+impl Fault {
+    #[cold]
+    pub(crate) fn at(offset: usize, reason: &'static str) -> Fault {
+        Fault { offset, reason }
+    }
+}
+
+impl From<Fault> for Rejected {
+    fn from(fault: Fault) -> Rejected {
+        Rejected { offset: fault.offset, reason: fault.reason.to_owned() }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Inside {
+    Nothing,
+    /// An object; the member before, or [`NONE`].
+    Object(u32),
+    /// An array of objects or arrays: the node of its elements.
+    Elements(u32),
+    /// An array of scalars: the place before, and how many there were.
+    Positions(u32, u32),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Frame {
+    node: u32,
+    element: u32,
+    inside: Inside,
+}
+
+/// Buffers that are kept from message to message.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Scanner {
+    pub(crate) leaves: Vec<Leaf>,
+    /// The element each element stands in; 0 is the message itself.
+    pub(crate) elements: Vec<u32>,
+    /// Leaves without a path or without room.
+    pub(crate) beyond: u64,
+    stack: Vec<Frame>,
+    key: Vec<u8>,
+}
+
+#[inline]
+fn peek(bytes: &[u8], at: usize) -> u8 {
+    bytes.get(at).copied().unwrap_or(0)
+}
+
+#[inline]
+fn skip_space(bytes: &[u8], mut at: usize) -> usize {
+    while matches!(bytes.get(at), Some(b' ' | b'\n' | b'\r' | b'\t')) {
+        at += 1;
+    }
+    at
+}
+
+#[cold]
+fn unfit(bytes: &[u8], at: usize, expected: &'static str) -> Fault {
+    if at >= bytes.len() { Fault::at(at, "the message ends too early") } else { Fault::at(at, expected) }
+}
+
+impl Scanner {
+    /// Flattens `payload` into [`Scanner::leaves`]; new paths are added to `trie`.
+    ///
+    /// # Errors
+    /// The first byte that did not fit.
+    pub(crate) fn scan(&mut self, trie: &mut Trie, payload: &[u8]) -> Result<(), Rejected> {
+        self.leaves.clear();
+        self.elements.clear();
+        self.elements.push(0);
+        self.stack.clear();
+        if u32::try_from(payload.len()).is_err() {
+            return Err(Fault::at(0, "the message is larger than 4 GiB").into());
+        }
+        match std::str::from_utf8(payload) {
+            Ok(_) => self.value(trie, payload).map_err(Rejected::from),
+            Err(error) => {
+                let valid = payload.get(..error.valid_up_to()).unwrap_or_default();
+                match self.value(trie, valid) {
+                    Err(fault) if fault.offset < valid.len() => Err(fault.into()),
+                    _ => Err(Fault::at(valid.len(), "this is not UTF-8").into()),
+                }
+            }
+        }
+    }
+
+    fn value(&mut self, trie: &mut Trie, bytes: &[u8]) -> Result<(), Fault> {
+        let mut at = skip_space(bytes, 0);
+        let mut frame = Frame { node: ROOT, element: 0, inside: Inside::Nothing };
+        let mut node = ROOT;
+        let mut element = 0;
+        loop {
+            match peek(bytes, at) {
+                b'"' => {
+                    let (end, escaped) = string_end(bytes, at + 1)?;
+                    let kind = if escaped { LeafKind::Escaped } else { LeafKind::Text };
+                    self.leaf(node, at + 1, end, element, kind);
+                    at = end + 1;
+                }
+                b'-' | b'0'..=b'9' => {
+                    let end = number_end(bytes, at).map_err(|at| unfit(bytes, at, "this is not a number"))?;
+                    self.leaf(node, at, end, element, LeafKind::Number);
+                    at = end;
+                }
+                b'{' => {
+                    let inner = skip_space(bytes, at + 1);
+                    if peek(bytes, inner) == b'}' {
+                        self.leaf(node, at, inner + 1, element, LeafKind::EmptyObject);
+                        at = inner + 1;
+                    } else {
+                        self.enter(frame, at)?;
+                        let (child, value) = self.key(trie, bytes, inner, node, NONE)?;
+                        frame = Frame { node, element, inside: Inside::Object(child) };
+                        (node, at) = (child, value);
+                        continue;
+                    }
+                }
+                b'[' => {
+                    let inner = skip_space(bytes, at + 1);
+                    if peek(bytes, inner) == b']' {
+                        self.leaf(node, at, inner + 1, element, LeafKind::EmptyArray);
+                        at = inner + 1;
+                    } else {
+                        self.enter(frame, at)?;
+                        frame = Frame { node, element, inside: array(trie, node, peek(bytes, inner)) };
+                        (node, element) = self.step(trie, &mut frame);
+                        at = inner;
+                        continue;
+                    }
+                }
+                b't' => at = self.word(bytes, at, b"true", node, element, LeafKind::True)?,
+                b'f' => at = self.word(bytes, at, b"false", node, element, LeafKind::False)?,
+                b'n' => at = self.word(bytes, at, b"null", node, element, LeafKind::Null)?,
+                _ => return Err(unfit(bytes, at, "expected a value")),
+            }
+            // Behind a value: close what ends here, or go on to the next one.
+            loop {
+                let byte = match peek(bytes, at) {
+                    b' ' | b'\n' | b'\r' | b'\t' => {
+                        at = skip_space(bytes, at);
+                        peek(bytes, at)
+                    }
+                    byte => byte,
+                };
+                match (frame.inside, byte) {
+                    (Inside::Object(previous), b',') => {
+                        let start = skip_space(bytes, at + 1);
+                        (node, at) = self.key(trie, bytes, start, frame.node, previous)?;
+                        element = frame.element;
+                        frame.inside = Inside::Object(node);
+                        break;
+                    }
+                    (Inside::Elements(_) | Inside::Positions(..), b',') => {
+                        (node, element) = self.step(trie, &mut frame);
+                        at = skip_space(bytes, at + 1);
+                        break;
+                    }
+                    (Inside::Object(_), b'}') | (Inside::Elements(_) | Inside::Positions(..), b']') => {
+                        at += 1;
+                        match self.stack.pop() {
+                            Some(outer) => frame = outer,
+                            None => return Err(Fault::at(at, "nothing is open here")),
+                        }
+                    }
+                    (Inside::Nothing, _) if at == bytes.len() => return Ok(()),
+                    (Inside::Nothing, _) => return Err(Fault::at(at, "the message goes on behind its value")),
+                    (Inside::Object(_), _) => return Err(unfit(bytes, at, "expected ',' or '}'")),
+                    _ => return Err(unfit(bytes, at, "expected ',' or ']'")),
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn enter(&mut self, frame: Frame, at: usize) -> Result<(), Fault> {
+        if self.stack.len() >= MAX_DEPTH {
+            return Err(Fault::at(at, "more than 128 levels"));
+        }
+        self.stack.push(frame);
+        Ok(())
+    }
+
+    #[inline]
+    fn leaf(&mut self, node: u32, start: usize, end: usize, element: u32, kind: LeafKind) {
+        if node == NONE || self.leaves.len() >= MAX_LEAVES {
+            self.beyond += 1;
+            return;
+        }
+        // The payload is below 4 GiB.
+        self.leaves.push(Leaf { node, start: start as u32, end: end as u32, element, kind });
+    }
+
+    #[inline]
+    fn word(
+        &mut self,
+        bytes: &[u8],
+        at: usize,
+        word: &[u8],
+        node: u32,
+        element: u32,
+        kind: LeafKind,
+    ) -> Result<usize, Fault> {
+        for (place, &letter) in (at..).zip(word) {
+            if bytes.get(place) != Some(&letter) {
+                return Err(unfit(bytes, place, "expected true, false or null"));
+            }
+        }
+        self.leaf(node, at, at + word.len(), element, kind);
+        Ok(at + word.len())
+    }
+
+    /// A key and its colon: the member's node and the first byte of its value.
+    #[inline]
+    fn key(
+        &mut self,
+        trie: &mut Trie,
+        bytes: &[u8],
+        at: usize,
+        parent: u32,
+        previous: u32,
+    ) -> Result<(u32, usize), Fault> {
+        let guess = if previous == NONE { trie.first(parent) } else { trie.next(previous) };
+        if let Some(used) = trie.matches(guess, bytes, at) {
+            return Ok((guess, skip_space(bytes, at + used)));
+        }
+        self.unexpected_key(trie, bytes, at, parent, previous)
+    }
+
+    fn unexpected_key(
+        &mut self,
+        trie: &mut Trie,
+        bytes: &[u8],
+        at: usize,
+        parent: u32,
+        previous: u32,
+    ) -> Result<(u32, usize), Fault> {
+        if peek(bytes, at) != b'"' {
+            return Err(unfit(bytes, at, "expected a key in quotes"));
+        }
+        let (end, escaped) = string_end(bytes, at + 1)?;
+        let colon = skip_space(bytes, end + 1);
+        if peek(bytes, colon) != b':' {
+            return Err(unfit(bytes, colon, "expected ':'"));
+        }
+        let inside = bytes.get(at + 1..end).unwrap_or_default();
+        let node = if escaped {
+            self.key.clear();
+            unescape(inside, &mut self.key);
+            trie.child(parent, previous, &self.key)
+        } else {
+            trie.child(parent, previous, inside)
+        };
+        Ok((node, skip_space(bytes, colon + 1)))
+    }
+
+    /// The next element of an array: its node, and the element it stands in or is.
+    #[inline]
+    fn step(&mut self, trie: &mut Trie, frame: &mut Frame) -> (u32, u32) {
+        match frame.inside {
+            Inside::Elements(node) => {
+                let element = self.elements.len() as u32;
+                self.elements.push(frame.element);
+                (node, element)
+            }
+            Inside::Positions(previous, count) => {
+                let node = trie.position(frame.node, previous, count);
+                frame.inside = Inside::Positions(node, count.saturating_add(1));
+                (node, frame.element)
+            }
+            Inside::Nothing | Inside::Object(_) => (NONE, frame.element),
+        }
+    }
+}
+
+fn array(trie: &mut Trie, node: u32, first: u8) -> Inside {
+    if matches!(first, b'{' | b'[') { Inside::Elements(trie.element(node)) } else { Inside::Positions(NONE, 0) }
+}
+
+/// Visits every leaf of `payload` with its path and its raw text (strings with their quotes), in order.
+///
+/// # Errors
+/// The first byte that is not JSON; the leaves before it have been visited by then only if all of it is valid.
+///
+/// ```
+/// let mut seen = Vec::new();
+/// feedwatch_decode::leaves(br#"{"s":"BTC-USD","bids":[["1.50","2"]]}"#, |path, raw| {
+///     seen.push(format!("{path} {raw}"));
+/// })
+/// .unwrap();
+/// assert_eq!(seen, ["/s \"BTC-USD\"", "/bids/*/0 \"1.50\"", "/bids/*/1 \"2\""]);
+/// ```
+pub fn leaves(payload: &[u8], mut visit: impl FnMut(&str, &str)) -> Result<(), Rejected> {
+    let mut trie = Trie::new(20_000);
+    let mut scanner = Scanner::default();
+    scanner.scan(&mut trie, payload)?;
+    for leaf in &scanner.leaves {
+        let quote = u32::from(leaf.is_string());
+        let raw = Leaf { start: leaf.start - quote, end: leaf.end + quote, ..*leaf }.raw(payload);
+        visit(&trie.path(leaf.node), std::str::from_utf8(raw).unwrap_or_default());
+    }
+    Ok(())
+}

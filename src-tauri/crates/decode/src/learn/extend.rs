@@ -1,0 +1,260 @@
+//! Giving the new paths of a kind their meaning, from all messages of it that are at hand (the learning window) or
+//! from the one that brought them.
+
+use std::sync::Arc;
+
+use feedwatch_model::{SeriesKind, TimeUnit, Why};
+use rustc_hash::FxHashMap;
+
+use super::facts::{Facts, Verdict};
+use super::hints;
+use super::keys;
+use super::kinds::Kinds;
+use super::names::{Forms, Names};
+use super::observed::Observed;
+use super::roles::{KeyField, KeyTable, Plan, Slot, TOPIC, Watch, What};
+use super::sequence::{Per, Sequences};
+use crate::json::trie::{NONE, ROOT, Trie};
+
+/// Keys of a kind, over all arrays.
+const MAX_KEYS: usize = 8;
+
+/// What learning reads and writes beside the plan.
+pub(crate) struct Surroundings<'a> {
+    pub(crate) trie: &'a Trie,
+    pub(crate) kinds: &'a Kinds,
+    /// Paths that are keys of other kinds.
+    pub(crate) keys: &'a [u32],
+    pub(crate) names: &'a mut Names,
+    pub(crate) sequences: &'a mut Sequences,
+}
+
+struct New {
+    node: u32,
+    facts: Facts,
+    verdict: Verdict,
+}
+
+impl Plan {
+    /// Decides about every path in `messages` that has no meaning yet.
+    pub(crate) fn extend(&mut self, kind: u32, messages: &[&Observed], around: &mut Surroundings<'_>) {
+        self.label = around.kinds.label(kind as usize);
+        let new = self.new_paths(messages, around.trie);
+        self.extend_keys(messages, &new, around);
+        self.extend_times(&new, messages, around.trie);
+        for path in &new {
+            self.settle(path, around);
+        }
+        for path in &new {
+            self.watch(path, kind, around);
+        }
+    }
+
+    /// The paths without a meaning, in order of appearance, with what was seen there.
+    fn new_paths(&self, messages: &[&Observed], trie: &Trie) -> Vec<New> {
+        let mut places: FxHashMap<u32, usize> = FxHashMap::default();
+        let mut facts: Vec<(u32, Facts)> = Vec::new();
+        for message in messages {
+            for leaf in &message.leaves {
+                if !matches!(self.role(leaf.node).what, What::Unseen | What::Pending) {
+                    continue;
+                }
+                let place = *places.entry(leaf.node).or_insert_with(|| {
+                    facts.push((leaf.node, Facts::default()));
+                    facts.len() - 1
+                });
+                if let Some((_, facts)) = facts.get_mut(place) {
+                    facts.add(leaf, &message.payload, message.received);
+                }
+            }
+        }
+        let judged = facts.into_iter().map(|(node, facts)| {
+            let verdict = facts.verdict(&name(trie, node));
+            New { node, facts, verdict }
+        });
+        judged.collect()
+    }
+
+    fn extend_keys(&mut self, messages: &[&Observed], new: &[New], around: &mut Surroundings<'_>) {
+        let trie = around.trie;
+        let is_number = |path: &&New| matches!(path.verdict, Verdict::Number | Verdict::Boolean);
+        let numbers: Vec<u32> = new.iter().filter(is_number).map(|path| path.node).collect();
+        if self.keys.is_empty() && topics_name(messages) && !numbers.is_empty() {
+            self.keys.push(KeyField::new(TOPIC, "topic".into(), ROOT));
+        }
+        let had: Vec<u32> = self.keys.iter().filter(|key| key.node != TOPIC).map(|key| key.element).collect();
+        let facts: Vec<(u32, Facts)> = new.iter().map(|path| (path.node, path.facts.clone())).collect();
+        let is_field = |node| around.kinds.is_field(node);
+        for node in keys::decide(trie, messages, &facts, &numbers, is_field, |node| around.keys.contains(&node)) {
+            let element = trie.element_of(node);
+            if had.contains(&element) || self.keys.len() >= MAX_KEYS {
+                continue;
+            }
+            let place = self.keys.len() as u8;
+            self.keys.push(KeyField::new(node, trie.path(node).into(), element));
+            if let Some(role) = self.role_mut(node) {
+                role.what = What::Key(place);
+            }
+        }
+    }
+
+    /// The best time of the message, the best of each array, and the others.
+    fn extend_times(&mut self, new: &[New], messages: &[&Observed], trie: &Trie) {
+        let mut times: Vec<(&New, TimeUnit)> = new
+            .iter()
+            .filter_map(|path| if let Verdict::Time(unit) = path.verdict { Some((path, unit)) } else { None })
+            .collect();
+        times.retain(|(path, _)| matches!(self.role(path.node).what, What::Unseen | What::Pending));
+        times.sort_by(|a, b| rank(trie, a).partial_cmp(&rank(trie, b)).unwrap_or(std::cmp::Ordering::Equal));
+        let of_message = times.iter().filter(|(path, _)| trie.element_of(path.node) == ROOT);
+        let liveliest = of_message.map(|(path, _)| path.facts.change()).fold(0.0, f64::max);
+        for (path, unit) in times {
+            let element = trie.element_of(path.node);
+            let known = if element == ROOT {
+                self.time.is_some()
+            } else {
+                self.element_times.iter().any(|(of, ..)| *of == element)
+            };
+            let fits = unit != TimeUnit::Local && path.may_be_event_time(trie, liveliest, messages.len());
+            let what = match (known || !fits, element) {
+                (true, _) => {
+                    self.other_times.push((path.node, unit));
+                    What::Skip
+                }
+                (false, ROOT) => {
+                    self.time = Some((path.node, unit));
+                    What::Time(unit)
+                }
+                (false, _) => {
+                    self.element_times.push((element, path.node, unit));
+                    What::ElementTime(unit)
+                }
+            };
+            if let Some(role) = self.role_mut(path.node) {
+                role.what = what;
+                role.why = (what == What::Skip).then_some(Why::Time);
+            }
+        }
+    }
+
+    fn settle(&mut self, path: &New, around: &mut Surroundings<'_>) {
+        if !matches!(self.role(path.node).what, What::Unseen | What::Pending) {
+            return;
+        }
+        let (what, why) = match path.verdict {
+            _ if around.kinds.is_field(path.node) => (What::Skip, None),
+            Verdict::Empty => (What::Pending, None),
+            Verdict::Boolean | Verdict::Number => (What::Series(self.new_slot(path, around)), None),
+            Verdict::Sequence => (What::Skip, Some(Why::Sequence)),
+            Verdict::Identifier => (What::Skip, Some(Why::Identifier)),
+            Verdict::Time(_) => (What::Skip, Some(Why::Time)),
+            Verdict::Text if hints::is_identifier(&name(around.trie, path.node)) => (What::Skip, Some(Why::Identifier)),
+            Verdict::Text => (What::Skip, Some(Why::Text)),
+        };
+        if let Some(role) = self.role_mut(path.node) {
+            (role.what, role.why) = (what, why);
+        }
+    }
+
+    fn new_slot(&mut self, path: &New, around: &mut Surroundings<'_>) -> u32 {
+        let name = name(around.trie, path.node);
+        let forms = Forms::of(around.trie, path.node, &self.label);
+        around.names.announce(&forms);
+        let kind = match path.verdict {
+            Verdict::Boolean => SeriesKind::Boolean,
+            _ if hints::is_counter(&name) || path.facts.only_grows() => SeriesKind::Counter,
+            _ => SeriesKind::Gauge,
+        };
+        let slot = Slot {
+            path: around.trie.path(path.node).into(),
+            table: self.table_of(path.node, around.trie),
+            kind,
+            unit: hints::unit(&name).map(Arc::from),
+            forms,
+            base: None,
+            series: Vec::new(),
+        };
+        self.slots.push(slot);
+        (self.slots.len() - 1) as u32
+    }
+
+    /// The table of the keys that stand in the element of `node` or around it.
+    fn table_of(&mut self, node: u32, trie: &Trie) -> u32 {
+        let fields: Vec<usize> = (0..self.keys.len())
+            .filter(|at| self.keys.get(*at).is_some_and(|key| trie.is_above(key.element, node)))
+            .collect();
+        if fields.is_empty() {
+            return NONE;
+        }
+        let known = self.tables.iter().position(|table| table.fields == fields);
+        known.unwrap_or_else(|| {
+            self.tables.push(KeyTable::new(fields));
+            self.tables.len() - 1
+        }) as u32
+    }
+
+    /// Puts whole numbers of the message on trial as sequence numbers, or lets them join a rule.
+    fn watch(&mut self, path: &New, kind: u32, around: &mut Surroundings<'_>) {
+        let name = name(around.trie, path.node);
+        let role = self.role(path.node);
+        let of_message = around.trie.element_of(path.node) == ROOT;
+        let fits = matches!(role.what, What::Series(_) | What::Skip) && role.why != Some(Why::Time);
+        if !fits || !of_message || !path.facts.is_whole() || hints::is_duration(&name) || role.watch != Watch::No {
+            return;
+        }
+        let watch = match around.sequences.open_rule(path.node) {
+            Some(rule) => Watch::May(rule),
+            None => {
+                let keys: Vec<Per> = self.scopes();
+                let tried = around.sequences.try_out(path.node, hints::is_sequence(&name), kind, &keys);
+                tried.map_or(Watch::No, Watch::Trial)
+            }
+        };
+        if let Some(role) = self.role_mut(path.node) {
+            role.watch = watch;
+        }
+    }
+
+    fn scopes(&self) -> Vec<Per> {
+        let of_message = self.keys.iter().filter(|key| key.element == ROOT);
+        of_message.map(|key| if key.node == TOPIC { Per::Topic } else { Per::Path(key.node) }).collect()
+    }
+}
+
+impl New {
+    /// Whether it can be the time of what the message tells: it moves as the others do, and is not called after
+    /// something else unless it comes with the message. An array's elements have nothing better.
+    fn may_be_event_time(&self, trie: &Trie, liveliest: f64, messages: usize) -> bool {
+        let secs = self.facts.distance_secs();
+        if secs > 3653.0 * 86_400.0 {
+            return false;
+        }
+        if trie.element_of(self.node) != ROOT {
+            return true;
+        }
+        let moves = messages < 3 || self.facts.change() * 2.0 >= liveliest && self.facts.change() > 0.0;
+        let is_side = hints::is_side_time(&name(trie, self.node));
+        moves && (!is_side || (secs < 86_400.0 && messages >= 3))
+    }
+}
+
+/// Order of preference among times: plain names first, then the nearest to the receive time.
+fn rank(trie: &Trie, (path, unit): &(&New, TimeUnit)) -> (bool, f64, bool, usize) {
+    let name = name(trie, path.node);
+    let side = hints::is_side_time(&name);
+    (side, path.facts.distance_secs(), *unit != TimeUnit::Rfc3339, trie.chain(path.node).len())
+}
+
+/// The last segment that is a name.
+fn name(trie: &Trie, node: u32) -> String {
+    use crate::json::trie::Step;
+    let named = trie.chain(node).into_iter().rev().find(|step| trie.step(*step) == Step::Key);
+    named.map(|step| trie.segment(step)).unwrap_or_default()
+}
+
+/// Whether the topics of the messages name entities: they have levels, or there are several.
+fn topics_name(messages: &[&Observed]) -> bool {
+    let mut topics = messages.iter().filter_map(|message| message.topic.as_deref());
+    let Some(first) = topics.next() else { return false };
+    first.contains('/') || topics.any(|topic| topic != first)
+}

@@ -1,0 +1,239 @@
+//! What was seen at one path, and what it is therefore taken for.
+
+use feedwatch_model::{NANOS_PER_SECOND, Time, TimeUnit, Value};
+use rustc_hash::FxHashSet;
+
+use super::hints;
+use crate::hash::hash64;
+use crate::json::number::{number, unsigned};
+use crate::json::scan::{Leaf, LeafKind};
+use crate::stamp;
+
+/// Distinct values beyond this are not told apart.
+const MAX_DISTINCT: usize = 1024;
+/// So many occurrences make a pattern.
+pub(crate) const ENOUGH: u32 = 8;
+const HOUR: u64 = 3600 * NANOS_PER_SECOND.unsigned_abs();
+
+/// Counts over the occurrences of one path.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Facts {
+    pub(crate) seen: u32,
+    bools: u32,
+    numbers: u32,
+    /// Strings that are numbers.
+    digits: u32,
+    texts: u32,
+    /// Of the numbers and digits: whole and not negative.
+    whole: u32,
+    min: f64,
+    max: f64,
+    pub(crate) distinct: FxHashSet<u64>,
+    last: Option<(u64, f64)>,
+    /// Pairs of occurrences that follow each other, those that changed, and those that grew.
+    pairs: u32,
+    changed: u32,
+    grew: u32,
+    /// Texts that cannot be a name: addresses, sentences, hashes, times.
+    unfit: u32,
+    times: Times,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Times {
+    unit: Option<TimeUnit>,
+    count: u32,
+    mixed: bool,
+    local: u32,
+    near: u32,
+    distance_secs: f64,
+    first: Option<(Time, Time)>,
+    last: Option<(Time, Time)>,
+}
+
+/// What a path is taken for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Verdict {
+    /// Only null or empty so far.
+    Empty,
+    Boolean,
+    Time(TimeUnit),
+    /// Numbers the messages, by its name; whether it does is for the evidence to show.
+    Sequence,
+    Identifier,
+    Number,
+    Text,
+}
+
+impl Facts {
+    pub(crate) fn add(&mut self, leaf: &Leaf, payload: &[u8], received: Time) {
+        let raw = leaf.raw(payload);
+        self.seen += 1;
+        let value = match leaf.kind {
+            LeafKind::Null | LeafKind::EmptyArray | LeafKind::EmptyObject => return,
+            LeafKind::True | LeafKind::False => {
+                self.bools += 1;
+                None
+            }
+            LeafKind::Number => number(raw),
+            LeafKind::Text | LeafKind::Escaped if raw.is_empty() => return,
+            LeafKind::Text | LeafKind::Escaped => number(raw),
+        };
+        let hash = hash64(raw, 0);
+        if self.distinct.len() < MAX_DISTINCT {
+            self.distinct.insert(hash);
+        }
+        let size = value.map_or(f64::NAN, Value::as_f64);
+        if let Some((before, smaller)) = self.last.replace((hash, size)) {
+            self.pairs += 1;
+            self.changed += u32::from(before != hash);
+            self.grew += u32::from(size > smaller);
+        }
+        match value {
+            Some(value) => self.add_number(value, size, unsigned(raw).is_some(), leaf.is_string(), received),
+            None if leaf.is_string() => self.add_text(raw, received),
+            None => {}
+        }
+    }
+
+    fn add_number(&mut self, value: Value, size: f64, whole: bool, quoted: bool, received: Time) {
+        if self.numbers + self.digits == 0 {
+            (self.min, self.max) = (size, size);
+        }
+        *(if quoted { &mut self.digits } else { &mut self.numbers }) += 1;
+        self.whole += u32::from(whole);
+        (self.min, self.max) = (self.min.min(size), self.max.max(size));
+        if let Some((unit, time)) = stamp::epoch(value, received) {
+            self.times.add(unit, time, received);
+        }
+    }
+
+    fn add_text(&mut self, raw: &[u8], received: Time) {
+        self.texts += 1;
+        if let Some(time) = stamp::rfc3339(raw) {
+            self.times.add(TimeUnit::Rfc3339, time, received);
+            self.unfit += 1;
+        } else if stamp::is_local(raw) {
+            self.times.local += 1;
+            self.unfit += 1;
+        } else {
+            self.unfit += u32::from(!is_name(raw));
+        }
+    }
+
+    /// Occurrences that say something.
+    pub(crate) fn told(&self) -> u32 {
+        self.bools + self.numbers + self.digits + self.texts
+    }
+
+    pub(crate) fn is_text(&self) -> bool {
+        self.texts > 0 && self.texts == self.told()
+    }
+
+    /// Whether all of it is whole numbers (also as strings).
+    pub(crate) fn is_whole(&self) -> bool {
+        self.whole > 0 && self.whole == self.told()
+    }
+
+    /// Whether its texts could be names that recur. Of a telling name it takes more to show that they do not: a feed
+    /// may begin with one message of each entity.
+    pub(crate) fn is_namelike(&self, named: bool) -> bool {
+        let distinct = self.distinct.len() as u32;
+        let enough = if named { 4 * ENOUGH } else { ENOUGH };
+        self.unfit == 0 && (self.told() < enough || distinct * 2 <= self.told() + 4)
+    }
+
+    /// The share of pairs that changed; 1 where there is no pair.
+    pub(crate) fn change(&self) -> f64 {
+        if self.pairs == 0 { 1.0 } else { f64::from(self.changed) / f64::from(self.pairs) }
+    }
+
+    /// Mean distance from the receive time, in seconds.
+    pub(crate) fn distance_secs(&self) -> f64 {
+        self.times.distance_secs / f64::from(self.times.count.max(1))
+    }
+
+    /// Whether whole numbers grew from each occurrence to the next.
+    pub(crate) fn only_grows(&self) -> bool {
+        self.pairs >= ENOUGH && self.is_whole() && self.grew == self.changed && self.changed * 2 > self.pairs
+    }
+
+    pub(crate) fn verdict(&self, name: &str) -> Verdict {
+        if self.told() == 0 {
+            return Verdict::Empty;
+        }
+        if self.bools == self.told() {
+            return Verdict::Boolean;
+        }
+        if let Some(unit) = self.time(name) {
+            return Verdict::Time(unit);
+        }
+        let numeric = self.numbers + self.digits;
+        if numeric == 0 || self.texts * 10 > numeric {
+            return Verdict::Text;
+        }
+        if self.is_whole() {
+            if hints::is_sequence(name) {
+                return Verdict::Sequence;
+            }
+            if hints::is_identifier(name) || self.is_identifying() {
+                return Verdict::Identifier;
+            }
+        }
+        Verdict::Number
+    }
+
+    fn time(&self, name: &str) -> Option<TimeUnit> {
+        let told = self.told();
+        if self.times.local == told {
+            return Some(TimeUnit::Local);
+        }
+        let unit = self.times.unit.filter(|_| self.times.count == told && !self.times.mixed)?;
+        let shown = match unit {
+            TimeUnit::Rfc3339 => true,
+            // Ten digits are also ids and counts: the name, or its pace, must speak for it.
+            TimeUnit::Seconds => hints::is_time(name) || (self.times.near == told && self.times.keeps_pace()),
+            _ => hints::is_time(name) || self.times.near == told,
+        };
+        shown.then_some(unit)
+    }
+
+    /// Large whole numbers, nearly all different, that lie close together or are written as strings: numbers of trades,
+    /// orders, updates.
+    fn is_identifying(&self) -> bool {
+        let told = self.told();
+        if told < ENOUGH || self.min < 1e6 || (self.distinct.len() as f64) < 0.9 * f64::from(told) {
+            return false;
+        }
+        let close = (self.max - self.min) / self.max < 0.01 && f64::from(self.grew) >= 0.9 * f64::from(self.pairs);
+        close || self.digits == told
+    }
+}
+
+impl Times {
+    fn add(&mut self, unit: TimeUnit, time: Time, received: Time) {
+        self.mixed |= self.unit.is_some_and(|known| known != unit);
+        self.unit = Some(unit);
+        self.count += 1;
+        let distance = time.nanos_since(received).unsigned_abs();
+        self.near += u32::from(distance <= HOUR);
+        self.distance_secs += distance as f64 / 1e9;
+        self.first.get_or_insert((time, received));
+        self.last = Some((time, received));
+    }
+
+    /// Whether it went on as the receive time went on, over two seconds at least.
+    fn keeps_pace(&self) -> bool {
+        let (Some((from, start)), Some((to, end))) = (self.first, self.last) else { return false };
+        let passed = end.secs_since(start);
+        passed >= 2.0 && (to.secs_since(from) - passed).abs() <= 1.0 + 0.1 * passed
+    }
+}
+
+/// Whether a text can be a name: short, of few words, no address, no hash.
+fn is_name(raw: &[u8]) -> bool {
+    let spaces = raw.iter().filter(|byte| **byte == b' ').count();
+    let hex = raw.iter().filter(|byte| byte.is_ascii_hexdigit() || **byte == b'-').count();
+    let is_hash = raw.len() >= 24 && hex == raw.len();
+    raw.len() <= 64 && spaces <= 3 && !is_hash && memchr::memmem::find(raw, b"://").is_none()
+}

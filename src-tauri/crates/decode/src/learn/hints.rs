@@ -1,0 +1,319 @@
+//! What names say. Evidence goes first; a name breaks ties and speaks where few messages came.
+
+/// The words of a name in lower case: `at_ms` is `at`, `ms`; `productId` is `product`, `id`.
+pub(crate) fn words(name: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word = String::new();
+    let mut lower = false;
+    for letter in name.chars() {
+        let starts = letter.is_uppercase() && lower;
+        if !letter.is_alphanumeric() || starts {
+            words.extend((!word.is_empty()).then(|| std::mem::take(&mut word)));
+        }
+        if letter.is_alphanumeric() {
+            word.extend(letter.to_lowercase());
+        }
+        lower = letter.is_lowercase() || letter.is_numeric();
+    }
+    words.extend((!word.is_empty()).then_some(word));
+    words
+}
+
+fn any(words: &[String], of: &[&str]) -> bool {
+    words.iter().any(|word| of.contains(&word.as_str()))
+}
+
+/// How well a name fits what tells kinds apart: the lower the better.
+pub(crate) fn kind_rank(name: &str) -> Option<usize> {
+    const NAMES: [&str; 16] = [
+        "channel",
+        "type",
+        "event",
+        "e",
+        "feed",
+        "table",
+        "msg_type",
+        "message_type",
+        "msgtype",
+        "messagetype",
+        "kind",
+        "method",
+        "stream",
+        "op",
+        "action",
+        "topic",
+    ];
+    let name = name.to_lowercase();
+    NAMES.iter().position(|known| *known == name)
+}
+
+/// Whether a name is that of an entity: product, device, place.
+pub(crate) fn is_entity(name: &str) -> bool {
+    const WHOLE: [&str; 12] =
+        ["s", "sym", "pair", "wiki", "mmsi", "icao", "imei", "eui", "dev_eui", "instid", "inst_id", "coin"];
+    const WORDS: [&str; 27] = [
+        "symbol",
+        "product",
+        "instrument",
+        "market",
+        "ticker",
+        "asset",
+        "currency",
+        "device",
+        "sensor",
+        "machine",
+        "station",
+        "node",
+        "host",
+        "hostname",
+        "location",
+        "site",
+        "room",
+        "zone",
+        "vessel",
+        "vehicle",
+        "meter",
+        "plant",
+        "press",
+        "pump",
+        "gateway",
+        "exchange",
+        "venue",
+    ];
+    if WHOLE.contains(&name.to_lowercase().as_str()) {
+        return true;
+    }
+    // `product`, `product_id`, `device_name`; not `device_temperature`.
+    let words = words(name);
+    match words.as_slice() {
+        [word] => WORDS.contains(&word.as_str()),
+        [word, last] => {
+            WORDS.contains(&word.as_str()) && ["id", "name", "code", "key", "no", "number"].contains(&last.as_str())
+        }
+        _ => false,
+    }
+}
+
+/// Whether a name is that of something said about an entity, never its name.
+pub(crate) fn is_attribute(name: &str) -> bool {
+    any(
+        &words(name),
+        &[
+            "side",
+            "status",
+            "state",
+            "type",
+            "action",
+            "reason",
+            "comment",
+            "message",
+            "text",
+            "title",
+            "user",
+            "description",
+            "url",
+            "uri",
+            "link",
+            "version",
+            "level",
+            "severity",
+            "method",
+            "result",
+            "error",
+            "op",
+        ],
+    )
+}
+
+/// Whether a name is that of a time.
+pub(crate) fn is_time(name: &str) -> bool {
+    let lower = name.to_lowercase();
+    lower.contains("time")
+        || any(
+            &words(name),
+            &[
+                "ts",
+                "tst",
+                "date",
+                "datetime",
+                "dt",
+                "at",
+                "t",
+                "e",
+                "epoch",
+                "when",
+                "updated",
+                "created",
+                "modified",
+                "start",
+                "end",
+                "expiry",
+                "expires",
+                "seen",
+                "sent",
+                "published",
+                "stamp",
+                "now",
+            ],
+        )
+}
+
+/// Whether a time of this name is that of something else than the message: when it was changed, when it ends.
+pub(crate) fn is_side_time(name: &str) -> bool {
+    any(
+        &words(name),
+        &[
+            "updated",
+            "update",
+            "modified",
+            "created",
+            "start",
+            "end",
+            "open",
+            "close",
+            "expiry",
+            "expires",
+            "expiration",
+            "maturity",
+            "next",
+            "last",
+            "first",
+            "since",
+            "until",
+            "registered",
+            "funding",
+            "boot",
+            "in",
+            "out",
+        ],
+    ) && !name.to_lowercase().ends_with("seen")
+}
+
+/// Whether a name is that of a number that counts messages.
+pub(crate) fn is_sequence(name: &str) -> bool {
+    let lower = name.to_lowercase();
+    any(&words(name), &["seq", "sequence", "seqno", "seqnum", "seqnr", "nonce", "offset", "fcnt"])
+        || ["f_cnt", "sequencenumber", "msg_no", "message_number", "packet_id"].contains(&lower.as_str())
+}
+
+/// Whether a name is that of an identifier.
+pub(crate) fn is_identifier(name: &str) -> bool {
+    let words = words(name);
+    let last = words.last().map_or("", String::as_str);
+    ["id", "ids", "uid", "uuid", "guid", "hash", "oid", "serial", "checksum", "crc", "mmsi", "imei"].contains(&last)
+}
+
+/// Whether a number of this name runs with the clock and not with the messages.
+pub(crate) fn is_duration(name: &str) -> bool {
+    let lower = name.to_lowercase();
+    lower.contains("uptime") || any(&words(name), &["age", "elapsed", "seconds", "secs", "sec", "duration", "runtime"])
+}
+
+/// Whether a name is that of a number that only grows.
+pub(crate) fn is_counter(name: &str) -> bool {
+    words(name).last().is_some_and(|last| ["total", "count", "counter"].contains(&last.as_str()))
+}
+
+/// Whether a name is only a wrapper around what the message says.
+pub(crate) fn is_wrapper(name: &str) -> bool {
+    [
+        "data",
+        "payload",
+        "params",
+        "result",
+        "properties",
+        "body",
+        "message",
+        "msg",
+        "event",
+        "events",
+        "fields",
+        "attributes",
+        "values",
+        "value",
+        "tick",
+        "object",
+        "decoded_payload",
+        "uplink_message",
+        "decoded",
+        "after",
+    ]
+    .contains(&name.to_lowercase().as_str())
+}
+
+/// The unit a name ends with, where it can mean nothing else.
+pub(crate) fn unit(name: &str) -> Option<&'static str> {
+    let words = words(name);
+    let (last, before) = words.split_last()?;
+    let about = |of: &[&str]| any(before, of);
+    Some(match last.as_str() {
+        "ms" | "millis" | "milliseconds" if !before.is_empty() => "ms",
+        "s" | "sec" | "secs" | "seconds" if !before.is_empty() => "s",
+        "celsius" | "degc" => "°C",
+        "c" if about(&["temp", "temperature", "t", "ambient"]) => "°C",
+        "fahrenheit" | "degf" => "°F",
+        "f" if about(&["temp", "temperature", "t"]) => "°F",
+        "kelvin" => "K",
+        "percent" | "pct" | "percentage" => "%",
+        "bytes" => "B",
+        "hz" => "Hz",
+        "khz" => "kHz",
+        "mhz" => "MHz",
+        "bar" => "bar",
+        "mbar" => "mbar",
+        "kpa" => "kPa",
+        "hpa" => "hPa",
+        "psi" => "psi",
+        "volts" | "volt" => "V",
+        "v" if about(&["voltage", "volt", "battery", "supply"]) => "V",
+        "amps" | "amperes" => "A",
+        "a" if about(&["current", "amp"]) => "A",
+        "watts" | "watt" => "W",
+        "w" if about(&["power"]) => "W",
+        "kw" => "kW",
+        "wh" => "Wh",
+        "kwh" => "kWh",
+        "rpm" => "rpm",
+        "usd" if !before.is_empty() => "USD",
+        "eur" if !before.is_empty() => "EUR",
+        "dbm" => "dBm",
+        "ppm" => "ppm",
+        "lux" => "lx",
+        "mm" if !before.is_empty() => "mm",
+        "kg" if !before.is_empty() => "kg",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_fall_into_words() {
+        assert_eq!(words("productId"), ["product", "id"]);
+        assert_eq!(words("price_24h"), ["price", "24h"]);
+        assert_eq!(words("at_ms"), ["at", "ms"]);
+        assert_eq!(words("tC"), ["t", "c"]);
+        assert_eq!(words("MMSI"), ["mmsi"]);
+    }
+
+    #[test]
+    fn a_unit_is_read_only_where_it_can_mean_nothing_else() {
+        assert_eq!(unit("temp_c"), Some("°C"));
+        assert_eq!(unit("pressure_bar"), Some("bar"));
+        assert_eq!(unit("latency_ms"), Some("ms"));
+        assert_eq!(unit("speed_rpm"), Some("rpm"));
+        assert_eq!(unit("current_a"), Some("A"));
+        assert_eq!(unit("side_a"), None);
+        assert_eq!(unit("c"), None);
+        assert_eq!(unit("s"), None);
+        assert_eq!(unit("price"), None);
+    }
+
+    #[test]
+    fn an_attribute_of_a_device_is_not_its_name() {
+        assert!(is_entity("product_id") && is_entity("deviceName") && is_entity("symbol") && is_entity("s"));
+        assert!(!is_entity("device_temperature") && !is_entity("price") && !is_entity("event_time"));
+    }
+}

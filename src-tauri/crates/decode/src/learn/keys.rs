@@ -1,0 +1,171 @@
+//! Keys: the fields that name the entity whose numbers stand beside them.
+//!
+//! A text that recurs names an entity if the numbers of each of its texts are less spread than all of them together
+//! (the variance left inside the groups, corrected for their number, as for [`super::kinds`]); or if its name says so
+//! (`product_id`, `symbol`, `device`, …) and its texts recur.
+//!
+//! Limits: two keys for the message and two for each array; entities named by the keys of an object's members, and
+//! numbers without a telling name, are not found yet.
+
+use rustc_hash::FxHashMap;
+
+use super::facts::{ENOUGH, Facts};
+use super::hints;
+use super::observed::{Observed, text_of};
+use crate::json::number::number;
+use crate::json::trie::{ROOT, Trie};
+
+/// Keys of one array or of the message itself.
+const MAX_KEYS: usize = 2;
+/// Numbers of a kind that are tried against a candidate.
+const MAX_TRIED: usize = 16;
+/// The share of spread that must go for a text without a telling name.
+const LESS_SPREAD: f64 = 0.5;
+
+#[derive(Clone, Debug)]
+struct Candidate {
+    node: u32,
+    /// The element it stands in.
+    element: u32,
+    named: bool,
+    distinct: usize,
+    less_spread: f64,
+    depth: usize,
+}
+
+/// The keys among the new paths of one kind.
+pub(crate) fn decide(
+    trie: &Trie,
+    messages: &[&Observed],
+    facts: &[(u32, Facts)],
+    numbers: &[u32],
+    is_field: impl Fn(u32) -> bool,
+    is_key: impl Fn(u32) -> bool,
+) -> Vec<u32> {
+    let mut candidates: Vec<Candidate> = facts
+        .iter()
+        .filter_map(|(node, facts)| candidate(trie, messages, *node, facts, numbers, &is_field, &is_key))
+        .collect();
+    // Telling names first, and of those the finest: what names a contract also names its market.
+    candidates.sort_by(|a, b| {
+        let fineness = |key: &Candidate| if key.named { key.distinct } else { 0 };
+        (b.named.cmp(&a.named).then(fineness(b).cmp(&fineness(a))))
+            // Nearly equal evidence is no reason to prefer the deeper one.
+            .then((b.less_spread * 20.0).round().total_cmp(&(a.less_spread * 20.0).round()))
+            .then(a.depth.cmp(&b.depth))
+    });
+    let mut chosen: Vec<Candidate> = Vec::new();
+    for candidate in candidates {
+        let beside = chosen.iter().filter(|other| other.element == candidate.element).count();
+        let adds = chosen.iter().all(|other| !determines(messages, other.node, candidate.node));
+        let further = candidate.named && candidate.distinct > 1 && candidate.less_spread > 0.0;
+        if beside < MAX_KEYS && (beside == 0 || further) && adds {
+            chosen.push(candidate);
+        }
+    }
+    chosen.sort_by_key(|key| (trie.chain(key.element).len(), key.depth, key.node));
+    chosen.into_iter().map(|key| key.node).collect()
+}
+
+fn candidate(
+    trie: &Trie,
+    messages: &[&Observed],
+    node: u32,
+    facts: &Facts,
+    numbers: &[u32],
+    is_field: &impl Fn(u32) -> bool,
+    is_key: &impl Fn(u32) -> bool,
+) -> Option<Candidate> {
+    let name = trie.segment(node);
+    let element = trie.element_of(node);
+    let depth = trie.chain(node).len();
+    let named = hints::is_entity(&name) || is_key(node);
+    let textual = facts.is_text() || (named && facts.is_whole());
+    if !textual || !facts.is_namelike(named) || is_field(node) {
+        return None;
+    }
+    // The numbers it would name: in the same element or in elements of it.
+    let mut named_numbers = numbers.iter().copied().filter(|number| trie.is_above(element, *number)).peekable();
+    named_numbers.peek()?;
+    let distinct = facts.distinct.len();
+    let candidate = |less_spread| Candidate { node, element, named, distinct, less_spread, depth };
+    if facts.told() < ENOUGH || distinct < 2 {
+        return named.then(|| candidate(0.0));
+    }
+    let tried: Vec<u32> = named_numbers.take(MAX_TRIED).collect();
+    let mut gains: Vec<f64> =
+        tried.iter().filter_map(|number| less_spread(trie, messages, node, element, *number)).collect();
+    gains.sort_by(|a, b| b.total_cmp(a));
+    // A third of the numbers, the best of them, must agree.
+    let gain = gains.get(gains.len() / 3).copied().unwrap_or(0.0);
+    let shown = !hints::is_attribute(&name) && gain >= LESS_SPREAD && !hints::is_identifier(&name);
+    (named || shown).then(|| candidate(gain))
+}
+
+/// Whether to each text of `one` belongs one text of `other`: then `other` adds nothing.
+fn determines(messages: &[&Observed], one: u32, other: u32) -> bool {
+    let mut there: FxHashMap<&[u8], &[u8]> = FxHashMap::default();
+    messages
+        .iter()
+        .filter_map(|message| Some((message.text(one)?, message.text(other)?)))
+        .all(|(a, b)| *there.entry(a).or_insert(b) == b)
+}
+
+/// The share of the variance of `number` that goes if it is grouped by the text of `key`.
+fn less_spread(trie: &Trie, messages: &[&Observed], key: u32, element: u32, number: u32) -> Option<f64> {
+    let mut groups: FxHashMap<&[u8], (f64, f64, f64)> = FxHashMap::default();
+    let mut all = (0.0, 0.0, 0.0);
+    let mut values: Vec<(&[u8], f64)> = Vec::new();
+    for message in messages {
+        for (text, value) in pairs(trie, message, key, element, number) {
+            values.push((text, value));
+        }
+    }
+    let mean = values.iter().map(|(_, value)| value).sum::<f64>() / values.len().max(1) as f64;
+    for (text, value) in values {
+        let value = value - mean;
+        let group = groups.entry(text).or_default();
+        for sum in [group, &mut all] {
+            sum.0 += 1.0;
+            sum.1 += value;
+            sum.2 += value * value;
+        }
+    }
+    let left = |(count, sum, squares): &(f64, f64, f64)| (squares - sum * sum / count).max(0.0);
+    let free = all.0 - groups.len() as f64;
+    let total = left(&all) / (all.0 - 1.0);
+    let mut inside: Vec<f64> = groups.values().map(left).collect();
+    // In order of size, so that the sum does not hang on the order of the map.
+    inside.sort_by(f64::total_cmp);
+    (free >= 1.0 && groups.len() > 1 && total > 0.0).then(|| 1.0 - inside.iter().sum::<f64>() / free / total)
+}
+
+/// The numbers at `number` of one message with the text of `key` beside or above each.
+fn pairs<'a>(trie: &Trie, message: &'a Observed, key: u32, element: u32, number_at: u32) -> Vec<(&'a [u8], f64)> {
+    let keys: FxHashMap<u32, &[u8]> = message
+        .leaves
+        .iter()
+        .filter(|leaf| leaf.node == key)
+        .filter_map(|leaf| Some((leaf.element, text_of(leaf, &message.payload)?)))
+        .collect();
+    let levels = trie.chain(number_at).len();
+    let numbers = message.leaves.iter().filter(|leaf| leaf.node == number_at);
+    numbers
+        .filter_map(|leaf| {
+            let value = number(text_of(leaf, &message.payload)?)?.as_f64();
+            let mut at = leaf.element;
+            for _ in 0..levels {
+                if let Some(text) = keys.get(&at) {
+                    return Some((*text, value));
+                }
+                if at == 0 || element == ROOT {
+                    at = 0;
+                } else {
+                    at = message.elements.get(at as usize).copied().unwrap_or(0);
+                }
+            }
+            keys.get(&at).map(|text| (*text, value))
+        })
+        .filter(|(_, value)| value.is_finite())
+        .collect()
+}

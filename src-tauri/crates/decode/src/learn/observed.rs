@@ -1,0 +1,49 @@
+//! A message kept for learning: its leaves and its bytes.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use feedwatch_model::{Message, Time};
+
+use crate::json::scan::{Leaf, Scanner};
+
+/// Leaves of one message that are looked at while learning.
+const MAX_LEAVES: usize = 20_000;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Observed {
+    pub(crate) received: Time,
+    pub(crate) payload: Bytes,
+    pub(crate) topic: Option<Arc<str>>,
+    pub(crate) leaves: Vec<Leaf>,
+    pub(crate) elements: Vec<u32>,
+}
+
+impl Observed {
+    pub(crate) fn new(message: &Message, scanner: &Scanner) -> Observed {
+        let kept = scanner.leaves.len().min(MAX_LEAVES);
+        Observed {
+            received: message.received,
+            payload: message.payload.clone(),
+            topic: message.meta.as_ref().and_then(|meta| meta.topic.clone()),
+            leaves: scanner.leaves.get(..kept).unwrap_or_default().to_vec(),
+            elements: scanner.elements.clone(),
+        }
+    }
+
+    pub(crate) fn find(&self, node: u32) -> Option<&Leaf> {
+        self.leaves.iter().find(|leaf| leaf.node == node)
+    }
+
+    /// The raw text at `node`, null and containers excepted.
+    pub(crate) fn text(&self, node: u32) -> Option<&[u8]> {
+        self.find(node).and_then(|leaf| text_of(leaf, &self.payload))
+    }
+}
+
+/// The raw text of a leaf that can name something: a string or a number.
+#[inline]
+pub(crate) fn text_of<'a>(leaf: &Leaf, payload: &'a [u8]) -> Option<&'a [u8]> {
+    use crate::json::scan::LeafKind;
+    matches!(leaf.kind, LeafKind::Text | LeafKind::Escaped | LeafKind::Number).then(|| leaf.raw(payload))
+}

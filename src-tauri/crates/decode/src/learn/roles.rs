@@ -1,0 +1,417 @@
+//! The plan of one kind of message: what each path means, and reading by it.
+
+use feedwatch_model::{Message, Point, Reading, SeriesKind, Time, TimeUnit, Value, Why};
+use rustc_hash::FxHashMap;
+use std::sync::Arc;
+
+use super::kinds::find;
+use super::names::{Forms, Names};
+use super::observed::text_of;
+use super::sequence::Per;
+use crate::catalogue::{Catalogue, Samples, Series};
+use crate::hash::hash64;
+use crate::json::number::{number, unsigned};
+use crate::json::scan::{Leaf, LeafKind};
+use crate::json::text::unescape;
+use crate::json::trie::{NONE, ROOT};
+use crate::stamp;
+
+/// Stands for the topic among key paths.
+pub(crate) const TOPIC: u32 = NONE - 1;
+/// A series that would be one too many.
+const REFUSED: u32 = NONE - 1;
+
+/// What a path means.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) enum What {
+    /// Nothing is known of it.
+    #[default]
+    Unseen,
+    /// It was only null or empty.
+    Pending,
+    Series(u32),
+    /// The message's time.
+    Time(TimeUnit),
+    /// The time of an element.
+    ElementTime(TimeUnit),
+    /// Index into [`Plan::keys`].
+    Key(u8),
+    Skip,
+}
+
+/// What a whole number may be beside its meaning.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Watch {
+    #[default]
+    No,
+    /// On trial as a sequence number.
+    Trial(u16),
+    /// Carries a rule.
+    Rule(u16),
+    /// Of a kind that may join a rule.
+    May(u16),
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Role {
+    pub(crate) what: What,
+    pub(crate) watch: Watch,
+    pub(crate) why: Option<Why>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct KeyField {
+    pub(crate) node: u32,
+    pub(crate) path: Arc<str>,
+    /// The element it stands in.
+    pub(crate) element: u32,
+    guess: usize,
+}
+
+impl KeyField {
+    pub(crate) fn new(node: u32, path: Arc<str>, element: u32) -> KeyField {
+        KeyField { node, path, element, guess: 0 }
+    }
+}
+
+/// The texts of a set of keys, numbered.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct KeyTable {
+    /// Indices into [`Plan::keys`].
+    pub(crate) fields: Vec<usize>,
+    texts: Vec<Box<[u8]>>,
+    index: FxHashMap<u64, u32>,
+    /// The element asked for last, and its number.
+    cached: Option<(u32, u32)>,
+}
+
+/// A path that is charted, one series for each text of its keys.
+#[derive(Clone, Debug)]
+pub(crate) struct Slot {
+    pub(crate) path: Arc<str>,
+    /// Index into [`Plan::tables`], or [`NONE`].
+    pub(crate) table: u32,
+    pub(crate) kind: SeriesKind,
+    pub(crate) unit: Option<Arc<str>>,
+    pub(crate) forms: Forms,
+    pub(crate) base: Option<String>,
+    /// By number of the key text.
+    pub(crate) series: Vec<u32>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Plan {
+    pub(crate) label: String,
+    pub(crate) roles: Vec<Role>,
+    pub(crate) keys: Vec<KeyField>,
+    pub(crate) tables: Vec<KeyTable>,
+    pub(crate) slots: Vec<Slot>,
+    pub(crate) time: Option<(u32, TimeUnit)>,
+    pub(crate) other_times: Vec<(u32, TimeUnit)>,
+    /// The element and the path of its time.
+    pub(crate) element_times: Vec<(u32, u32, TimeUnit)>,
+    /// Per element: the leaf of each key and, last, of the time.
+    columns: Vec<u32>,
+    scratch: Vec<u8>,
+}
+
+/// A path was met that the plan does not know.
+#[derive(Debug)]
+pub(crate) struct Unknown;
+
+/// Where reading puts what it finds.
+pub(crate) struct Found<'a> {
+    pub(crate) reading: &'a mut Reading,
+    /// Whole numbers on watch.
+    pub(crate) watched: &'a mut Vec<(u32, Watch, u64)>,
+    pub(crate) catalogue: &'a mut Catalogue,
+    pub(crate) names: &'a mut Names,
+    pub(crate) max_series: usize,
+}
+
+/// One message as the plan sees it.
+pub(crate) struct Seen<'a> {
+    pub(crate) leaves: &'a [Leaf],
+    pub(crate) elements: &'a [u32],
+    pub(crate) message: &'a Message,
+}
+
+impl Seen<'_> {
+    #[inline]
+    fn payload(&self) -> &[u8] {
+        &self.message.payload
+    }
+
+    /// What scopes a sequence.
+    pub(crate) fn text(&self, per: Per) -> Option<&[u8]> {
+        match per {
+            Per::Connection => None,
+            Per::Path(node) => {
+                self.leaves.iter().find(|leaf| leaf.node == node).and_then(|leaf| text_of(leaf, self.payload()))
+            }
+            Per::Topic => self.message.meta.as_ref().and_then(|meta| meta.topic.as_deref()).map(str::as_bytes),
+        }
+    }
+}
+
+impl Plan {
+    pub(crate) fn role(&self, node: u32) -> Role {
+        self.roles.get(node as usize).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn role_mut(&mut self, node: u32) -> Option<&mut Role> {
+        if self.roles.len() <= node as usize {
+            self.roles.resize(node as usize + 1, Role::default());
+        }
+        self.roles.get_mut(node as usize)
+    }
+
+    pub(crate) fn set_what(&mut self, node: u32, what: What, why: Why) {
+        if let Some(role) = self.role_mut(node) {
+            (role.what, role.why) = (what, Some(why));
+        }
+    }
+
+    /// Reads one message. With `strict` the first unknown path ends it.
+    pub(crate) fn read(&mut self, seen: &Seen<'_>, strict: bool, found: &mut Found<'_>) -> Result<(), Unknown> {
+        for table in &mut self.tables {
+            table.cached = None;
+        }
+        let deep = self.is_deep();
+        if deep {
+            self.fill_columns(seen);
+        }
+        let mut element_time = (0, None);
+        for leaf in seen.leaves {
+            let role = self.roles.get(leaf.node as usize).copied().unwrap_or_default();
+            if role.watch != Watch::No && leaf.element == 0 {
+                found.watched.extend(unsigned(leaf.raw(seen.payload())).map(|value| (leaf.node, role.watch, value)));
+            }
+            match role.what {
+                What::Series(slot) => {
+                    let Some(value) = value_of(leaf, seen.payload()) else { continue };
+                    if deep && leaf.element != element_time.0 {
+                        element_time = (leaf.element, self.element_time(seen, leaf.element));
+                    }
+                    let time = if leaf.element == 0 { None } else { element_time.1 };
+                    if let Some(series) = self.series(slot, leaf.element, seen, found) {
+                        found.reading.points.push(Point { series, time, value });
+                    }
+                }
+                What::Time(unit) => found.reading.time = time_of(leaf, unit, seen).or(found.reading.time),
+                What::Key(_) | What::ElementTime(_) | What::Skip => {}
+                What::Unseen if strict => return Err(Unknown),
+                What::Pending if strict && tells(leaf) => return Err(Unknown),
+                What::Unseen | What::Pending => {}
+            }
+        }
+        if found.reading.time.is_none() && deep {
+            found.reading.time = found.reading.points.iter().filter_map(|point| point.time).max();
+        }
+        Ok(())
+    }
+
+    fn is_deep(&self) -> bool {
+        !self.element_times.is_empty() || self.keys.iter().any(|key| key.element != ROOT)
+    }
+
+    fn width(&self) -> usize {
+        self.keys.len() + 1
+    }
+
+    fn fill_columns(&mut self, seen: &Seen<'_>) {
+        let width = self.width();
+        self.columns.clear();
+        self.columns.resize(seen.elements.len() * width, NONE);
+        for (at, leaf) in (0_u32..).zip(seen.leaves) {
+            let column = match self.roles.get(leaf.node as usize).map(|role| role.what) {
+                Some(What::Key(key)) => usize::from(key),
+                Some(What::ElementTime(_)) => width - 1,
+                _ => continue,
+            };
+            if let Some(cell) = self.columns.get_mut(leaf.element as usize * width + column) {
+                *cell = at;
+            }
+        }
+    }
+
+    /// The leaf in `column` of `element` or of the nearest one around it.
+    fn column<'a>(&self, seen: &Seen<'a>, element: u32, column: usize) -> Option<&'a Leaf> {
+        let mut element = element;
+        loop {
+            let at = self.columns.get(element as usize * self.width() + column).copied().unwrap_or(NONE);
+            if let Some(leaf) = seen.leaves.get(at as usize) {
+                return Some(leaf);
+            }
+            if element == 0 {
+                return None;
+            }
+            element = seen.elements.get(element as usize).copied().unwrap_or(0);
+        }
+    }
+
+    fn element_time(&self, seen: &Seen<'_>, element: u32) -> Option<Time> {
+        let leaf = self.column(seen, element, self.width() - 1)?;
+        match self.role(leaf.node).what {
+            What::ElementTime(unit) => time_of(leaf, unit, seen),
+            _ => None,
+        }
+    }
+
+    /// The series of a slot for the keys around `element`; made if it is the first of them.
+    #[inline]
+    fn series(&mut self, slot: u32, element: u32, seen: &Seen<'_>, found: &mut Found<'_>) -> Option<u32> {
+        let table = self.slots.get(slot as usize)?.table;
+        let key = if table == NONE { 0 } else { self.key(table as usize, element, seen, found.max_series)? };
+        let series = self.slots.get(slot as usize)?.series.get(key as usize).copied().unwrap_or(NONE);
+        if series < REFUSED {
+            return Some(series);
+        }
+        self.new_series(slot as usize, key as usize, found)
+    }
+
+    /// The number of the key texts around `element`.
+    #[inline]
+    fn key(&mut self, table: usize, element: u32, seen: &Seen<'_>, limit: usize) -> Option<u32> {
+        let found = self.tables.get(table)?;
+        if let Some((cached, key)) = found.cached
+            && cached == element
+        {
+            return Some(key);
+        }
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let text = match *found.fields.as_slice() {
+            [field] => self.key_text(field, element, seen),
+            _ => {
+                scratch.clear();
+                for at in 0..self.tables.get(table).map_or(0, |table| table.fields.len()) {
+                    let field = self.tables.get(table).and_then(|table| table.fields.get(at)).copied();
+                    let text = field.and_then(|field| self.key_text(field, element, seen));
+                    // The separator cannot stand in a JSON string unescaped.
+                    scratch.extend_from_slice(text.unwrap_or_default());
+                    scratch.push(0x1F);
+                }
+                Some(scratch.as_slice())
+            }
+        };
+        let key = self.tables.get_mut(table).and_then(|table| table.number(text.unwrap_or_default(), limit));
+        self.scratch = scratch;
+        let key = key?;
+        if let Some(table) = self.tables.get_mut(table) {
+            table.cached = Some((element, key));
+        }
+        Some(key)
+    }
+
+    #[inline]
+    fn key_text<'a>(&mut self, field: usize, element: u32, seen: &'a Seen<'a>) -> Option<&'a [u8]> {
+        let key = self.keys.get_mut(field)?;
+        if key.node == TOPIC {
+            return seen.message.meta.as_ref().and_then(|meta| meta.topic.as_deref()).map(str::as_bytes);
+        }
+        let leaf = if key.element == ROOT {
+            find(seen.leaves, key.node, &mut key.guess)?
+        } else {
+            self.column(seen, element, field)?
+        };
+        text_of(leaf, seen.payload())
+    }
+
+    #[cold]
+    fn new_series(&mut self, slot: usize, key: usize, found: &mut Found<'_>) -> Option<u32> {
+        if found.catalogue.series.len() >= found.max_series {
+            found.catalogue.beyond_limit += 1;
+            return None;
+        }
+        let slot = self.slots.get_mut(slot)?;
+        let base = slot.base.get_or_insert_with(|| found.names.settle(&slot.forms, &self.label)).clone();
+        let texts = self.tables.get(slot.table as usize).map(|table| table.readable(key)).unwrap_or_default();
+        let named = texts.into_iter().filter_map(|(field, text)| Some((self.keys.get(field)?.path.clone(), text)));
+        let key_texts: Vec<(Arc<str>, Arc<str>)> = named.collect();
+        let mut parts: Vec<&str> = key_texts.iter().map(|(_, text)| text.as_ref()).collect();
+        parts.push(&base);
+        let name = found.names.take(&parts.join("."));
+        let series = u32::try_from(found.catalogue.series.len()).ok()?;
+        found.catalogue.series.push(Series {
+            name: name.into(),
+            path: slot.path.clone(),
+            key: key_texts,
+            unit: slot.unit.clone(),
+            kind: slot.kind,
+        });
+        found.catalogue.samples.push(Samples::default());
+        if slot.series.len() <= key {
+            slot.series.resize(key + 1, NONE);
+        }
+        *slot.series.get_mut(key)? = series;
+        Some(series)
+    }
+}
+
+impl KeyTable {
+    pub(crate) fn new(fields: Vec<usize>) -> KeyTable {
+        KeyTable { fields, ..KeyTable::default() }
+    }
+
+    /// The number of `text`; a new one while there are fewer than `limit`.
+    #[inline]
+    fn number(&mut self, text: &[u8], limit: usize) -> Option<u32> {
+        let mut slot = hash64(text, 0);
+        while let Some(&known) = self.index.get(&slot) {
+            if self.texts.get(known as usize).is_some_and(|there| **there == *text) {
+                return Some(known);
+            }
+            slot = slot.wrapping_add(1);
+        }
+        if self.texts.len() >= limit || text.len() > 256 {
+            return None;
+        }
+        let made = u32::try_from(self.texts.len()).ok()?;
+        self.texts.push(text.into());
+        self.index.insert(slot, made);
+        Some(made)
+    }
+
+    /// The texts of a number, without those that were absent.
+    fn readable(&self, number: usize) -> Vec<(usize, Arc<str>)> {
+        let Some(text) = self.texts.get(number) else { return Vec::new() };
+        let parts = text.split(|byte| *byte == 0x1F);
+        let present = self.fields.iter().copied().zip(parts).filter(|(_, part)| !part.is_empty());
+        present
+            .map(|(field, part)| {
+                let mut plain = Vec::new();
+                unescape(part, &mut plain);
+                (field, Arc::from(String::from_utf8_lossy(&plain).as_ref()))
+            })
+            .collect()
+    }
+}
+
+/// Whether a leaf says anything.
+fn tells(leaf: &Leaf) -> bool {
+    match leaf.kind {
+        LeafKind::Null | LeafKind::EmptyArray | LeafKind::EmptyObject => false,
+        LeafKind::Text | LeafKind::Escaped => leaf.end > leaf.start,
+        LeafKind::True | LeafKind::False | LeafKind::Number => true,
+    }
+}
+
+#[inline]
+fn value_of(leaf: &Leaf, payload: &[u8]) -> Option<Value> {
+    match leaf.kind {
+        LeafKind::Number | LeafKind::Text => number(leaf.raw(payload)),
+        LeafKind::True => Some(Value::Bool(true)),
+        LeafKind::False => Some(Value::Bool(false)),
+        LeafKind::Null | LeafKind::Escaped | LeafKind::EmptyArray | LeafKind::EmptyObject => None,
+    }
+}
+
+#[inline]
+fn time_of(leaf: &Leaf, unit: TimeUnit, seen: &Seen<'_>) -> Option<Time> {
+    let raw = text_of(leaf, seen.payload())?;
+    match unit {
+        TimeUnit::Rfc3339 => stamp::rfc3339(raw),
+        TimeUnit::Local => None,
+        _ => stamp::from_epoch(number(raw)?, unit),
+    }
+}
