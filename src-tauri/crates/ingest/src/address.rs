@@ -233,6 +233,15 @@ mod tests {
         assert_eq!(redact("user:pw@example.com/x"), "***@example.com/x");
     }
 
+    #[test]
+    fn loopback_is_known_by_name_and_number() {
+        let loopback = |url: &str| is_loopback(&Url::parse(url).unwrap());
+        for url in ["http://localhost:1", "http://feed.localhost", "http://127.0.0.9/", "https://[::1]/"] {
+            assert!(loopback(url), "{url}");
+        }
+        assert!(!loopback("http://localhost.example.com") && !loopback("http://192.168.0.1"));
+    }
+
     proptest! {
         #[test]
         fn no_text_panics(text: String) {

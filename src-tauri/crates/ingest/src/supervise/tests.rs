@@ -202,6 +202,38 @@ async fn the_next_session_resumes_behind_the_last_position() {
     feed.stop().await;
 }
 
+/// Says how long to wait, then cuts.
+struct Patient;
+
+#[async_trait]
+impl Source for Patient {
+    async fn connect(&self, _: Option<&Position>) -> Result<Box<dyn Session>, ConnectError> {
+        Ok(Box::new(Patient))
+    }
+
+    fn address(&self) -> String {
+        String::new()
+    }
+}
+
+#[async_trait]
+impl Session for Patient {
+    async fn recv(&mut self, batch: &mut Batch) -> Result<(), SessionError> {
+        batch.set_retry(Duration::ZERO);
+        Err(cut())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_server_may_set_the_base_of_the_waits() {
+    let policy = Backoff { base: Duration::from_secs(1000), cap: Duration::from_secs(1000), ..Backoff::default() };
+    let mut feed = Watched::start(Patient, policy.clone());
+    for _ in 0..20 {
+        assert_eq!(feed.loss().await.retry_in, policy.floor);
+    }
+    feed.stop().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_finished_source_is_not_tried_again() {
     let end = SessionError::Ended("all told".to_owned());
