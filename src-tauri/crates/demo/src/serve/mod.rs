@@ -1,0 +1,20 @@
+//! Servers on loopback that publish frames to whoever connects: WebSocket and Server-Sent Events over one [`Publisher`].
+//!
+//! ```text
+//! Publisher::publish / deliver  ->  one bounded queue per client  ->  the client's task  ->  the kernel (counted there)
+//! ```
+//!
+//! A client that hangs up, hangs, or speaks nonsense costs nobody else anything.
+
+mod counting;
+mod listen;
+mod publisher;
+mod sse;
+#[cfg(test)]
+mod tests;
+mod websocket;
+
+pub(crate) use listen::{Server, bind};
+pub(crate) use publisher::{Door, Ending, Limits, Publisher};
+pub(crate) use sse::{EVENTS_PATH, Sse};
+pub(crate) use websocket::WebSocket;
