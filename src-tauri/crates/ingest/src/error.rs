@@ -6,7 +6,7 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// What was configured cannot be sent; nothing was tried.
+    /// What was configured cannot be used: a header, an address, a file. Nothing was sent.
     #[error("{0}")]
     Options(String),
     /// No connection on the level of the network: the name, the port, the way.

@@ -188,6 +188,17 @@ mod tests {
     }
 
     #[test]
+    fn a_name_without_address_is_told_in_words() {
+        let error = io::Error::other("failed to lookup address information: Name or service not known");
+        let told = connect_error(&error, "exmaple.com:443");
+        assert_eq!(
+            told.to_string(),
+            "The name of exmaple.com:443 is not found. Check the spelling, and this computer's network."
+        );
+        assert!(!told.is_permanent());
+    }
+
+    #[test]
     fn a_certificate_error_is_found_inside_an_io_error() {
         let inner = rustls::Error::InvalidCertificate(CertificateError::Expired);
         let error = io::Error::new(io::ErrorKind::InvalidData, inner);

@@ -30,7 +30,7 @@ pub async fn supervise(
     shutdown: CancellationToken,
 ) {
     let last_good = clock();
-    Supervision { source, inbox, resume, policy, clock, shutdown, last_good, failures: 0 }.run().await;
+    Supervision { source, inbox, resume, policy, clock, shutdown, last_good, failures: 0, tries: 0 }.run().await;
 }
 
 struct Supervision {
@@ -43,6 +43,8 @@ struct Supervision {
     last_good: Time,
     /// Failures since the source was last healthy.
     failures: u32,
+    /// Tries since then, for people.
+    tries: u32,
 }
 
 /// How a try ended.
@@ -101,8 +103,8 @@ impl Supervision {
             () = self.shutdown.cancelled() => return Outcome::Stopped,
             () = self.inbox.room_for_words() => {}
         }
-        let attempt = self.failures.saturating_add(1);
-        self.inbox.announce(Event::Connecting { at: (self.clock)(), attempt });
+        self.tries = self.tries.saturating_add(1);
+        self.inbox.announce(Event::Connecting { at: (self.clock)(), attempt: self.tries });
         let connected = tokio::select! {
             biased;
             () = self.shutdown.cancelled() => return Outcome::Stopped,
@@ -139,7 +141,7 @@ impl Supervision {
         };
         self.last_good = session.last_heard().unwrap_or(self.last_good).max(self.last_good);
         if since.elapsed() >= self.policy.healthy {
-            self.failures = 0;
+            (self.failures, self.tries) = (0, 0);
         }
         outcome
     }

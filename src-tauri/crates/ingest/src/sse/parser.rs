@@ -62,8 +62,9 @@ pub struct Parser {
 }
 
 /// What the lines since the last dispatch have said.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Fields {
+    /// Data of events are cut off its front, so that many events share one allocation.
     data: BytesMut,
     has_data: bool,
     kind: Option<Arc<str>>,
@@ -79,7 +80,7 @@ const MARK: &[u8] = b"\xEF\xBB\xBF";
 impl Parser {
     /// A parser at the start of a stream; lines and data have at most `limit` bytes.
     pub fn new(limit: usize) -> Parser {
-        Parser { limit, mark: 0, after_cr: false, line: Vec::new(), fields: Fields::default(), retry: None }
+        Parser { limit, mark: 0, after_cr: false, line: Vec::new(), fields: Fields::new(), retry: None }
     }
 
     /// Reads the next bytes of the stream and hands on what they complete.
@@ -170,6 +171,11 @@ impl Parser {
 }
 
 impl Fields {
+    fn new() -> Fields {
+        let data = BytesMut::with_capacity(8 << 10);
+        Fields { data, has_data: false, kind: None, id: None, id_news: None, last_kind: None }
+    }
+
     fn add_data(&mut self, value: &[u8], limit: usize) -> Result<(), TooBig> {
         if self.data.len().saturating_add(value.len()).saturating_add(1) > limit {
             return Err(TooBig { limit });

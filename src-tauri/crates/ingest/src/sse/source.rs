@@ -75,6 +75,7 @@ impl fmt::Debug for SseOptions {
 pub struct SseSource {
     options: SseOptions,
     clock: Clock,
+    tls: Option<rustls::ClientConfig>,
 }
 
 impl SseSource {
@@ -82,7 +83,13 @@ impl SseSource {
 
     /// A source that is not connected yet.
     pub fn new(options: SseOptions, clock: Clock) -> SseSource {
-        SseSource { options, clock }
+        SseSource { options, clock, tls: None }
+    }
+
+    #[cfg(test)]
+    fn with_tls(mut self, config: rustls::ClientConfig) -> SseSource {
+        self.tls = Some(config);
+        self
     }
 
     async fn open(&self, resume: Option<&Position>) -> Result<Box<dyn Session>, ConnectError> {
@@ -90,7 +97,7 @@ impl SseSource {
             .map_err(|error| ConnectError::Options(format!("The address cannot be used: {error}.")))?;
         let mut credentials = self.credentials()?;
         for _ in 0..=Self::REDIRECTS {
-            let response = get(&url, &credentials, resume).await?;
+            let response = self.get(&url, &credentials, resume).await?;
             let Some(next) = redirect(&url, &response)? else {
                 return self.session(&url, response);
             };
@@ -101,6 +108,45 @@ impl SseSource {
         }
         let sentence = format!("The server redirected more than {} times. Check the address.", Self::REDIRECTS);
         Err(ConnectError::Protocol(sentence))
+    }
+
+    /// A client for one connection: a stream is never sent over a connection that lay idle.
+    fn client(&self, url: &Url) -> Result<Client, ConnectError> {
+        let tls = match &self.tls {
+            Some(config) => config.clone(),
+            None => tls::client_config(&[b"h2", b"http/1.1"])?,
+        };
+        let mut builder = Client::builder()
+            .tls_backend_preconfigured(tls)
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .pool_max_idle_per_host(0)
+            .user_agent(concat!("Feedwatch/", env!("CARGO_PKG_VERSION")));
+        if is_loopback(url) {
+            builder = builder.no_proxy();
+        }
+        builder.build().map_err(|error| reason::connect_error(&error, &host_and_port(url)))
+    }
+
+    async fn get(
+        &self,
+        url: &Url,
+        credentials: &HeaderMap,
+        resume: Option<&Position>,
+    ) -> Result<Response, ConnectError> {
+        let mut headers = HeaderMap::from_iter([
+            (header::ACCEPT, HeaderValue::from_static("text/event-stream")),
+            (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        ]);
+        headers.extend(credentials.iter().map(|(name, value)| (name.clone(), value.clone())));
+        if let Some(Position::EventId(id)) = resume
+            && !id.is_empty()
+            && let Ok(id) = HeaderValue::from_bytes(id.as_bytes())
+        {
+            headers.insert("last-event-id", id);
+        }
+        let sent = self.client(url)?.get(url.clone()).headers(headers).send().await;
+        sent.map_err(|error| reason::connect_error(&error, &host_and_port(url)))
     }
 
     /// What is sent to the origin the operator named, and to no other.
@@ -147,36 +193,6 @@ impl Source for SseSource {
     fn address(&self) -> String {
         redact(&self.options.url)
     }
-}
-
-/// A client for one connection: a stream is never sent over a connection that lay idle.
-fn client(url: &Url) -> Result<Client, ConnectError> {
-    let mut builder = Client::builder()
-        .tls_backend_preconfigured(tls::client_config(&[b"h2", b"http/1.1"])?)
-        .redirect(reqwest::redirect::Policy::none())
-        .referer(false)
-        .pool_max_idle_per_host(0)
-        .user_agent(concat!("Feedwatch/", env!("CARGO_PKG_VERSION")));
-    if is_loopback(url) {
-        builder = builder.no_proxy();
-    }
-    builder.build().map_err(|error| reason::connect_error(&error, &host_and_port(url)))
-}
-
-async fn get(url: &Url, credentials: &HeaderMap, resume: Option<&Position>) -> Result<Response, ConnectError> {
-    let mut headers = HeaderMap::from_iter([
-        (header::ACCEPT, HeaderValue::from_static("text/event-stream")),
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    ]);
-    headers.extend(credentials.iter().map(|(name, value)| (name.clone(), value.clone())));
-    if let Some(Position::EventId(id)) = resume
-        && !id.is_empty()
-        && let Ok(id) = HeaderValue::from_bytes(id.as_bytes())
-    {
-        headers.insert("last-event-id", id);
-    }
-    let sent = client(url)?.get(url.clone()).headers(headers).send().await;
-    sent.map_err(|error| reason::connect_error(&error, &host_and_port(url)))
 }
 
 /// Where to go on, if the answer is a redirect with a place.

@@ -138,6 +138,9 @@ async fn waits_grow_and_a_healthy_connection_forgets_them() {
     let mut ceiling = Vec::new();
     while ceiling.len() < 5 {
         ceiling.push(feed.loss().await.retry_in);
+        if ceiling.len() == 4 {
+            assert!(matches!(feed.next().await, Event::Connecting { attempt: 1, .. }));
+        }
     }
     for (lost, limit) in ceiling.iter().zip([250, 500, 1000, 250, 500]) {
         assert!(*lost <= Duration::from_millis(limit), "{ceiling:?}");

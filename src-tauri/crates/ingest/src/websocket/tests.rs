@@ -2,8 +2,6 @@ use std::sync::{Arc, Mutex};
 
 use feedwatch_model::{Message as Received, Time};
 use futures_util::StreamExt;
-use rustls::ServerConfig;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot};
 use tokio_rustls::TlsAcceptor;
@@ -13,8 +11,8 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message};
 use tokio_tungstenite::{WebSocketStream, accept_async, accept_hdr_async};
 
 use super::*;
-use crate::testkit::{Watched, answer, clock, eager, server};
-use crate::{Batch, Event, SessionError};
+use crate::testkit::{Watched, answer, clock, eager, encrypted, server};
+use crate::{Batch, Event, InboxLimits, SessionError};
 
 fn source(port: u16, change: impl FnOnce(&mut WebSocketOptions)) -> WebSocketSource {
     let mut options = WebSocketOptions::new(format!("ws://127.0.0.1:{port}/feed"));
@@ -103,6 +101,30 @@ async fn one_wake_up_takes_what_is_there_up_to_a_full_batch() {
     assert_eq!(batch.drain(usize::MAX).count(), 256);
     session.recv(&mut batch).await.unwrap();
     assert_eq!(batch.drain(usize::MAX).count(), 44);
+}
+
+#[tokio::test]
+async fn a_reader_that_is_too_slow_loses_the_oldest_and_the_books_agree() {
+    let port = server(async |_, socket| {
+        let mut stream = accept_async(socket).await.unwrap();
+        for number in 0..5000 {
+            stream.feed(Message::text(format!("{number:04}"))).await.unwrap();
+        }
+        stream.flush().await.unwrap();
+        listen(&mut stream).await;
+    });
+    let limits = InboxLimits { messages: 100, bytes: 40 };
+    let mut feed = Watched::resume(source(port.await, |_| {}), eager(), None, limits);
+    while feed.inbox.counters().received < 5000 {
+        tokio::task::yield_now().await;
+    }
+    let books = feed.inbox.counters();
+    assert_eq!((books.received, books.bytes, books.dropped, books.queued), (5000, 20_000, 4990, 10));
+    while !matches!(feed.next().await, Event::Dropped { first: 0, count: 4990, bytes: 19_960, .. }) {}
+    for number in 4990..5000 {
+        assert_eq!(feed.message().await.payload, format!("{number}"));
+    }
+    feed.stop().await;
 }
 
 #[tokio::test]
@@ -282,20 +304,6 @@ async fn shutdown_says_goodbye() {
     assert!(matches!(&heard[..], [Message::Close(Some(frame))] if frame.code == CloseCode::Away), "{heard:?}");
 }
 
-/// A certificate for `localhost` of its own making.
-fn certificate() -> (CertificateDer<'static>, TlsAcceptor) {
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let certificate = made.cert.der().clone();
-    let key = PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
-    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.clone()], key)
-        .unwrap();
-    (certificate, TlsAcceptor::from(Arc::new(config)))
-}
-
 async fn encrypted_server(acceptor: TlsAcceptor) -> u16 {
     server(move |_, socket| {
         let acceptor = acceptor.clone();
@@ -313,7 +321,7 @@ async fn encrypted_server(acceptor: TlsAcceptor) -> u16 {
 
 #[tokio::test]
 async fn a_certificate_nobody_vouches_for_is_refused_in_words() {
-    let (_, acceptor) = certificate();
+    let (_, acceptor) = encrypted();
     let port = encrypted_server(acceptor).await;
     let error = refusal(source(port, |options| options.url = format!("wss://localhost:{port}/"))).await;
     assert!(matches!(error, ConnectError::Certificate(_)) && error.is_permanent(), "{error:?}");
@@ -322,7 +330,7 @@ async fn a_certificate_nobody_vouches_for_is_refused_in_words() {
 
 #[tokio::test]
 async fn a_trusted_certificate_is_accepted_for_its_name_only() {
-    let (certificate, acceptor) = certificate();
+    let (certificate, acceptor) = encrypted();
     let port = encrypted_server(acceptor).await;
     let trusting = |url: String| source(port, |options| options.url = url).with_tls(tls::trusting(certificate.clone()));
     let mut session = trusting(format!("wss://localhost:{port}/")).connect(None).await.unwrap();

@@ -5,7 +5,7 @@ use tokio::net::TcpStream;
 
 use super::*;
 use crate::InboxLimits;
-use crate::testkit::{Watched, answer, clock, eager, head, server};
+use crate::testkit::{Watched, answer, clock, eager, encrypted, head, server};
 
 const STREAM: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\nconnection: close\r\n\r\n";
 
@@ -195,23 +195,25 @@ async fn a_port_where_nobody_listens_or_nobody_answers_is_told_in_words() {
 }
 
 #[tokio::test]
-async fn a_certificate_nobody_vouches_for_is_refused_in_words() {
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let key = rustls::pki_types::PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
-    let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![made.cert.der().clone()], key)
-        .unwrap();
-    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+async fn only_a_certificate_somebody_vouches_for_is_accepted() {
+    let (certificate, acceptor) = encrypted();
     let port = server(move |_, socket| {
         let acceptor = acceptor.clone();
         async move {
-            let _ = acceptor.accept(socket).await;
+            if let Ok(mut socket) = acceptor.accept(socket).await {
+                socket.write_all(format!("{STREAM}data: secret\n\n").as_bytes()).await.unwrap();
+                std::future::pending().await
+            }
         }
     })
     .await;
-    let error = refusal(source(port, |options| options.url = format!("https://localhost:{port}/"))).await;
+    let url = format!("https://localhost:{port}/");
+    let error = refusal(source(port, |options| options.url.clone_from(&url))).await;
     assert!(matches!(error, ConnectError::Certificate(_)) && error.is_permanent(), "{error:?}");
+    let trusting = source(port, |options| options.url.clone_from(&url)).with_tls(tls::trusting(certificate));
+    let mut session = trusting.connect(None).await.unwrap();
+    assert_eq!(session.detail(), "HTTP/1.1, TLS");
+    let mut batch = Batch::default();
+    session.recv(&mut batch).await.unwrap();
+    assert_eq!(&batch.messages()[0].payload[..], b"secret");
 }
