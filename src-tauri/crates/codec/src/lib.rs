@@ -131,6 +131,11 @@ impl Columns {
         self.at.is_empty()
     }
 
+    /// The times of all rows.
+    pub fn times(&self) -> &[i64] {
+        &self.at
+    }
+
     /// One row.
     pub fn get(&self, index: usize) -> Option<Row> {
         Some(Row {

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use rustc_hash::FxHashMap;
 
 use crate::queue::Committed;
-use crate::values::to_columns;
+use crate::seal::Sealer;
 use crate::{Batch, Options, evidence, journal};
 
 /// A minute, in nanoseconds.
@@ -24,7 +24,10 @@ pub(crate) struct Pen {
     samples_total: u64,
     /// Which feed a series is of; grows with the series, which the engine bounds.
     feeds: FxHashMap<SeriesId, u32>,
-    order: Vec<(SeriesId, Time, u32)>,
+    /// The samples of a transaction, sorted; kept for its memory.
+    samples: Vec<Sample>,
+    sealer: Sealer,
+    clock: fn() -> Time,
     #[cfg(test)]
     pub(crate) page_limit: std::sync::Arc<std::sync::atomic::AtomicU32>,
 }
@@ -46,7 +49,9 @@ impl Pen {
             path,
             message_bytes_per_feed: options.message_bytes_per_feed,
             feeds,
-            order: Vec::new(),
+            samples: Vec::new(),
+            sealer: Sealer::default(),
+            clock,
             connection,
             #[cfg(test)]
             page_limit: std::sync::Arc::default(),
@@ -68,6 +73,14 @@ impl Pen {
     /// Writes batches as one transaction. After an error nothing of them is in the history, and the same batches may be
     /// written again.
     pub(crate) fn write(&mut self, batches: &[Batch]) -> Result<Committed, rusqlite::Error> {
+        let written = self.transact(batches);
+        if written.is_err() {
+            self.sealer.clear();
+        }
+        written
+    }
+
+    fn transact(&mut self, batches: &[Batch]) -> Result<Committed, rusqlite::Error> {
         #[cfg(test)]
         self.limit_pages()?;
         for series in batches.iter().flat_map(|batch| &batch.series) {
@@ -75,15 +88,17 @@ impl Pen {
         }
         let samples: u64 = batches.iter().map(|batch| batch.samples.len() as u64).sum();
         let total = self.samples_total + samples;
+        let arrivals = self.arrivals + samples.cast_signed();
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for batch in batches {
             journal::write(&transaction, batch)?;
             evidence::write(&transaction, &batch.messages, self.message_bytes_per_feed)?;
         }
-        let mut arrivals = self.arrivals;
-        for batch in batches {
-            write_samples(&transaction, &batch.samples, &mut arrivals, &mut self.order)?;
-        }
+        self.samples.clear();
+        self.samples.extend(batches.iter().flat_map(|batch| &batch.samples));
+        // Stable: of equal times those that came before stay before.
+        self.samples.sort_by_key(|sample| (sample.series, sample.at));
+        self.sealer.write(&transaction, &self.samples, self.arrivals, (self.clock)())?;
         write_density(&transaction, batches, &self.feeds)?;
         if samples > 0 {
             set_number(&transaction, "arrivals", arrivals)?;
@@ -110,39 +125,6 @@ impl Pen {
         let pages = if pages == 0 { u32::MAX - 1 } else { pages };
         self.connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
     }
-}
-
-fn write_samples(
-    transaction: &Transaction<'_>,
-    samples: &[Sample],
-    arrivals: &mut i64,
-    order: &mut Vec<(SeriesId, Time, u32)>,
-) -> Result<(), rusqlite::Error> {
-    if samples.is_empty() {
-        return Ok(());
-    }
-    // In the order of the table each insert lands beside the one before. The index keeps equal times in order.
-    order.clear();
-    order.extend((0u32..).zip(samples).map(|(index, sample)| (sample.series, sample.at, index)));
-    order.sort_unstable();
-    let mut insert = transaction.prepare_cached(
-        "INSERT INTO sample (series, at, arrival, delay, kind, value, quality) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-    )?;
-    for &(series, at, index) in order.iter() {
-        let Some(sample) = samples.get(index as usize) else { continue };
-        let (kind, value) = to_columns(sample.value);
-        insert.execute(params![
-            series.0,
-            at.nanos(),
-            *arrivals + 1 + i64::from(index),
-            sample.received.nanos().wrapping_sub(at.nanos()),
-            kind,
-            value,
-            sample.quality as u8,
-        ])?;
-    }
-    *arrivals += samples.len() as i64;
-    Ok(())
 }
 
 /// How many samples of each feed fall into each minute.

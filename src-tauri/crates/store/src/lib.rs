@@ -39,7 +39,10 @@ mod journal;
 mod queue;
 mod reader;
 mod schema;
+mod seal;
+mod sealed;
 mod series;
+mod summary;
 mod values;
 mod writer;
 

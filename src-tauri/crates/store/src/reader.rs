@@ -18,7 +18,7 @@ const MOST_ROWS: usize = 100_000;
 
 /// Reads a history, also while it is written. Clones share their connections.
 ///
-/// Times are half-open ranges [from, to) throughout. Answers that are limited tell the newest that fit, in order of
+/// Times are half-open ranges [from, to) throughout; of samples, `Time::MAX` as `to` is no end at all. Answers that are limited tell the newest that fit, in order of
 /// time.
 #[derive(Clone, Debug)]
 pub struct Reader {
@@ -219,6 +219,14 @@ impl Reader {
     /// See [`Reader::feeds`].
     pub fn samples_total(&self) -> Result<u64, StoreError> {
         self.ask(|connection| Ok(number(connection, "samples")?.cast_unsigned()))
+    }
+
+    /// How many samples of a series the range holds.
+    ///
+    /// # Errors
+    /// See [`Reader::feeds`].
+    pub fn count_samples(&self, of: SeriesId, from: Time, to: Time) -> Result<u64, StoreError> {
+        self.ask(|connection| series::count(connection, of, from, to))
     }
 
     /// The first sample of a series at or after `from`: where a strip begins.

@@ -22,7 +22,7 @@ CREATE TABLE series (
     kind TEXT NOT NULL
 );
 
--- delay: receive time minus time. kind: 0 finite real, 1 integer, 2 integer of 64 bits without sign (its bits),
+-- Samples that are not sealed yet. delay: receive time minus time. kind: 0 finite real, 1 integer, 2 integer of 64 bits without sign (its bits),
 -- 3 boolean, 4 real that is not finite (its bits). quality: 0 good, 1 uncertain, 2 bad.
 -- arrival orders samples of equal time.
 CREATE TABLE sample (
@@ -34,6 +34,48 @@ CREATE TABLE sample (
     value NOT NULL,
     quality INTEGER NOT NULL,
     PRIMARY KEY (series, at, arrival)
+) WITHOUT ROWID;
+
+-- Samples sealed together: what they are (crate codec) in data, and what a chart needs of them in chunk. They lie apart,
+-- so that chunk stays narrow. tier: 0 spans at most a minute, 1 an hour, 2 a day. rolled: in the rollups of 0 no level,
+-- 1 hours, 2 hours and minutes. Of equal times those in a chunk of lower id came first, and those not sealed came last.
+-- least, most, first, last and total are over finite values only, and null where there is none.
+CREATE TABLE data (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
+CREATE TABLE chunk (
+    series INTEGER NOT NULL,
+    tier INTEGER NOT NULL,
+    from_at INTEGER NOT NULL,
+    id INTEGER NOT NULL,
+    to_at INTEGER NOT NULL,
+    rolled INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    least REAL,
+    most REAL,
+    total REAL NOT NULL,
+    first REAL,
+    first_at INTEGER,
+    last REAL,
+    last_at INTEGER,
+    PRIMARY KEY (series, tier, from_at, id)
+) WITHOUT ROWID;
+
+-- The same over sealed samples of each slot of a level (0 minutes, 1 hours; slot: number of the minute or hour since
+-- 1970); first_chunk and last_chunk say which chunk first and last are from.
+CREATE TABLE rollup (
+    series INTEGER NOT NULL,
+    level INTEGER NOT NULL,
+    slot INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    least REAL,
+    most REAL,
+    total REAL NOT NULL,
+    first REAL,
+    first_at INTEGER,
+    last REAL,
+    last_at INTEGER,
+    first_chunk INTEGER,
+    last_chunk INTEGER,
+    PRIMARY KEY (series, level, slot)
 ) WITHOUT ROWID;
 
 -- How many samples of a feed fall into each minute.

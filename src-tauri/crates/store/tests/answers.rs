@@ -15,7 +15,7 @@ const MINUTE: i64 = 60_000_000_000;
 fn samples() -> impl Strategy<Value = Vec<Sample>> {
     let step = prop_oneof![Just(0i64), Just(1), 1i64..1000, Just(MINUTE / 50), Just(40 * MINUTE)];
     let jitter = prop_oneof![Just(0i64), 1i64..10_000, Just(3 * MINUTE), Just(3000 * MINUTE)];
-    let count = prop_oneof![1usize..40, 1000usize..5000];
+    let count = prop_oneof![1usize..40, 1000usize..9000];
     (step, jitter, count, any::<u64>()).prop_map(|(step, jitter, count, seed)| {
         let mut random = fastrand::Rng::with_seed(seed);
         let decimals = random.bool();
