@@ -1,1 +1,97 @@
+//! The window: a thin shell over the engine. This is the one place that knows Tauri.
 
+mod args;
+mod commands;
+pub mod platform;
+mod save;
+mod tray;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use feedwatch_engine::Console;
+use tauri::{Manager as _, RunEvent, WebviewUrl, WebviewWindowBuilder};
+use tracing_subscriber::EnvFilter;
+
+use crate::commands::Probes;
+use crate::save::Exports;
+
+/// Runs the window until it is closed.
+pub fn run() -> ExitCode {
+    let filter = EnvFilter::try_from_env("FEEDWATCH_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let options = match args::read() {
+        Ok(Some(options)) => options,
+        Ok(None) => return ExitCode::SUCCESS,
+        Err(text) => {
+            tracing::error!("{text}");
+            return ExitCode::from(2);
+        }
+    };
+    let console = match Console::start(options) {
+        Ok(console) => Arc::new(console),
+        Err(error) => {
+            tracing::error!("{error}");
+            return ExitCode::from(3);
+        }
+    };
+    match build(Arc::clone(&console)) {
+        Ok(app) => {
+            let ending = Arc::clone(&console);
+            app.run(move |_, event| {
+                if let RunEvent::Exit = event {
+                    ending.stop();
+                }
+            });
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            tracing::error!("The window cannot be opened: {error}. Is there a display (DISPLAY, WAYLAND_DISPLAY)?");
+            console.stop();
+            ExitCode::from(3)
+        }
+    }
+}
+
+fn build(console: Arc<Console>) -> tauri::Result<tauri::App> {
+    tauri::Builder::default()
+        .plugin(tauri_plugin_dialog::init())
+        .manage(console)
+        .manage(Probes::default())
+        .manage(Exports::default())
+        .invoke_handler(tauri::generate_handler![
+            commands::subscribe,
+            commands::frame,
+            commands::series,
+            commands::acknowledge,
+            commands::timeline,
+            commands::probe_start,
+            commands::probe_stop,
+            commands::add_feed,
+            commands::remove_feed,
+            commands::undo_feed_change,
+            commands::set_notifications,
+            commands::page_error,
+            save::export_csv,
+            save::cancel_export,
+            save::save_picture,
+        ])
+        .setup(|app| {
+            let window = WebviewWindowBuilder::new(app, "main", WebviewUrl::default())
+                .title("Feedwatch")
+                .inner_size(1440.0, 900.0)
+                .min_inner_size(900.0, 560.0)
+                // The page is ours alone: it goes nowhere else, whatever a feed says.
+                .on_navigation(|url| matches!(url.scheme(), "tauri") || url.host_str() == Some("tauri.localhost") || cfg!(dev))
+                .build()?;
+            platform::watch_web_process(&window);
+            tray::add(app.handle());
+            Ok(())
+        })
+        .build(tauri::generate_context!())
+}
+
+/// The console, from a command's state.
+pub(crate) fn console(app: &tauri::AppHandle) -> Arc<Console> {
+    Arc::clone(app.state::<Arc<Console>>().inner())
+}

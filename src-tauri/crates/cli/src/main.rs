@@ -1,1 +1,45 @@
-fn main() {}
+//! The terminal shell: whatever the window can do, a script can. Results on stdout, progress and diagnostics on stderr.
+//!
+//! Exit codes: 0 done; 1 the answer is no; 2 usage, input or configuration wrong; 3 could not.
+
+#![allow(unreachable_pub)] // A program has no outside: `pub` here says what a module offers.
+
+mod args;
+mod backtest;
+mod check;
+mod export;
+mod open;
+mod out;
+mod probe;
+mod replay;
+mod run;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::{Args, Command};
+use crate::out::Outcome;
+
+fn main() -> ExitCode {
+    out::log_to_stderr();
+    let args = Args::parse();
+    let outcome = match args.command {
+        Command::Probe(args) => probe::run(&args),
+        Command::Run(args) => run::run(&args),
+        Command::Backtest(args) => backtest::run(&args),
+        Command::Export(args) => export::run(&args),
+        Command::Replay(args) => replay::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Open(args) => open::run(&args),
+    };
+    match outcome {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::No) => ExitCode::from(1),
+        Err(trouble) => {
+            out::complain(&trouble);
+            ExitCode::from(trouble.code())
+        }
+    }
+}

@@ -33,3 +33,293 @@
 //! Without the reset flag the points replace all the page has from the first start on. Gaps and marks are always whole
 //! for the span. A gap of cause 3 (messages lost while the connection stood) is a tick at its place; the line is broken
 //! over every gap.
+
+use std::sync::Arc;
+
+use feedwatch_model::{GapCause, SeriesId, Time};
+
+use crate::live::{LiveBucket, UNSETTLED, width_for};
+use crate::pipeline::{Pipeline, ScopedGap, SeriesState};
+use crate::wire::{FrameRequest, Level};
+
+/// `FFW1`, little-endian.
+pub const MAGIC: u32 = 0x3157_4646;
+/// At most so many panels a frame.
+pub const MAX_PANELS: usize = 64;
+
+/// Replace all points.
+pub const RESET: u32 = 1;
+/// The axis is the receive time.
+pub const RECEIVE_TIME: u32 = 2;
+/// There is no such series.
+pub const UNKNOWN: u32 = 4;
+/// The history could not be read; what is older than the live view is missing.
+pub const NO_HISTORY: u32 = 8;
+
+/// What the history gives for a panel: the buckets of a series in a span, ascending, or `None` if it cannot be read.
+pub trait Past {
+    /// Buckets of `width` nanoseconds whose slots lie in `from..to`.
+    fn buckets(&self, series: SeriesId, from: Time, to: Time, width: i64) -> Option<Vec<LiveBucket>>;
+}
+
+/// What one panel shows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Panel {
+    /// The series.
+    pub series: u32,
+    /// [`RESET`], [`RECEIVE_TIME`], [`UNKNOWN`], [`NO_HISTORY`].
+    pub flags: u32,
+    /// Level of the series now.
+    pub level: u32,
+    /// Bucket width, milliseconds.
+    pub bucket_ms: f64,
+    /// To be given back.
+    pub cursor: f64,
+    /// The last sample: time in milliseconds and value.
+    pub last: Option<(f64, f64)>,
+    /// The points, ascending.
+    pub points: Vec<LiveBucket>,
+    /// Gaps: from, to (NaN: it lasts), cause.
+    pub gaps: Vec<(f64, f64, u32)>,
+    /// Marks: time, value, level.
+    pub marks: Vec<(f64, f64, u32)>,
+    /// What the history still has to give: from, to.
+    pub past: Option<(Time, Time)>,
+}
+
+/// The span of a request, as times.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Span {
+    /// Left edge.
+    pub from: Time,
+    /// Right edge.
+    pub to: Time,
+    /// Slot width, nanoseconds.
+    pub width: i64,
+    /// Does the live view hold this width?
+    pub live: bool,
+    /// Does it move with the clock?
+    pub moving: bool,
+}
+
+impl Span {
+    /// From a request; what makes no sense is bounded: 1 s to 10 years.
+    pub fn of(request: &FrameRequest, now: Time) -> Span {
+        let span_ms = if request.span_ms.is_finite() { request.span_ms.clamp(1e3, 3.2e11) } else { 3e5 };
+        let span = (span_ms * 1e6) as i64;
+        let to = match request.until_ms {
+            Some(ms) if ms.is_finite() => Time::from_millis(ms.clamp(0.0, 9e12) as i64),
+            _ => now,
+        };
+        let columns = request.panels.iter().map(|panel| panel.columns).max().unwrap_or(0);
+        let (width, live) = width_for(span, columns);
+        Span { from: to.plus_nanos(-span), to, width, live, moving: request.until_ms.is_none() }
+    }
+}
+
+/// A frame: what the live view holds is read under the pipeline's lock by [`Frame::begin`], what is older comes from the
+/// history by [`Frame::fill`], without the lock.
+pub struct Frame {
+    now: Time,
+    span: Span,
+    panels: Vec<Panel>,
+}
+
+impl Frame {
+    /// Reads the live view.
+    pub fn begin(pipeline: &mut Pipeline, request: &FrameRequest, now: Time) -> Frame {
+        let span = Span::of(request, now);
+        let panels = request
+            .panels
+            .iter()
+            .take(MAX_PANELS)
+            .map(|panel| {
+                let cursor = panel.cursor.filter(|cursor| cursor.is_finite());
+                panel_of(pipeline, SeriesId(panel.series), cursor, span)
+            })
+            .collect();
+        Frame { now, span, panels }
+    }
+
+    /// Reads what only the history has.
+    pub fn fill(&mut self, past: Option<&dyn Past>) {
+        for panel in &mut self.panels {
+            let Some((from, to)) = panel.past.take() else { continue };
+            let older = past.and_then(|past| past.buckets(SeriesId(panel.series), from, to, self.span.width));
+            match older {
+                Some(mut older) => {
+                    // The slot in which the live view begins may stand in both.
+                    if let Some(first) = panel.points.first() {
+                        older.retain(|bucket| bucket.start < first.start);
+                    }
+                    older.append(&mut panel.points);
+                    panel.points = older;
+                    if !self.span.live {
+                        panel.cursor = cursor_of(panel.points.last().map(|point| point.start), 0, self.span.width)
+                            .unwrap_or(panel.cursor);
+                    }
+                }
+                None => panel.flags |= NO_HISTORY,
+            }
+        }
+    }
+
+    /// The bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.size());
+        out.extend_from_slice(&MAGIC.to_le_bytes());
+        out.extend_from_slice(&(self.panels.len() as u32).to_le_bytes());
+        for time in [self.now, self.span.from, self.span.to] {
+            out.extend_from_slice(&time.millis_f64().to_le_bytes());
+        }
+        for panel in &self.panels {
+            panel.encode(&mut out);
+        }
+        out
+    }
+
+    /// The panels, to look into.
+    pub fn panels(&self) -> &[Panel] {
+        &self.panels
+    }
+
+    fn size(&self) -> usize {
+        let of = |panel: &Panel| 56 + panel.points.len() * 40 + panel.gaps.len() * 24 + panel.marks.len() * 24 + 8;
+        32 + self.panels.iter().map(of).sum::<usize>()
+    }
+}
+
+/// A cursor holds the start of the newest slot sent and, in its fraction of a millisecond, the epoch it was sent in:
+/// slots begin at whole milliseconds, so that the fraction is free, and 2^10 epochs stay exact in an f64.
+fn cursor_of(newest: Option<Time>, epoch: u32, width: i64) -> Option<f64> {
+    let newest = newest?;
+    debug_assert!(width % 1_000_000 == 0);
+    Some(newest.nanos().div_euclid(1_000_000) as f64 + f64::from(epoch % 512) / 1024.0)
+}
+
+fn read_cursor(cursor: f64) -> (Time, u32) {
+    let start = Time::from_millis(cursor.clamp(0.0, 9e12).floor() as i64);
+    (start, ((cursor - cursor.floor()) * 1024.0).round() as u32)
+}
+
+fn panel_of(pipeline: &mut Pipeline, series: SeriesId, cursor: Option<f64>, span: Span) -> Panel {
+    let mut panel = Panel { series: series.0, bucket_ms: span.width as f64 / 1e6, ..Panel::default() };
+    let Some((stage, state)) = pipeline.live(series) else {
+        panel.flags = UNKNOWN | RESET;
+        return panel;
+    };
+    let (feed, last) = (stage.id(), state.live.last());
+    if stage.is_receive_time() {
+        panel.flags |= RECEIVE_TIME;
+    }
+    panel.level = state.level() as u32;
+    panel.last = last.map(|(at, value)| (at.millis_f64(), value));
+    let inside = |at: Time| at >= span.from && at <= span.to;
+    panel.marks =
+        state.marks.iter().filter(|mark| inside(mark.at)).map(|mark| (mark.at.millis_f64(), mark.value, mark.level as u32)).collect();
+    points_of(&mut panel, state, cursor, span);
+    let key = pipeline.registry().meta(series).map(|meta| meta.key.clone()).unwrap_or_default();
+    panel.gaps = pipeline
+        .scoped_gaps(feed)
+        .filter(|known| concerns(known, &key))
+        .map(|known| &known.gap)
+        .filter(|gap| gap.from <= span.to && gap.to.is_none_or(|to| to >= span.from))
+        .map(|gap| (gap.from.millis_f64(), gap.to.map_or(f64::NAN, Time::millis_f64), cause_code(gap.cause)))
+        .collect();
+    panel
+}
+
+/// A loss in one scope of a sequence (one product) is no hole in the charts of the others.
+fn concerns(known: &ScopedGap, key: &[(Arc<str>, Arc<str>)]) -> bool {
+    key.is_empty() || known.scope.iter().all(|pair| key.contains(pair))
+}
+
+fn points_of(panel: &mut Panel, state: &SeriesState, cursor: Option<f64>, span: Span) {
+    let epoch = state.live.epoch(span.width);
+    let known = cursor.map(read_cursor).filter(|&(_, sent)| !span.live || sent == epoch % 512);
+    if !span.live {
+        // Only the history holds this width: from the newest slot the page has, which may have grown.
+        let from = known.map_or(span.from, |(newest, _)| newest.max(span.from));
+        if known.is_none() {
+            panel.flags |= RESET;
+        }
+        panel.cursor = cursor.unwrap_or(f64::NAN);
+        let due = known.is_none() || span.moving && span.to.nanos_since(from) >= span.width;
+        panel.past = due.then_some((from, span.to));
+        return;
+    }
+    let from = match known {
+        Some((newest, _)) => newest.plus_nanos(-UNSETTLED * span.width).max(span.from),
+        None => {
+            panel.flags |= RESET;
+            span.from
+        }
+    };
+    state.live.read(span.width, from, span.to, &mut panel.points);
+    if known.is_none() {
+        let held = state.live.oldest(span.width);
+        let end = held.map_or(span.to, |oldest| oldest.min(span.to));
+        panel.past = (end > span.from).then_some((span.from, end));
+    }
+    let newest = panel.points.last().map(|point| point.start);
+    panel.cursor = cursor_of(newest, epoch, span.width).or(cursor).unwrap_or(f64::NAN);
+}
+
+const CAUSES: [GapCause; 6] = [
+    GapCause::Disconnected,
+    GapCause::Unreachable,
+    GapCause::Stopped,
+    GapCause::Sequence,
+    GapCause::Overflow,
+    GapCause::NotKept,
+];
+
+fn cause_code(cause: GapCause) -> u32 {
+    CAUSES.iter().position(|&known| known == cause).unwrap_or_default() as u32
+}
+
+/// Back from the number of a cause in a frame.
+pub fn cause_of(code: u32) -> Option<GapCause> {
+    CAUSES.get(code as usize).copied()
+}
+
+impl Panel {
+    fn encode(&self, out: &mut Vec<u8>) {
+        let lengths = [self.points.len(), self.gaps.len(), self.marks.len()].map(|length| length as u32);
+        for word in [self.series, self.flags].into_iter().chain(lengths).chain([self.level]) {
+            out.extend_from_slice(&word.to_le_bytes());
+        }
+        let (last_at, last) = self.last.unwrap_or((f64::NAN, f64::NAN));
+        floats(out, [self.bucket_ms, self.cursor, last, last_at]);
+        floats(out, self.points.iter().map(|point| point.start.millis_f64()));
+        floats(out, self.points.iter().map(|point| point.min));
+        floats(out, self.points.iter().map(|point| point.max));
+        floats(out, self.points.iter().map(|point| point.low));
+        floats(out, self.points.iter().map(|point| point.high));
+        floats(out, self.gaps.iter().map(|gap| gap.0));
+        floats(out, self.gaps.iter().map(|gap| gap.1));
+        words(out, self.gaps.iter().map(|gap| gap.2));
+        floats(out, self.marks.iter().map(|mark| mark.0));
+        floats(out, self.marks.iter().map(|mark| mark.1));
+        words(out, self.marks.iter().map(|mark| mark.2));
+    }
+}
+
+fn floats(out: &mut Vec<u8>, values: impl IntoIterator<Item = f64>) {
+    for value in values {
+        out.extend_from_slice(&value.to_le_bytes());
+    }
+}
+
+fn words(out: &mut Vec<u8>, values: impl IntoIterator<Item = u32>) {
+    for value in values {
+        out.extend_from_slice(&value.to_le_bytes());
+    }
+    out.resize(out.len().next_multiple_of(8), 0);
+}
+
+impl From<Level> for u32 {
+    fn from(level: Level) -> u32 {
+        level as u32
+    }
+}

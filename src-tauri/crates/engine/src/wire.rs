@@ -45,7 +45,7 @@ pub enum PushBody {
         /// The alarm.
         alarm: AlarmRow,
     },
-    /// Something was found.
+    /// Something was found; the same number once more replaces it (what it is has settled).
     Finding {
         /// The finding.
         finding: FindingRow,
@@ -268,7 +268,7 @@ pub struct FrameRequest {
 pub struct PanelRequest {
     /// The series.
     pub series: u32,
-    /// How many pixel columns it has.
+    /// How many pixel columns it has: the history is not read much finer than the widest panel can show.
     pub columns: u32,
     /// The cursor of the last frame, for what changed since; `null`: everything.
     pub cursor: Option<f64>,

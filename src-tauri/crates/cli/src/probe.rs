@@ -1,0 +1,88 @@
+//! `feedwatch probe`.
+
+use feedwatch_engine::config::{self, Paths};
+use feedwatch_engine::newfeed::{Secrets, understand};
+use feedwatch_engine::probe::{Probe, ProbeReport, learned};
+use feedwatch_engine::{clock, wire::NewFeed};
+use feedwatch_model::Protocol;
+use tokio_util::sync::CancellationToken;
+
+use crate::args;
+use crate::out::{self, Outcome, Trouble, could_not, wrong};
+use crate::signals;
+
+pub fn run(args: &args::Probe) -> Result<Outcome, Trouble> {
+    let new = NewFeed {
+        address: args.source.clone(),
+        name: String::new(),
+        title: String::new(),
+        subscribe: args.send.clone(),
+        headers: args.header.clone(),
+        token_env: String::new(),
+    };
+    let feed = understand(&new, &[], Secrets::Allowed)
+        .map_err(|failure| Trouble::Wrong(format!("{} {}", failure.message, failure.cure).trim().to_owned()))?;
+    let config = config::Config { feeds: vec![feed.clone()], ..config::Config::default() };
+    let secrets = config::resolve_secrets(&config, &|name| std::env::var(name).ok()).map_err(wrong)?;
+    let paths = Paths::new(&|name| std::env::var(name).ok()).map_err(could_not)?;
+    let mut probe = Probe::new(&feed, secrets.headers(&feed.name), &paths, clock::now);
+    let stop = CancellationToken::new();
+    let runtime = signals::runtime()?;
+    runtime.block_on(async {
+        let cancel = stop.clone();
+        let watch = tokio::spawn(async move {
+            signals::interrupted().await;
+            cancel.cancel();
+        });
+        let follow = args.output.follow;
+        let mut told = |line: &serde_json::Value| {
+            if follow {
+                out::line(line);
+            }
+        };
+        probe.run(Some(args.time), stop, &mut told, &mut |_| {}).await;
+        watch.abort();
+    });
+    let report = probe.report().map_err(|error| match feed.source.protocol() {
+        // A capture that is not there is a wrong input; a server that is not there could not be reached.
+        Protocol::File => wrong(error),
+        _ => could_not(error),
+    })?;
+    if args.output.json {
+        out::object(&report)?;
+    } else {
+        say(&report);
+    }
+    Ok(out::judged(&report.findings, &args.output.fail_on))
+}
+
+fn say(report: &ProbeReport) {
+    let accounts = report.accounts;
+    out::line(format!(
+        "{} ({}): {} messages, {} bytes in {:.1} s; {} decoded, {} repeated, {} unreadable, {} dropped",
+        report.source,
+        report.protocol,
+        accounts.received,
+        accounts.bytes,
+        report.seconds,
+        accounts.stored,
+        accounts.duplicate,
+        accounts.rejected,
+        accounts.dropped,
+    ));
+    for row in learned(&report.profile, accounts) {
+        out::line(format!("{:<18}{}", row.label, row.text));
+    }
+    let series: Vec<_> = report.profile.kinds.iter().flat_map(|kind| &kind.series).collect();
+    out::line(format!("{:<18}{}", "Series", series.len()));
+    for series in series {
+        let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| value.to_string());
+        let unit = series.unit.as_deref().unwrap_or("");
+        let (last, low, high) = (number(series.last), number(series.min), number(series.max));
+        let name = &series.name;
+        out::line(format!("  {name:<44} {:<8} {:>7} samples  last {last} {unit}  ({low} to {high})", series.kind.word(), series.samples));
+    }
+    for found in &report.findings {
+        out::line(out::finding(found));
+    }
+}

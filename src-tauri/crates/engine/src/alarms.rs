@@ -1,0 +1,361 @@
+//! From findings to alarms: which findings need a person, what keeps an alarm up, and what ends it. Pure.
+//!
+//! | source | raised by | severity | over when |
+//! |---|---|---|---|
+//! | connection | the connection is lost or not to be had | warning; critical where a person must act | it stands again |
+//! | silence | no message for longer than usual | critical | messages come again |
+//! | sequence | messages are lost | warning | nothing was lost for 60 s |
+//! | decode | a message cannot be read | warning | all could be read for 60 s |
+//! | anomaly | an episode above the bar for a lone series | warning | the series is usual again |
+//!
+//! Repeated and reordered messages are findings only. A lone series has a daily budget per feed: one alarm in 30 min
+//! on average, 48 at once; what is beyond stays a finding, and that is said once.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use feedwatch_model::{
+    Alarm, AlarmEvent, AlarmId, AlarmSource, AlarmState, AlarmTransition, Check, FeedId, Finding, FindingKind,
+    NANOS_PER_SECOND, Severity, Time,
+};
+
+/// How long after the last loss or unreadable message its alarm ends.
+const QUIET: i64 = 60 * NANOS_PER_SECOND;
+/// Closed alarms that are remembered for the window.
+const PAST: usize = 100;
+const BUDGET: f64 = 48.0;
+const REFILL_SECS: f64 = 1800.0;
+
+/// An alarm that changed, with the transition where its state did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AlarmChange {
+    /// The alarm as it is now.
+    pub alarm: Alarm,
+    /// What happened to it; `None` where only its text or count changed.
+    pub transition: Option<AlarmTransition>,
+}
+
+/// What is wrong, for [`Alarms::raise`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cause {
+    /// What the alarm is about.
+    pub source: AlarmSource,
+    /// What was found.
+    pub kind: FindingKind,
+    /// How much it matters.
+    pub severity: Severity,
+    /// The headline.
+    pub title: String,
+    /// The explanation.
+    pub text: String,
+}
+
+/// All alarms of the console.
+#[derive(Clone, Debug, Default)]
+pub struct Alarms {
+    next: u64,
+    open: BTreeMap<u64, Alarm>,
+    by_source: HashMap<AlarmSource, u64>,
+    past: VecDeque<Alarm>,
+    changes: Vec<AlarmChange>,
+    budgets: HashMap<FeedId, Budget>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Budget {
+    left: f64,
+    at: Time,
+    told: bool,
+}
+
+/// What became of a lone series that wants an alarm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Allowed {
+    /// It may.
+    Yes,
+    /// The budget is spent; this is the first time it is.
+    SpentNow,
+    /// The budget is spent.
+    Spent,
+}
+
+impl Alarms {
+    /// With the alarms that were open when the program last ran, and the next free number.
+    pub fn restore(open: Vec<Alarm>, next: AlarmId) -> Alarms {
+        let mut alarms = Alarms { next: next.0.max(1), ..Alarms::default() };
+        for alarm in open {
+            alarms.next = alarms.next.max(alarm.id.0 + 1);
+            alarms.by_source.insert(alarm.source.clone(), alarm.id.0);
+            alarms.open.insert(alarm.id.0, alarm);
+        }
+        alarms
+    }
+
+    /// The condition holds: raises an alarm, or keeps the one of its source up.
+    pub fn raise(&mut self, cause: Cause, at: Time) {
+        if let Some(alarm) = self.by_source.get(&cause.source).and_then(|id| self.open.get_mut(id)) {
+            alarm.findings += 1;
+            alarm.kind = cause.kind;
+            alarm.severity = alarm.severity.max(cause.severity);
+            alarm.title = cause.title;
+            alarm.text = cause.text;
+            let transition = alarm.apply(AlarmEvent::Raise, at, None);
+            self.changes.push(AlarmChange { alarm: alarm.clone(), transition });
+            return;
+        }
+        let id = AlarmId(self.next.max(1));
+        self.next = id.0 + 1;
+        let alarm = Alarm {
+            id,
+            source: cause.source.clone(),
+            kind: cause.kind,
+            state: AlarmState::Unacknowledged,
+            severity: cause.severity,
+            raised: at,
+            last_seen: at,
+            cleared: None,
+            acknowledged: None,
+            findings: 1,
+            title: cause.title,
+            text: cause.text,
+        };
+        let transition =
+            AlarmTransition { id, at, event: AlarmEvent::Raise, state: AlarmState::Unacknowledged, note: None };
+        self.by_source.insert(cause.source, id.0);
+        self.open.insert(id.0, alarm.clone());
+        self.changes.push(AlarmChange { alarm, transition: Some(transition) });
+    }
+
+    /// What an open alarm is about has settled: other words for the same.
+    pub fn reword(&mut self, source: &AlarmSource, kind: FindingKind, title: String, text: String) {
+        let Some(alarm) = self.by_source.get(source).and_then(|id| self.open.get_mut(id)) else { return };
+        if (alarm.kind, &alarm.title, &alarm.text) != (kind, &title, &text) {
+            (alarm.kind, alarm.title, alarm.text) = (kind, title, text);
+            self.changes.push(AlarmChange { alarm: alarm.clone(), transition: None });
+        }
+    }
+
+    /// The condition of a source is over.
+    pub fn clear(&mut self, source: &AlarmSource, at: Time, why: &str) {
+        if let Some(&id) = self.by_source.get(source) {
+            self.apply(id, AlarmEvent::Clear, at, Some(why.to_owned()));
+        }
+    }
+
+    /// Clears everything of a feed that is no longer watched.
+    pub fn clear_feed(&mut self, feed: FeedId, at: Time, why: &str) {
+        let sources: Vec<AlarmSource> = self.by_source.keys().filter(|source| source.feed == feed).cloned().collect();
+        for source in sources {
+            self.clear(&source, at, why);
+        }
+    }
+
+    /// A person has seen it. `false`: there is no such open alarm.
+    pub fn acknowledge(&mut self, id: AlarmId, at: Time, note: Option<String>) -> bool {
+        if !self.open.contains_key(&id.0) {
+            return false;
+        }
+        self.apply(id.0, AlarmEvent::Acknowledge, at, note);
+        true
+    }
+
+    fn apply(&mut self, id: u64, event: AlarmEvent, at: Time, note: Option<String>) {
+        let Some(alarm) = self.open.get_mut(&id) else { return };
+        let Some(transition) = alarm.apply(event, at, note) else { return };
+        self.changes.push(AlarmChange { alarm: alarm.clone(), transition: Some(transition) });
+        if alarm.state == AlarmState::Normal {
+            self.by_source.remove(&alarm.source);
+            if let Some(closed) = self.open.remove(&id) {
+                self.past.push_front(closed);
+                self.past.truncate(PAST);
+            }
+        }
+    }
+
+    /// Ends what has been quiet for long enough.
+    pub fn elapse(&mut self, now: Time) {
+        let quiet: Vec<AlarmSource> = self
+            .open
+            .values()
+            .filter(|alarm| alarm.state.is_active() && ends_by_quiet(alarm.source.check))
+            .filter(|alarm| now.nanos_since(alarm.last_seen) >= QUIET)
+            .map(|alarm| alarm.source.clone())
+            .collect();
+        for source in quiet {
+            self.clear(&source, now, "Nothing more of it for 60 s.");
+        }
+    }
+
+    /// May a lone series of this feed raise an alarm now?
+    pub fn allow_lone_series(&mut self, feed: FeedId, at: Time) -> Allowed {
+        let budget = self.budgets.entry(feed).or_insert(Budget { left: BUDGET, at, told: false });
+        let earned = (at.secs_since(budget.at) / REFILL_SECS).max(0.0);
+        budget.left = (budget.left + earned).min(BUDGET);
+        budget.at = budget.at.max(at);
+        if budget.left >= 1.0 {
+            budget.left -= 1.0;
+            budget.told = false;
+            return Allowed::Yes;
+        }
+        if std::mem::replace(&mut budget.told, true) { Allowed::Spent } else { Allowed::SpentNow }
+    }
+
+    /// The open alarm of a source.
+    pub fn of(&self, source: &AlarmSource) -> Option<&Alarm> {
+        self.by_source.get(source).and_then(|id| self.open.get(id))
+    }
+
+    /// Open alarms by number, then closed ones, the latest first.
+    pub fn all(&self) -> impl Iterator<Item = &Alarm> {
+        self.open.values().chain(&self.past)
+    }
+
+    /// Open alarms by number.
+    pub fn open(&self) -> impl Iterator<Item = &Alarm> {
+        self.open.values()
+    }
+
+    /// What changed since the last call.
+    pub fn take_changes(&mut self) -> Vec<AlarmChange> {
+        std::mem::take(&mut self.changes)
+    }
+}
+
+fn ends_by_quiet(check: Check) -> bool {
+    matches!(check, Check::Sequence | Check::Decode)
+}
+
+/// The alarm that a finding of the feed's integrity raises, if it raises one.
+pub fn cause_of(finding: &Finding) -> Option<Cause> {
+    let raises = matches!(
+        (finding.check, finding.kind),
+        (Check::Sequence, FindingKind::Gap)
+            | (Check::Silence, FindingKind::Silent)
+            | (Check::Decode, FindingKind::Rejected)
+            | (Check::Connection, FindingKind::Closed | FindingKind::Refused)
+    );
+    if !raises || finding.severity == Severity::Info {
+        return None;
+    }
+    let (title, text) = headline(&finding.text);
+    Some(Cause { source: source_of(finding), kind: finding.kind, severity: finding.severity, title, text })
+}
+
+/// The alarm that a finding ends, if it ends one.
+pub fn ended_by(finding: &Finding) -> Option<AlarmSource> {
+    (finding.kind == FindingKind::Resumed).then(|| source_of(finding))
+}
+
+fn source_of(finding: &Finding) -> AlarmSource {
+    AlarmSource { feed: finding.feed, series: finding.series, check: finding.check }
+}
+
+/// The first sentence is the headline, without its full stop; the rest explains.
+pub fn headline(text: &str) -> (String, String) {
+    // A full stop ends a sentence where a capital letter follows: `0.2 s` does not end one.
+    let end = text.match_indices(". ").find(|(place, _)| {
+        text[place + 2..].chars().next().is_some_and(char::is_uppercase)
+    });
+    match end {
+        Some((place, _)) => (text[..place].to_owned(), text[place + 2..].trim().to_owned()),
+        None => (text.trim_end_matches('.').to_owned(), String::new()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn cause(feed: u32, check: Check) -> Cause {
+        Cause {
+            source: AlarmSource { feed: FeedId(feed), series: None, check },
+            kind: FindingKind::Gap,
+            severity: Severity::Warning,
+            title: "Lost 3 messages".to_owned(),
+            text: String::new(),
+        }
+    }
+
+    fn at(secs: i64) -> Time {
+        Time::from_millis(secs * 1000)
+    }
+
+    #[test]
+    fn the_same_trouble_again_is_the_same_alarm() {
+        let mut alarms = Alarms::default();
+        alarms.raise(cause(1, Check::Sequence), at(1));
+        alarms.raise(cause(1, Check::Sequence), at(2));
+        alarms.raise(cause(2, Check::Sequence), at(3));
+        let open: Vec<(u64, u64)> = alarms.open().map(|alarm| (alarm.id.0, alarm.findings)).collect();
+        assert_eq!(open, [(1, 2), (2, 1)]);
+    }
+
+    #[test]
+    fn a_loss_is_over_after_a_quiet_minute_and_waits_for_a_person() {
+        let mut alarms = Alarms::default();
+        alarms.raise(cause(1, Check::Sequence), at(1));
+        alarms.elapse(at(60));
+        assert!(alarms.open().all(|alarm| alarm.state == AlarmState::Unacknowledged));
+        alarms.elapse(at(61));
+        assert!(alarms.open().all(|alarm| alarm.state == AlarmState::Returned));
+        assert!(alarms.acknowledge(AlarmId(1), at(70), None));
+        assert_eq!(alarms.open().count(), 0);
+        assert!(!alarms.acknowledge(AlarmId(1), at(71), None));
+        assert_eq!(alarms.all().count(), 1, "it stays listed as past");
+    }
+
+    #[test]
+    fn an_alarm_restored_goes_on_and_the_numbers_too() {
+        let mut before = Alarms::default();
+        before.raise(cause(1, Check::Sequence), at(1));
+        let open: Vec<Alarm> = before.open().cloned().collect();
+        let mut after = Alarms::restore(open, AlarmId(2));
+        after.raise(cause(1, Check::Sequence), at(5));
+        after.raise(cause(1, Check::Decode), at(6));
+        let open: Vec<(u64, u64)> = after.open().map(|alarm| (alarm.id.0, alarm.findings)).collect();
+        assert_eq!(open, [(1, 2), (2, 1)]);
+    }
+
+    #[test]
+    fn a_lone_series_has_a_budget_and_its_end_is_told_once() {
+        let mut alarms = Alarms::default();
+        for _ in 0..48 {
+            assert_eq!(alarms.allow_lone_series(FeedId(1), at(0)), Allowed::Yes);
+        }
+        assert_eq!(alarms.allow_lone_series(FeedId(1), at(1)), Allowed::SpentNow);
+        assert_eq!(alarms.allow_lone_series(FeedId(1), at(2)), Allowed::Spent);
+        assert_eq!(alarms.allow_lone_series(FeedId(2), at(2)), Allowed::Yes);
+        assert_eq!(alarms.allow_lone_series(FeedId(1), at(1802)), Allowed::Yes);
+    }
+
+    #[test]
+    fn a_decimal_point_does_not_end_the_headline() {
+        let text = "No message for 2.4 s. It usually sends every 0.1 s.";
+        assert_eq!(headline(text), ("No message for 2.4 s".to_owned(), "It usually sends every 0.1 s.".to_owned()));
+        assert_eq!(headline("Flat."), ("Flat".to_owned(), String::new()));
+    }
+
+    proptest! {
+        #[test]
+        fn every_source_has_at_most_one_open_alarm(steps in proptest::collection::vec((0u8..4, 0u32..3), 0..80)) {
+            let mut alarms = Alarms::default();
+            for (second, (what, feed)) in steps.into_iter().enumerate() {
+                let now = at(second as i64 * 20);
+                match what {
+                    0 => alarms.raise(cause(feed, Check::Sequence), now),
+                    1 => alarms.clear(&cause(feed, Check::Sequence).source, now, "over"),
+                    2 => { let _ = alarms.acknowledge(AlarmId(u64::from(feed)), now, None); }
+                    _ => alarms.elapse(now),
+                }
+                let mut sources: Vec<u32> = alarms.open().map(|alarm| alarm.source.feed.0).collect();
+                let all = sources.len();
+                sources.sort_unstable();
+                sources.dedup();
+                prop_assert_eq!(sources.len(), all);
+                for change in alarms.take_changes() {
+                    prop_assert!(change.transition.is_none_or(|step| step.state == change.alarm.state));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! The doorbell of the pipeline thread: rung by inboxes, waited for with a deadline.
+
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+
+/// After a pass the bell is not listened to for this long: what comes meanwhile is taken in one go. At low rates the
+/// cost is wake-ups, and a finding may take 10 ms.
+const REST: Duration = Duration::from_millis(4);
+
+/// Wakes one waiting thread.
+#[derive(Debug, Default)]
+pub(crate) struct Bell {
+    rung: Mutex<bool>,
+    wake: Condvar,
+}
+
+impl Bell {
+    /// Rings.
+    pub(crate) fn ring(&self) {
+        let mut rung = self.rung.lock();
+        if !*rung {
+            *rung = true;
+            self.wake.notify_one();
+        }
+    }
+
+    /// Waits until it has rung and the rest since `last` is over, at most until `deadline`.
+    pub(crate) fn wait(&self, last: Instant, deadline: Instant) {
+        let rested = last + REST;
+        let mut rung = self.rung.lock();
+        while !*rung {
+            if self.wake.wait_until(&mut rung, deadline).timed_out() {
+                return;
+            }
+        }
+        // Rung: what remains of the rest is sat out, whether it rings again or not.
+        while Instant::now() < rested {
+            if self.wake.wait_until(&mut rung, rested).timed_out() {
+                break;
+            }
+        }
+        *rung = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    #[test]
+    fn a_ring_before_the_wait_is_not_lost() {
+        let bell = Bell::default();
+        bell.ring();
+        let now = Instant::now();
+        // Without the ring this would wait for an hour, and the test runner would end it.
+        bell.wait(now - REST, now + Duration::from_secs(3600));
+    }
+
+    #[test]
+    fn a_ring_from_another_thread_wakes() {
+        let bell = Arc::new(Bell::default());
+        let far = Arc::clone(&bell);
+        let ringer = std::thread::spawn(move || far.ring());
+        let now = Instant::now();
+        bell.wait(now, now + Duration::from_secs(3600));
+        ringer.join().unwrap();
+    }
+
+    #[test]
+    fn silence_ends_at_the_deadline() {
+        let bell = Bell::default();
+        let now = Instant::now();
+        bell.wait(now, now + Duration::from_millis(5));
+        assert!(Instant::now() >= now + Duration::from_millis(5));
+    }
+}

@@ -1,0 +1,140 @@
+//! Feeds of a running engine: started, stopped, asked.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use feedwatch_ingest::{Inbox, supervise};
+use feedwatch_model::{Accounts, FeedId};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::{Core, Engine};
+use crate::config::{FeedConfig, Secret};
+use crate::pipeline::{FeedSettings, Pipeline};
+use crate::sources;
+
+/// A feed under supervision.
+pub struct Running {
+    /// Its name in the configuration.
+    pub name: String,
+    pub(crate) feed: FeedId,
+    pub(crate) place: usize,
+    pub(crate) inbox: Arc<Inbox>,
+    pub(crate) cancel: CancellationToken,
+    pub(crate) task: Option<JoinHandle<()>>,
+    /// Its connection has ended or was lost since [`Core::quiet`].
+    pub(crate) disconnected: AtomicBool,
+}
+
+impl Engine {
+    /// Starts a feed.
+    pub fn add_feed(&self, config: &FeedConfig, headers: &[(String, Secret)]) -> Option<FeedId> {
+        let core = &self.core;
+        let source = sources::source_of(config, headers, &core.options.paths, core.options.clock);
+        let bell = Arc::clone(&core.bell);
+        let inbox = Inbox::new(sources::inbox_limits(config), Arc::new(move || bell.ring()));
+        let now = core.now();
+        let (place, feed, position) = {
+            let mut pipeline = core.pipeline.lock();
+            let known = pipeline.feed_id(&config.name);
+            let (watched_until, position) = known.map_or((None, None), |id| core.history.last_of(id));
+            let place = pipeline.add_feed(
+                FeedSettings {
+                    name: config.name.clone(),
+                    title: config.title().to_owned(),
+                    protocol_word: sources::protocol_word(&config.source),
+                    protocol: config.source.protocol(),
+                    address: source.address(),
+                    decode: feedwatch_decode::Options {
+                        max_series: config.limits.series as usize,
+                        ..feedwatch_decode::Options::default()
+                    },
+                    watched_until,
+                },
+                now,
+            );
+            let feed = pipeline.feed(place)?.id();
+            (place, feed, position)
+        };
+        let cancel = CancellationToken::new();
+        let supervision = supervise(
+            source,
+            Arc::clone(&inbox),
+            position,
+            sources::backoff(),
+            core.options.clock,
+            cancel.clone(),
+        );
+        let task = self.spawn(supervision)?;
+        core.feeds.lock().push(Running {
+            name: config.name.clone(),
+            feed,
+            place,
+            inbox,
+            cancel,
+            task: Some(task),
+            disconnected: AtomicBool::new(false),
+        });
+        Some(feed)
+    }
+
+    /// Stops a feed. `false`: there is none of that name.
+    pub fn remove_feed(&self, name: &str) -> bool {
+        let core = &self.core;
+        let running = {
+            let mut feeds = core.feeds.lock();
+            let Some(index) = feeds.iter().position(|feed| feed.name == name) else { return false };
+            feeds.remove(index)
+        };
+        running.cancel.cancel();
+        // What it still sends is not wanted; what came before is read.
+        let mut events = Vec::new();
+        running.inbox.drain(&mut events, usize::MAX);
+        let mut pipeline = core.pipeline.lock();
+        for event in events {
+            pipeline.step(running.place, event);
+        }
+        pipeline.remove_feed(running.place, core.now());
+        drop(pipeline);
+        core.bell.ring();
+        true
+    }
+
+    /// Names of the feeds that are watched, in their order.
+    pub fn feed_names(&self) -> Vec<String> {
+        self.core.feeds.lock().iter().map(|feed| feed.name.clone()).collect()
+    }
+}
+
+impl Running {
+    /// The feed's books at this moment; the pipeline's lock makes it one moment.
+    pub(crate) fn accounts(&self, pipeline: &Pipeline, core: &Core) -> Accounts {
+        let kept = core.writer().map(|writer| writer.counts(self.feed));
+        pipeline.accounts(self.place, self.inbox.counters(), kept)
+    }
+}
+
+/// Waits until every feed has noticed the end of its connection.
+pub(super) async fn until_disconnected(core: &Core, at_most: Duration) {
+    let ended = async {
+        // The pipeline thread sets the flags; there is no event to wait on across the two worlds but its pace.
+        let mut look = tokio::time::interval(Duration::from_millis(5));
+        while !core.feeds.lock().iter().all(|feed| feed.disconnected.load(Ordering::SeqCst)) {
+            look.tick().await;
+        }
+    };
+    let _ = tokio::time::timeout(at_most, ended).await;
+}
+
+/// Tells every feed to end; gives the tasks to wait for.
+pub(super) fn cancel_all(core: &Core) -> Vec<JoinHandle<()>> {
+    let mut feeds = core.feeds.lock();
+    feeds
+        .iter_mut()
+        .filter_map(|feed| {
+            feed.cancel.cancel();
+            feed.task.take()
+        })
+        .collect()
+}

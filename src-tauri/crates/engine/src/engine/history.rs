@@ -1,0 +1,153 @@
+//! The engine's side of the history: opened at start, what it knows restored, trouble told.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use feedwatch_model::{FeedId, Gap, GapCause, Position, SeriesId, Time};
+use feedwatch_store::{Options, Reader, StoreError, StoreEvent, Writer};
+use parking_lot::Mutex;
+
+use super::{EngineError, EngineOptions};
+use crate::alarms::Alarms;
+use crate::frame::Past;
+use crate::live::LiveBucket;
+use crate::pipeline::Pipeline;
+use crate::registry::Registry;
+
+/// How far back gaps and marks of earlier runs are brought into memory.
+const RECALL: Duration = Duration::from_secs(24 * 3600);
+
+/// The writer and the reader, if there is a history.
+pub(crate) struct History {
+    writer: Option<Writer>,
+    reader: Option<Reader>,
+    problem: Option<String>,
+    events: Arc<Mutex<Vec<StoreEvent>>>,
+}
+
+impl History {
+    pub(super) fn open(options: &EngineOptions) -> Result<History, EngineError> {
+        let events = Arc::new(Mutex::new(Vec::new()));
+        let none = |problem| History { writer: None, reader: None, problem, events: Arc::clone(&events) };
+        let Some(path) = &options.history else { return Ok(none(None)) };
+        if let Some(folder) = path.parent()
+            && let Err(error) = std::fs::create_dir_all(folder)
+        {
+            let problem = format!("The folder {} cannot be made: {error}.", folder.display());
+            tracing::error!("{problem}");
+            return Ok(none(Some(problem)));
+        }
+        let store = Options {
+            path: path.clone(),
+            message_bytes_per_feed: options.config.console.keep_messages,
+            version: env!("CARGO_PKG_VERSION"),
+            ..Options::default()
+        };
+        let far = Arc::clone(&events);
+        match feedwatch_store::open(store, options.clock, move |event| far.lock().push(event)) {
+            Ok((writer, reader)) => Ok(History { writer: Some(writer), reader: Some(reader), problem: None, events }),
+            Err(error @ StoreError::InUse { .. }) if options.insist_on_history => Err(error.into()),
+            Err(error) => {
+                tracing::error!(%error, "no history is kept");
+                // What is there can still be looked at, if it can be read at all.
+                let reader = feedwatch_store::read(path).ok();
+                Ok(History { reader, ..none(Some(error.to_string())) })
+            }
+        }
+    }
+
+    pub(crate) fn writer(&self) -> Option<&Writer> {
+        self.writer.as_ref()
+    }
+
+    pub(crate) fn reader(&self) -> Option<Reader> {
+        self.reader.clone()
+    }
+
+    /// Why no history is kept, where none is though one was wanted.
+    pub(crate) fn problem(&self) -> Option<&str> {
+        self.problem.as_deref()
+    }
+
+    pub(super) fn take_events(&self) -> Vec<StoreEvent> {
+        std::mem::take(&mut *self.events.lock())
+    }
+
+    /// Series, feeds and open alarms as they were. What cannot be read is told and missing.
+    pub(super) fn restore(&self) -> (Registry, Alarms) {
+        let Some(reader) = &self.reader else { return super::nothing_restored() };
+        let feeds = told(reader.feeds(), "feeds").into_iter().map(|record| (record.name, record.id));
+        let registry = Registry::restore(feeds, told(reader.series(), "series"));
+        let next = reader.next_alarm_id().unwrap_or(feedwatch_model::AlarmId(1));
+        (registry, Alarms::restore(told(reader.alarms_open(), "open alarms"), next))
+    }
+
+    /// The gaps of the last day, for the charts.
+    pub(super) fn recall(&self, pipeline: &mut Pipeline, now: Time) {
+        let Some(reader) = &self.reader else { return };
+        let from = now.minus(RECALL);
+        let gaps = told(reader.gaps(None, from, now), "gaps");
+        // A loss in one scope of a sequence concerns some charts only; the finding knows which.
+        let findings = told(reader.findings(from, now, None, 5_000), "findings");
+        let scope_of = |gap: &Gap| {
+            let same = |finding: &&feedwatch_model::Finding| {
+                finding.feed == gap.feed && finding.at == gap.from && finding.text == gap.detail
+            };
+            let found = (gap.cause == GapCause::Sequence).then(|| findings.iter().find(same)).flatten();
+            found.map(|finding| finding.per.clone()).unwrap_or_default()
+        };
+        let gaps: Vec<_> = gaps
+            .into_iter()
+            // What was open when the program ended is closed by the gap that its standing still makes.
+            .map(|gap| Gap { to: Some(gap.to.unwrap_or(now)), ..gap })
+            .map(|gap| {
+                let scope = scope_of(&gap);
+                (gap, scope)
+            })
+            .collect();
+        pipeline.remember_gaps(gaps);
+    }
+
+    /// Up to when a feed was watched, and where it would resume.
+    pub(super) fn last_of(&self, feed: FeedId) -> (Option<Time>, Option<Position>) {
+        let Some(reader) = &self.reader else { return (None, None) };
+        let watched = told(reader.last_watched(), "watch times").into_iter().find(|(id, _)| *id == feed);
+        let position = told(reader.positions(), "positions").into_iter().find(|(id, _)| *id == feed);
+        (watched.map(|(_, at)| at), position.map(|(_, position)| position))
+    }
+
+    pub(super) fn close(&self, timeout: Duration) {
+        // The writer itself is closed when the engine is dropped; all that was submitted is on disk from here on.
+        if let Some(writer) = &self.writer
+            && !writer.flush(timeout)
+        {
+            tracing::error!("the history could not be written to its end");
+        }
+    }
+}
+
+/// A list from the history; what cannot be read is told in the log.
+fn told<T>(list: Result<Vec<T>, StoreError>, what: &str) -> Vec<T> {
+    list.unwrap_or_else(|error| {
+        tracing::error!(%error, "the history's {what} cannot be read");
+        Vec::new()
+    })
+}
+
+/// The buckets of the history for a frame.
+pub(crate) struct FromReader(pub(crate) Reader);
+
+impl Past for FromReader {
+    fn buckets(&self, series: SeriesId, from: Time, to: Time, width: i64) -> Option<Vec<LiveBucket>> {
+        let buckets = self.0.buckets(series, from, to, width);
+        let buckets = buckets.inspect_err(|error| tracing::warn!(%error, "the history cannot be read")).ok()?;
+        let live = |bucket: feedwatch_model::Bucket| LiveBucket {
+            start: bucket.start,
+            min: bucket.min,
+            max: bucket.max,
+            low: f64::NAN,
+            high: f64::NAN,
+        };
+        Some(buckets.into_iter().filter(|bucket| !bucket.min.is_nan()).map(live).collect())
+    }
+}

@@ -1,0 +1,242 @@
+//! The running engine: sources on a small runtime, one pipeline thread, the history's writer, the notifier.
+//!
+//! ```text
+//! supervise() per feed ──> Inbox ──bell──> pipeline thread ──> Writer
+//!                                              │ lock
+//!                          frame, rows, acknowledge (shells)
+//! ```
+//!
+//! [`Engine::start`] starts all of it, [`Engine::stop`] ends all of it and gives the last accounts.
+
+mod ask;
+mod feeds;
+mod history;
+mod listeners;
+mod options;
+// mod picture;
+mod status;
+mod worker;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use feedwatch_demo::Demo;
+use feedwatch_model::{FeedId, Time};
+use feedwatch_store::{Reader, StoreError, Writer};
+use parking_lot::Mutex;
+use tokio::runtime::Runtime;
+
+use crate::alarms::Alarms;
+use crate::bell::Bell;
+use crate::notify::Notifier;
+use crate::pipeline::Pipeline;
+use crate::registry::Registry;
+use crate::report::{RunReport, run_report};
+
+pub use ask::failure;
+pub use feeds::Running;
+pub use listeners::Listener;
+pub use options::{DemoMode, EngineOptions};
+
+/// Why an engine cannot start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The runtime or a thread could not be had.
+    #[error("The system gives no more threads: {0}")]
+    System(#[from] std::io::Error),
+    /// The history is held by another process, and going on without was not allowed.
+    #[error(transparent)]
+    History(#[from] StoreError),
+    /// The demo's servers could not be started.
+    #[error("The demo could not start its servers on loopback: {0}")]
+    Demo(#[from] feedwatch_demo::DemoError),
+    /// A secret that the configuration names is not there.
+    #[error("{0}")]
+    Config(#[from] crate::config::Problems),
+}
+
+/// A running engine.
+pub struct Engine {
+    pub(crate) core: Arc<Core>,
+    runtime: Option<Runtime>,
+    thread: Option<JoinHandle<()>>,
+    demo: Mutex<Option<Demo>>,
+}
+
+/// What the pipeline thread and the shells share.
+pub(crate) struct Core {
+    pub(crate) options: EngineOptions,
+    pub(crate) pipeline: Mutex<Pipeline>,
+    pub(crate) feeds: Mutex<Vec<Running>>,
+    pub(crate) history: history::History,
+    pub(crate) bell: Arc<Bell>,
+    pub(crate) listeners: Mutex<Vec<Listener>>,
+    pub(crate) notifier: Mutex<Option<Notifier>>,
+    pub(crate) notifications_on: AtomicBool,
+    pub(crate) notifications_trouble: Arc<Mutex<Option<String>>>,
+    pub(crate) health: Mutex<status::Health>,
+    pub(crate) started: Time,
+    pub(crate) quiet: AtomicBool,
+    pub(crate) stop: AtomicBool,
+    pub(crate) exports: AtomicU32,
+}
+
+impl Engine {
+    /// Starts everything.
+    ///
+    /// # Errors
+    /// [`EngineError`]. A history that cannot be written is none: the engine runs without and says so, unless
+    /// `options.insist_on_history`.
+    pub fn start(options: EngineOptions) -> Result<Engine, EngineError> {
+        let secrets = crate::config::resolve_secrets(&options.config, &|name| std::env::var(name).ok())?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .max_blocking_threads(16)
+            .thread_name("feedwatch-io")
+            .enable_all()
+            .build()?;
+        let history = history::History::open(&options)?;
+        let (registry, alarms) = history.restore();
+        let mut pipeline = Pipeline::new(registry, alarms, history.writer().is_some());
+        history.recall(&mut pipeline, (options.clock)());
+        let demo = match &options.demo {
+            Some(mode) => Some(runtime.block_on(Demo::start(mode.to_options(), options.clock))?),
+            None => None,
+        };
+        let core = Arc::new(Core::new(options, pipeline, history));
+        let far = Arc::clone(&core);
+        let thread = std::thread::Builder::new()
+            .name("feedwatch-pipeline".to_owned())
+            .spawn(move || worker::run(&far))?;
+        let engine = Engine { core, runtime: Some(runtime), thread: Some(thread), demo: Mutex::new(None) };
+        if let Some(demo) = demo {
+            for feed in options::demo_feeds(&demo) {
+                engine.add_feed(&feed, &[]);
+            }
+            *engine.demo.lock() = Some(demo);
+        }
+        for feed in engine.core.options.config.feeds.clone() {
+            engine.add_feed(&feed, secrets.headers(&feed.name));
+        }
+        Ok(engine)
+    }
+
+    /// Ends everything: sources say goodbye, what is in queues is read and written. Gives the last accounts.
+    pub fn stop(mut self) -> RunReport {
+        self.shut_down(true);
+        let mut report = run_report(&self.core);
+        report.demo_log = self.demo_log();
+        report
+    }
+
+    fn shut_down(&mut self, politely: bool) {
+        let Some(runtime) = self.runtime.take() else { return };
+        // From here on the end of a connection is our own doing, not news.
+        self.core.quiet.store(true, Ordering::SeqCst);
+        if let Some(demo) = self.demo.lock().take() {
+            let log = runtime.block_on(demo.stop());
+            self.core.health.lock().demo_log = Some(log);
+            if politely {
+                // The servers have written their last message and closed: let the feeds read up to that end.
+                runtime.block_on(feeds::until_disconnected(&self.core, Duration::from_secs(2)));
+            }
+        }
+        let tasks = feeds::cancel_all(&self.core);
+        runtime.block_on(async {
+            let all = async {
+                for task in tasks {
+                    let _ = task.await;
+                }
+            };
+            let _ = tokio::time::timeout(Duration::from_secs(3), all).await;
+        });
+        self.core.stop.store(true, Ordering::SeqCst);
+        self.core.bell.ring();
+        if let Some(thread) = self.thread.take() {
+            // A panic of the pipeline was told on its thread already; there is nothing left to save here.
+            let _ = thread.join();
+        }
+        self.core.history.close(Duration::from_secs(10));
+        drop(self.core.notifier.lock().take());
+        runtime.shutdown_timeout(Duration::from_secs(1));
+    }
+
+    /// The runtime, for a shell that has none.
+    pub fn spawn<F>(&self, task: F) -> Option<tokio::task::JoinHandle<F::Output>>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send,
+    {
+        self.runtime.as_ref().map(|runtime| runtime.spawn(task))
+    }
+
+    /// What the demo has done so far, or did, if this is the demo.
+    pub fn demo_log(&self) -> Option<feedwatch_demo::Log> {
+        match &*self.demo.lock() {
+            Some(demo) => Some(demo.log()),
+            None => self.core.health.lock().demo_log.clone(),
+        }
+    }
+
+    /// The history, for reading.
+    pub fn reader(&self) -> Option<Reader> {
+        self.core.history.reader()
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.shut_down(false);
+    }
+}
+
+impl Core {
+    fn new(options: EngineOptions, pipeline: Pipeline, history: history::History) -> Core {
+        let started = (options.clock)();
+        let trouble = Arc::new(Mutex::new(None));
+        let on = options.notifications;
+        let core = Core {
+            pipeline: Mutex::new(pipeline),
+            feeds: Mutex::new(Vec::new()),
+            history,
+            bell: Arc::new(Bell::default()),
+            listeners: Mutex::new(Vec::new()),
+            notifier: Mutex::new(None),
+            notifications_on: AtomicBool::new(on),
+            notifications_trouble: trouble,
+            health: Mutex::new(status::Health::default()),
+            started,
+            quiet: AtomicBool::new(false),
+            stop: AtomicBool::new(false),
+            exports: AtomicU32::new(0),
+            options,
+        };
+        core.start_notifier();
+        core
+    }
+
+    pub(crate) fn now(&self) -> Time {
+        (self.options.clock)()
+    }
+
+    pub(crate) fn writer(&self) -> Option<&Writer> {
+        self.history.writer()
+    }
+}
+
+/// The numbers and alarms of an engine without a history.
+pub(crate) fn nothing_restored() -> (Registry, Alarms) {
+    (Registry::default(), Alarms::default())
+}
+
+/// A feed's number and its place in the pipeline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The feed.
+    pub feed: FeedId,
+    /// Its place.
+    pub place: usize,
+}

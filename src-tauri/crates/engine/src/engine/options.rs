@@ -1,0 +1,87 @@
+//! What an engine is started with.
+
+use std::path::PathBuf;
+
+use feedwatch_demo::{Demo, DemoOptions};
+use feedwatch_model::Time;
+
+use crate::config::{Config, FeedConfig, Limits, Paths, SourceConfig, SseConfig, WebSocketConfig};
+
+/// What an engine is started with.
+#[derive(Clone, Debug)]
+pub struct EngineOptions {
+    /// The feeds and the console's settings.
+    pub config: Config,
+    /// The configuration file, to be shown and to be written by *Add a feed*.
+    pub config_path: PathBuf,
+    /// Where things of this user are.
+    pub paths: Paths,
+    /// Run the built-in demo feeds?
+    pub demo: Option<DemoMode>,
+    /// The history file; `None`: none is kept.
+    pub history: Option<PathBuf>,
+    /// Refuse to start when the history is held by another process?
+    pub insist_on_history: bool,
+    /// Show alarms as notifications of the desktop?
+    pub notifications: bool,
+    /// The clock.
+    pub clock: fn() -> Time,
+}
+
+/// How the demo runs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DemoMode {
+    /// The same seed does the same.
+    pub seed: u64,
+    /// Do the faults of the published schedule happen?
+    pub faults: bool,
+}
+
+impl DemoMode {
+    pub(super) fn to_options(self) -> DemoOptions {
+        DemoOptions { seed: self.seed, faults: self.faults, ..DemoOptions::default() }
+    }
+}
+
+impl EngineOptions {
+    /// For a configuration.
+    pub fn of_config(config: Config, config_path: PathBuf, paths: Paths) -> EngineOptions {
+        let console = &config.console;
+        let file = console.history.as_ref().map_or_else(|| paths.history_file(), |path| paths.expand(path));
+        EngineOptions {
+            history: console.keep_history.then_some(file),
+            notifications: console.notifications,
+            insist_on_history: false,
+            demo: None,
+            clock: crate::clock::now,
+            config,
+            config_path,
+            paths,
+        }
+    }
+
+    /// For the built-in demo, with a history of its own.
+    pub fn of_demo(mode: DemoMode, paths: Paths) -> EngineOptions {
+        EngineOptions {
+            demo: Some(mode),
+            history: Some(paths.data.join("demo.db")),
+            ..EngineOptions::of_config(Config::default(), paths.config_file(), paths)
+        }
+    }
+}
+
+/// The demo's feeds as if they stood in a configuration: only bytes cross the loopback.
+pub(super) fn demo_feeds(demo: &Demo) -> Vec<FeedConfig> {
+    let feed = |name: &str, title: &str, source: Option<SourceConfig>| {
+        source.map(|source| FeedConfig {
+            name: name.to_owned(),
+            title: Some(title.to_owned()),
+            source,
+            limits: Limits::default(),
+        })
+    };
+    // Our own servers give addresses that parse; if one ever did not, that feed would be missing and a test would say so.
+    let prices = demo.prices_url().parse().ok().map(|url| SourceConfig::WebSocket(WebSocketConfig::new(url)));
+    let plant = demo.plant_url().parse().ok().map(|url| SourceConfig::Sse(SseConfig::new(url)));
+    feed("prices", "Spot prices", prices).into_iter().chain(feed("plant", "Plant floor", plant)).collect()
+}

@@ -1,0 +1,180 @@
+//! The pipeline thread: takes what the inboxes hold, steps the pipeline, hands on what comes out.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use feedwatch_ingest::Event;
+use feedwatch_model::Time;
+use feedwatch_store::{Batch, StoreEvent};
+
+use super::{Core, listeners, status};
+use crate::pipeline::{News, Output, Pipeline};
+use crate::wire::{Level, PushBody};
+
+/// Events taken from one inbox before the lock is given free for the shells.
+const PASS: usize = 512;
+/// Time without data has a voice at least this often.
+const ELAPSE: Duration = Duration::from_millis(50);
+/// A batch for the history waits this long for company.
+const SUBMIT: Duration = Duration::from_millis(100);
+const SUBMIT_ROWS: usize = 8_192;
+const STATUS: Duration = Duration::from_millis(500);
+
+/// What the thread remembers between passes.
+struct Worker<'a> {
+    core: &'a Core,
+    events: Vec<Event>,
+    elapsed: Instant,
+    submitted: Instant,
+    told: Instant,
+    refused_since: Option<Time>,
+}
+
+/// Runs until `core.stop`; then reads what is left and ends.
+pub(super) fn run(core: &Core) {
+    let start = Instant::now();
+    let mut worker = Worker {
+        core,
+        events: Vec::with_capacity(PASS),
+        elapsed: start,
+        submitted: start,
+        told: start,
+        refused_since: None,
+    };
+    loop {
+        let last = Instant::now();
+        if !worker.pass() {
+            core.bell.wait(last, worker.elapsed + ELAPSE);
+        }
+        if core.stop.load(Ordering::SeqCst) {
+            worker.end();
+            return;
+        }
+    }
+}
+
+impl Worker<'_> {
+    /// One pass over all inboxes; `true` if there is more.
+    fn pass(&mut self) -> bool {
+        let core = self.core;
+        let places: Vec<_> = {
+            let feeds = core.feeds.lock();
+            feeds.iter().map(|feed| (feed.place, feed.feed, feed.inbox.clone())).collect()
+        };
+        let mut more = false;
+        for (place, _, inbox) in &places {
+            let mut pipeline = core.pipeline.lock();
+            let taken = inbox.drain(&mut self.events, PASS);
+            more |= taken >= PASS;
+            self.step(&mut pipeline, *place);
+            self.hand_on(pipeline.waiting() >= SUBMIT_ROWS, pipeline);
+        }
+        let now = Instant::now();
+        if now.duration_since(self.elapsed) >= ELAPSE {
+            self.elapsed = now;
+            let mut pipeline = core.pipeline.lock();
+            pipeline.elapse(core.now());
+            self.hand_on(now.duration_since(self.submitted) >= SUBMIT, pipeline);
+            self.history_events();
+        }
+        if now.duration_since(self.told) >= STATUS {
+            self.told = now;
+            status::push(core);
+        }
+        more
+    }
+
+    fn step(&mut self, pipeline: &mut Pipeline, place: usize) {
+        let quiet = self.core.quiet.load(Ordering::SeqCst);
+        for event in self.events.drain(..) {
+            if quiet && matches!(event, Event::Lost { .. } | Event::Ended { .. }) {
+                let feeds = self.core.feeds.lock();
+                if let Some(feed) = feeds.iter().find(|feed| feed.place == place) {
+                    feed.disconnected.store(true, Ordering::SeqCst);
+                }
+                continue;
+            }
+            pipeline.step(place, event);
+        }
+    }
+
+    /// Takes the output out under the lock, then gives the lock free and hands it on.
+    fn hand_on(&mut self, submit: bool, mut pipeline: parking_lot::MutexGuard<'_, Pipeline>) {
+        if !submit && !pipeline.has_news() {
+            return;
+        }
+        let Output { batch, news, .. } = if submit { pipeline.take_output() } else { pipeline.take_news() };
+        let bodies = listeners::bodies(&pipeline, &news);
+        let lines = listeners::lines(&pipeline, &news, self.core);
+        if submit {
+            self.submitted = Instant::now();
+            self.submit(batch, &mut pipeline);
+        }
+        drop(pipeline);
+        self.core.notify(&news, &bodies);
+        listeners::tell(self.core, &bodies, &lines);
+    }
+
+    /// Hands a batch to the writer. Under the pipeline's lock, so that every message is counted in one place.
+    fn submit(&mut self, batch: Batch, pipeline: &mut Pipeline) {
+        let Some(writer) = self.core.writer() else { return };
+        if batch.is_empty() {
+            return;
+        }
+        match writer.submit(batch) {
+            Ok(()) => {
+                if let Some(from) = self.refused_since.take() {
+                    pipeline.not_kept(from, self.core.now());
+                }
+            }
+            Err(mut batch) => {
+                self.refused_since.get_or_insert(self.core.now());
+                // Samples and messages are lost and counted by the writer; what names things is kept for the next try.
+                batch.samples.clear();
+                batch.messages.clear();
+                batch.counted.clear();
+                batch.positions.clear();
+                pipeline.put_back(batch);
+            }
+        }
+    }
+
+    fn history_events(&mut self) {
+        for event in self.core.history.take_events() {
+            let notice = match event {
+                StoreEvent::Durable { .. } => continue,
+                StoreEvent::Trouble { problem } => {
+                    tracing::error!("{problem}");
+                    (Level::Warning, format!("History is not being kept. {problem}"))
+                }
+                StoreEvent::Recovered => (Level::Info, "History is being kept again.".to_owned()),
+            };
+            let body = PushBody::Notice { level: notice.0, text: notice.1 };
+            listeners::tell(self.core, &[body], &[]);
+        }
+    }
+
+    /// The last pass: everything out of the inboxes, everything decided, everything submitted.
+    fn end(&mut self) {
+        while self.pass() {}
+        let mut pipeline = self.core.pipeline.lock();
+        pipeline.finish();
+        self.hand_on(true, pipeline);
+    }
+}
+
+impl Core {
+    /// Alarms that were raised go to the desktop.
+    fn notify(&self, news: &[News], bodies: &[PushBody]) {
+        if !self.notifications_on.load(Ordering::SeqCst) {
+            return;
+        }
+        for (news, body) in news.iter().zip(bodies) {
+            let (News::Alarm(change), PushBody::Alarm { alarm }) = (news, body) else { continue };
+            let raised = change.transition.as_ref().is_some_and(|step| step.state.needs_a_person() && step.state.is_active());
+            if raised && let Some(notifier) = &*self.notifier.lock() {
+                notifier.notify(listeners::note_of(alarm, change.alarm.severity));
+            }
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Small running figures of a feed: how many messages a second, and how late they are.
+
+use feedwatch_model::{NANOS_PER_MILLI, Time};
+
+const SLOT: i64 = 250 * NANOS_PER_MILLI;
+const SLOTS: usize = 8;
+
+/// Messages per second over the last 2 s.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RateMeter {
+    slots: [u32; SLOTS],
+    newest: i64,
+    started: Option<i64>,
+}
+
+impl RateMeter {
+    /// Counts a message.
+    pub(crate) fn count(&mut self, at: Time) {
+        let slot = at.nanos().div_euclid(SLOT);
+        self.advance(slot);
+        self.started.get_or_insert(slot);
+        if self.newest.saturating_sub(slot) < SLOTS as i64 {
+            self.slots[slot.rem_euclid(SLOTS as i64) as usize] += 1;
+        }
+    }
+
+    fn advance(&mut self, slot: i64) {
+        if slot <= self.newest {
+            return;
+        }
+        let steps = slot.saturating_sub(self.newest).min(SLOTS as i64);
+        for back in 0..steps {
+            self.slots[(slot - back).rem_euclid(SLOTS as i64) as usize] = 0;
+        }
+        self.newest = slot;
+    }
+
+    /// Messages per second over the whole slots of the last 2 s before `now`; fewer where the feed is younger.
+    pub(crate) fn per_second(&mut self, now: Time) -> f64 {
+        let slot = now.nanos().div_euclid(SLOT);
+        self.advance(slot);
+        let Some(started) = self.started else { return 0.0 };
+        // The slot under way is not whole yet and does not count.
+        let whole = slot.saturating_sub(started).clamp(0, SLOTS as i64 - 1);
+        if whole == 0 {
+            return 0.0;
+        }
+        let counted: u32 =
+            (1..=whole).map(|back| self.slots[(slot - back).rem_euclid(SLOTS as i64) as usize]).sum();
+        f64::from(counted) / (whole as f64 * SLOT as f64 / 1e9)
+    }
+}
+
+/// Median lateness (receive time minus event time) of the last 64 messages that told a time.
+#[derive(Clone, Debug)]
+pub(crate) struct LatenessMeter {
+    ring: [i64; 64],
+    count: usize,
+}
+
+impl Default for LatenessMeter {
+    fn default() -> LatenessMeter {
+        LatenessMeter { ring: [0; 64], count: 0 }
+    }
+}
+
+impl LatenessMeter {
+    /// Takes a lateness in, nanoseconds.
+    pub(crate) fn add(&mut self, nanos: i64) {
+        self.ring[self.count % 64] = nanos;
+        self.count += 1;
+    }
+
+    /// The median in milliseconds; `None` before the first.
+    pub(crate) fn median_ms(&self) -> Option<f64> {
+        let filled = self.count.min(64);
+        let mut sorted = self.ring;
+        let sorted = &mut sorted[..filled];
+        sorted.sort_unstable();
+        sorted.get(filled / 2).map(|&nanos| nanos as f64 / 1e6)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_steady_feed_reads_its_rate() {
+        let mut meter = RateMeter::default();
+        for tick in 0..300 {
+            meter.count(Time::from_millis(1_000_000 + tick * 20));
+        }
+        assert_eq!(meter.per_second(Time::from_millis(1_000_000 + 6_000)), 50.0);
+        assert_eq!(meter.per_second(Time::from_millis(1_000_000 + 60_000)), 0.0);
+    }
+
+    #[test]
+    fn the_median_ignores_a_straggler() {
+        let mut meter = LatenessMeter::default();
+        assert_eq!(meter.median_ms(), None);
+        for _ in 0..9 {
+            meter.add(12_000_000);
+        }
+        meter.add(9_000_000_000);
+        assert_eq!(meter.median_ms(), Some(12.0));
+    }
+
+    proptest! {
+        #[test]
+        fn no_time_panics(times in proptest::collection::vec(any::<i64>(), 0..50)) {
+            let mut meter = RateMeter::default();
+            for at in times {
+                meter.count(Time::from_nanos(at));
+                prop_assert!(meter.per_second(Time::from_nanos(at)).is_finite());
+            }
+        }
+    }
+}

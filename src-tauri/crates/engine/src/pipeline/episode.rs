@@ -1,0 +1,148 @@
+//! From the verdicts of a series' detector to findings, marks and alarms: one finding and at most one alarm an episode.
+
+use feedwatch_detect::{ALARM_BAR, Episode, Explanation, Verdict, explain};
+use feedwatch_model::{AlarmSource, Check, FeedId, Finding, FindingKind, Severity};
+
+use super::feed::{Mark, SeriesState};
+use super::{News, Shared};
+use crate::alarms::{Allowed, Cause};
+use crate::wire::Level;
+
+/// Marks that a series' chart remembers.
+const MARKS: usize = 200;
+
+/// An episode that is not over.
+#[derive(Clone, Debug)]
+pub(crate) struct OpenEpisode {
+    number: u32,
+    finding: Finding,
+    alarmed: bool,
+    kept: bool,
+}
+
+impl SeriesState {
+    /// How the series is now: an open episode colours its chart.
+    pub(crate) fn level(&self) -> Level {
+        match &self.episode {
+            Some(open) => Level::from(open.finding.severity),
+            None => Level::Ok,
+        }
+    }
+}
+
+/// Takes a verdict in.
+pub(super) fn follow(feed: FeedId, state: &mut SeriesState, verdict: &Verdict, shared: &mut Shared) {
+    match verdict.episode {
+        Episode::None => {}
+        Episode::Opened => {
+            end(feed, state, verdict, shared);
+            open(feed, state, verdict, shared);
+        }
+        Episode::Open | Episode::Escalated => judge(feed, state, verdict, shared),
+        Episode::Settled => {
+            settle(feed, state, verdict, shared);
+            judge(feed, state, verdict, shared);
+        }
+        Episode::Closed => end(feed, state, verdict, shared),
+    }
+}
+
+/// What is still open when a feed ends is handed to the history as it stands.
+pub(super) fn keep_open(state: &mut SeriesState, shared: &mut Shared) {
+    if let Some(open) = &mut state.episode {
+        keep(open, shared);
+    }
+}
+
+fn words(state: &SeriesState, verdict: &Verdict, shared: &Shared) -> Explanation {
+    let meta = shared.registry.meta(state.id);
+    let name = meta.map_or("", |meta| &meta.name);
+    explain(name, meta.and_then(|meta| meta.unit.as_deref()), verdict)
+}
+
+fn kind_of(verdict: &Verdict) -> FindingKind {
+    verdict.kind.or(verdict.guess).unwrap_or(FindingKind::NewExtreme)
+}
+
+fn open(feed: FeedId, state: &mut SeriesState, verdict: &Verdict, shared: &mut Shared) {
+    let text = words(state, verdict, shared).text;
+    let at = verdict.onset.map_or(verdict.at, |onset| onset.at);
+    let finding = Finding {
+        series: Some(state.id),
+        expectation: Some(verdict.expectation()),
+        ..Finding::new(Check::Anomaly, kind_of(verdict), feed, at, Severity::Info, text)
+    };
+    if state.marks.len() >= MARKS {
+        state.marks.remove(0);
+    }
+    let value = verdict.onset.map_or(verdict.value, |onset| onset.value);
+    state.marks.push(Mark { at, value, level: Level::Info });
+    let number = shared.output.finding(finding.clone());
+    state.episode = Some(OpenEpisode { number, finding, alarmed: false, kept: false });
+    judge(feed, state, verdict, shared);
+}
+
+/// Raises an alarm where the episode has grown above the bar for a lone series.
+fn judge(feed: FeedId, state: &mut SeriesState, verdict: &Verdict, shared: &mut Shared) {
+    let severity = verdict.peak_severity.max(verdict.severity);
+    let above = severity >= ALARM_BAR;
+    let Some(open) = &mut state.episode else { return };
+    if !above || open.alarmed {
+        return;
+    }
+    open.alarmed = true;
+    open.finding.severity = Severity::Warning;
+    open.finding.expectation = Some(verdict.expectation());
+    if let Some(mark) = state.marks.last_mut() {
+        mark.level = Level::Warning;
+    }
+    shared.output.settle(open.number, open.finding.clone());
+    match shared.alarms.allow_lone_series(feed, verdict.at) {
+        Allowed::Yes => {}
+        Allowed::Spent => return,
+        Allowed::SpentNow => {
+            let text = "So many series were unusual that further ones are marked in the charts, but raise no alarm \
+                        for now: at most 48 at once, then one in 30 min.";
+            shared.output.news.push(News::Notice(Level::Info, text.to_owned()));
+            return;
+        }
+    }
+    let said = words(state, verdict, shared);
+    let kind = kind_of(verdict);
+    let cause =
+        Cause { source: source(feed, state), kind, severity: Severity::Warning, title: said.title, text: said.text };
+    shared.alarms.raise(cause, verdict.at);
+}
+
+fn settle(feed: FeedId, state: &mut SeriesState, verdict: &Verdict, shared: &mut Shared) {
+    let said = words(state, verdict, shared);
+    let source = source(feed, state);
+    let Some(open) = &mut state.episode else { return };
+    open.finding.kind = kind_of(verdict);
+    open.finding.text.clone_from(&said.text);
+    open.finding.expectation = Some(verdict.expectation());
+    shared.output.settle(open.number, open.finding.clone());
+    if open.alarmed {
+        shared.alarms.reword(&source, open.finding.kind, said.title, said.text);
+    }
+    keep(open, shared);
+}
+
+fn end(feed: FeedId, state: &mut SeriesState, verdict: &Verdict, shared: &mut Shared) {
+    let source = source(feed, state);
+    let Some(mut open) = state.episode.take() else { return };
+    keep(&mut open, shared);
+    if open.alarmed {
+        shared.alarms.clear(&source, verdict.at, "The series is as usual again.");
+    }
+}
+
+fn keep(open: &mut OpenEpisode, shared: &mut Shared) {
+    if !std::mem::replace(&mut open.kept, true) {
+        shared.output.batch_mut(|batch| batch.findings.push(open.finding.clone()));
+    }
+}
+
+fn source(feed: FeedId, state: &SeriesState) -> AlarmSource {
+    AlarmSource { feed, series: Some(state.id), check: Check::Anomaly }
+}

@@ -1,0 +1,134 @@
+//! Where a feed's connection stands, told from the events of its supervision.
+
+use std::time::Duration;
+
+use feedwatch_model::{Check, FeedId, FeedState, Finding, FindingKind, Gap, GapCause, Severity, Time};
+
+use super::Shared;
+
+/// The connection of one feed.
+#[derive(Clone, Debug)]
+pub(crate) struct Link {
+    feed: FeedId,
+    state: FeedState,
+    reason: String,
+    retry_at: Option<Time>,
+    open_gap: Option<Gap>,
+    connected_once: bool,
+    watched_until: Option<Time>,
+    last_message: Option<Time>,
+}
+
+impl Link {
+    pub(crate) fn new(feed: FeedId, watched_until: Option<Time>) -> Link {
+        Link {
+            feed,
+            state: FeedState::Connecting,
+            reason: String::new(),
+            retry_at: None,
+            open_gap: None,
+            connected_once: false,
+            watched_until,
+            last_message: None,
+        }
+    }
+
+    pub(crate) fn state(&self) -> FeedState {
+        self.state
+    }
+
+    /// Why it is not live, for people; empty where it is.
+    pub(crate) fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    pub(crate) fn retry_at(&self) -> Option<Time> {
+        self.retry_at
+    }
+
+    pub(crate) fn last_message(&self) -> Option<Time> {
+        self.last_message
+    }
+
+    /// Are messages being watched for, so that silence says something?
+    pub(crate) fn is_watching(&self) -> bool {
+        matches!(self.state, FeedState::Live | FeedState::Silent)
+    }
+
+    pub(crate) fn message(&mut self, at: Time) {
+        self.last_message = Some(at);
+    }
+
+    pub(crate) fn silent(&mut self, silent: bool) {
+        match (self.state, silent) {
+            (FeedState::Live, true) => self.state = FeedState::Silent,
+            (FeedState::Silent, false) => self.state = FeedState::Live,
+            _ => {}
+        }
+    }
+
+    pub(crate) fn connecting(&mut self) {
+        self.retry_at = None;
+    }
+
+    /// The connection stands. Gives the finding that it does again, if it did not.
+    pub(crate) fn connected(&mut self, at: Time, shared: &mut Shared) -> Option<Finding> {
+        self.state = FeedState::Live;
+        self.reason.clear();
+        self.retry_at = None;
+        let gap = self.open_gap.take();
+        self.connected_once = true;
+        if let Some(from) = self.watched_until.take() {
+            shared.gap(Gap {
+                feed: self.feed,
+                from,
+                to: Some(at),
+                cause: GapCause::Stopped,
+                missing: None,
+                detail: "The console was not running.".to_owned(),
+            });
+        }
+        let gap = gap?;
+        let length = at.secs_since(gap.from);
+        shared.gap(Gap { to: Some(at), ..gap });
+        let text = format!("Connected again after {length:.1} s.");
+        Some(Finding::new(Check::Connection, FindingKind::Resumed, self.feed, at, Severity::Info, text))
+    }
+
+    /// The connection is lost or not to be had. Gives a finding for the first failure of an outage, and when a person
+    /// turns out to be needed.
+    pub(crate) fn lost(
+        &mut self,
+        at: Time,
+        last_good: Time,
+        reason: String,
+        refused: bool,
+        retry_in: Duration,
+        shared: &mut Shared,
+    ) -> Option<Finding> {
+        let begins = self.open_gap.is_none();
+        let worse = refused && self.state != FeedState::Refused;
+        self.state = if refused { FeedState::Refused } else { FeedState::Down };
+        self.retry_at = Some(at.plus(retry_in));
+        let cause = if self.connected_once { GapCause::Disconnected } else { GapCause::Unreachable };
+        if begins {
+            let gap = Gap { feed: self.feed, from: last_good, to: None, cause, missing: None, detail: reason.clone() };
+            shared.gap(gap.clone());
+            self.open_gap = Some(gap);
+        }
+        let finding = (begins || worse).then(|| {
+            let kind = if refused || !self.connected_once { FindingKind::Refused } else { FindingKind::Closed };
+            let severity = if refused { Severity::Critical } else { Severity::Warning };
+            Finding::new(Check::Connection, kind, self.feed, at, severity, reason.clone())
+        });
+        self.reason = reason;
+        finding
+    }
+
+    /// The source is finished.
+    pub(crate) fn ended(&mut self, reason: String) {
+        self.state = FeedState::Stopped;
+        self.reason = reason;
+        self.retry_at = None;
+    }
+}

@@ -1,0 +1,301 @@
+//! The pipeline: what came from the inboxes goes through decoding, checks, detectors and alarms into the live view and
+//! the next batch for the history. A pure value: no clock, thread, channel or disk; the same events give the same
+//! output, whatever the batching.
+//!
+//! ```text
+//! step(feed, event) ──> decode ──> integrity ──> detectors ──> alarms
+//!                                    │              │             │
+//! elapse(now) ───────────────────────┴──────────────┴─────────────┴──> take_output(): batch, news
+//! ```
+//!
+//! The books: `received = stored + dropped + duplicate + rejected + in_flight`, see [`Pipeline::accounts`].
+
+mod episode;
+mod feed;
+mod link;
+mod output;
+pub mod rows;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use feedwatch_ingest::{Event, InboxCounters};
+use feedwatch_model::{Accounts, AlarmId, FeedId, Gap, GapCause, Message, SeriesId, SeriesMeta, Time};
+use feedwatch_store::{Batch, MessageCounts};
+
+pub use feed::FeedStage;
+pub(crate) use feed::SeriesState;
+pub use output::{News, NumberedFinding, Output};
+
+use crate::alarms::Alarms;
+use crate::registry::Registry;
+
+/// How a feed enters the pipeline.
+#[derive(Clone, Debug)]
+pub struct FeedSettings {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Its title for people.
+    pub title: String,
+    /// `ws`, `wss`, `sse`, `file`.
+    pub protocol_word: &'static str,
+    /// How it is spoken to.
+    pub protocol: feedwatch_model::Protocol,
+    /// The address without secrets.
+    pub address: String,
+    /// How decoding is bounded.
+    pub decode: feedwatch_decode::Options,
+    /// Up to when it was watched before this run.
+    pub watched_until: Option<Time>,
+}
+
+/// Everything between the inboxes and the outside.
+pub struct Pipeline {
+    feeds: Vec<Option<FeedStage>>,
+    shared: Shared,
+    places: Vec<(SeriesId, usize, usize)>,
+}
+
+/// What all feeds of a pipeline share.
+pub(crate) struct Shared {
+    pub(crate) registry: Registry,
+    pub(crate) alarms: Alarms,
+    pub(crate) output: Output,
+    pub(crate) gaps: Vec<ScopedGap>,
+}
+
+/// A gap, and the scope of its sequence where it is a loss in one scope only: (path, text) pairs.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ScopedGap {
+    pub(crate) gap: Gap,
+    pub(crate) scope: Vec<(Arc<str>, Arc<str>)>,
+}
+
+/// Gaps that are remembered for the charts; older ones are in the history.
+const GAPS: usize = 2_000;
+
+impl Pipeline {
+    /// An empty one. `keep`: is there a history that wants batches?
+    pub fn new(registry: Registry, alarms: Alarms, keep: bool) -> Pipeline {
+        Pipeline {
+            feeds: Vec::new(),
+            shared: Shared { registry, alarms, output: Output::new(keep), gaps: Vec::new() },
+            places: Vec::new(),
+        }
+    }
+
+    /// Adds a feed; tells its place, for [`Pipeline::step`].
+    pub fn add_feed(&mut self, settings: FeedSettings, now: Time) -> usize {
+        let (id, _) = self.shared.registry.feed(&settings.name);
+        self.shared.registry.touch();
+        let stage = FeedStage::new(id, settings, now);
+        self.shared.output.batch_mut(|batch| batch.feeds.push(stage.record()));
+        self.feeds.push(Some(stage));
+        self.feeds.len() - 1
+    }
+
+    /// Takes a feed out: what is held is read, its alarms end.
+    pub fn remove_feed(&mut self, place: usize, now: Time) {
+        let Some(Some(stage)) = self.feeds.get_mut(place) else { return };
+        stage.finish(&mut self.shared);
+        let id = stage.id();
+        self.shared.alarms.clear_feed(id, now, "The feed was removed.");
+        self.shared.collect_alarms();
+        self.shared.registry.touch();
+        if let Some(slot) = self.feeds.get_mut(place) {
+            *slot = None;
+        }
+    }
+
+    /// Takes one event of a feed in.
+    pub fn step(&mut self, place: usize, event: Event) {
+        let Some(Some(stage)) = self.feeds.get_mut(place) else { return };
+        stage.step(event, &mut self.shared);
+        self.shared.collect_alarms();
+    }
+
+    /// Takes one message in; the same as an event with it, for benches and probes.
+    pub fn message(&mut self, place: usize, message: Message) {
+        self.step(place, Event::Message(message));
+    }
+
+    /// Time goes by, with or without messages.
+    pub fn elapse(&mut self, now: Time) {
+        for stage in self.feeds.iter_mut().flatten() {
+            stage.elapse(now, &mut self.shared);
+        }
+        self.shared.alarms.elapse(now);
+        self.shared.collect_alarms();
+    }
+
+    /// The end of all feeds: what is held is decided.
+    pub fn finish(&mut self) {
+        for stage in self.feeds.iter_mut().flatten() {
+            stage.finish(&mut self.shared);
+        }
+        self.shared.collect_alarms();
+    }
+
+    /// A person has seen an alarm.
+    pub fn acknowledge(&mut self, id: AlarmId, now: Time, note: Option<String>) -> bool {
+        let known = self.shared.alarms.acknowledge(id, now, note);
+        self.shared.collect_alarms();
+        known
+    }
+
+    /// What has come out since the last call.
+    pub fn take_output(&mut self) -> Output {
+        self.shared.output.take()
+    }
+
+    /// What is to be told, leaving the batch to grow.
+    pub fn take_news(&mut self) -> Output {
+        self.shared.output.take_news()
+    }
+
+    /// Is there anything to be told?
+    pub fn has_news(&self) -> bool {
+        !self.shared.output.news.is_empty()
+    }
+
+    /// The history refused this part of a batch: it goes before the next one.
+    pub fn put_back(&mut self, batch: Batch) {
+        self.shared.output.put_back(batch);
+    }
+
+    /// The history could not be written from `from` to `to`: a gap of every feed.
+    pub fn not_kept(&mut self, from: Time, to: Time) {
+        let feeds: Vec<FeedId> = self.feeds.iter().flatten().map(FeedStage::id).collect();
+        for feed in feeds {
+            let detail = "The history could not be written.".to_owned();
+            self.shared.gap(Gap { feed, from, to: Some(to), cause: GapCause::NotKept, missing: None, detail });
+        }
+    }
+
+    /// The number of a feed that is known by this name.
+    pub fn feed_id(&self, name: &str) -> Option<FeedId> {
+        self.shared.registry.known_feed(name)
+    }
+
+    /// How much waits for [`Pipeline::take_output`]: messages, over all feeds.
+    pub fn waiting(&self) -> usize {
+        self.shared.output.waiting()
+    }
+
+    /// The books of a feed at this moment. Every term is counted where it happens; none is a difference.
+    ///
+    /// `kept`: the history's counts; `None` where there is none, then what was decoded counts as stored.
+    pub fn accounts(&self, place: usize, inbox: InboxCounters, kept: Option<MessageCounts>) -> Accounts {
+        let Some(Some(stage)) = self.feeds.get(place) else { return Accounts::default() };
+        let waiting = self.shared.output.waiting_of(stage.id());
+        let kept = kept.unwrap_or(MessageCounts { queued: 0, committed: stage.read(), lost: 0 });
+        Accounts {
+            received: inbox.received,
+            stored: kept.committed,
+            dropped: inbox.dropped + kept.lost,
+            duplicate: stage.duplicate(),
+            rejected: stage.rejected(),
+            in_flight: inbox.queued + stage.held() + waiting + kept.queued,
+            conflated: stage.conflated(),
+            bytes: inbox.bytes,
+        }
+    }
+
+    /// A feed by its place.
+    pub fn feed(&self, place: usize) -> Option<&FeedStage> {
+        self.feeds.get(place)?.as_ref()
+    }
+
+    /// A feed by its place, to read figures that move with time.
+    pub fn feed_mut(&mut self, place: usize) -> Option<&mut FeedStage> {
+        self.feeds.get_mut(place)?.as_mut()
+    }
+
+    /// The alarms.
+    pub fn alarms(&self) -> &Alarms {
+        &self.shared.alarms
+    }
+
+    /// The numbers of feeds and series.
+    pub fn registry(&self) -> &Registry {
+        &self.shared.registry
+    }
+
+    /// The series of the feeds that are watched now.
+    pub fn series(&self) -> Vec<&SeriesMeta> {
+        let watched: Vec<FeedId> = self.feeds.iter().flatten().map(FeedStage::id).collect();
+        self.shared.registry.all().into_iter().filter(|meta| watched.contains(&meta.feed)).collect()
+    }
+
+    /// Gaps known of a feed in this run, and those given by [`Pipeline::remember_gaps`].
+    pub(crate) fn scoped_gaps(&self, feed: FeedId) -> impl Iterator<Item = &ScopedGap> {
+        self.shared.gaps.iter().filter(move |known| known.gap.feed == feed)
+    }
+
+    /// Gaps known of all feeds.
+    pub fn gaps(&self) -> impl Iterator<Item = &Gap> {
+        self.shared.gaps.iter().map(|known| &known.gap)
+    }
+
+    /// Gaps of earlier runs, for the charts, with the scope where they are a loss in one scope only.
+    pub fn remember_gaps(&mut self, gaps: impl IntoIterator<Item = (Gap, Vec<(Arc<str>, Arc<str>)>)>) {
+        self.shared.gaps.splice(0..0, gaps.into_iter().map(|(gap, scope)| ScopedGap { gap, scope }));
+    }
+
+    /// The live state of a series.
+    pub(crate) fn live(&mut self, series: SeriesId) -> Option<(&FeedStage, &SeriesState)> {
+        if self.places.binary_search_by_key(&series, |&(id, ..)| id).is_err() {
+            self.index_series();
+        }
+        let found = self.places.binary_search_by_key(&series, |&(id, ..)| id).ok()?;
+        let &(_, place, local) = self.places.get(found)?;
+        let stage = self.feeds.get(place)?.as_ref()?;
+        Some((stage, stage.series_at(local)?))
+    }
+
+    fn index_series(&mut self) {
+        let stages = self.feeds.iter().enumerate().filter_map(|(place, stage)| Some((place, stage.as_ref()?)));
+        self.places = stages
+            .flat_map(|(place, stage)| {
+                stage.series_ids().enumerate().map(move |(local, id)| (id, place, local))
+            })
+            .collect();
+        self.places.sort_unstable();
+    }
+}
+
+impl Shared {
+    /// Remembers a gap for the charts and hands it to the history; one with the same feed, begin and cause is replaced.
+    pub(crate) fn gap(&mut self, gap: Gap) {
+        self.gap_in(gap, Vec::new());
+    }
+
+    /// The same for a loss in one scope of a sequence.
+    pub(crate) fn gap_in(&mut self, gap: Gap, scope: Vec<(Arc<str>, Arc<str>)>) {
+        let same = self.gaps.iter_mut().rev().map(|known| &mut known.gap).find(|known| {
+            known.feed == gap.feed && known.from == gap.from && known.cause == gap.cause
+        });
+        match same {
+            Some(known) => *known = gap.clone(),
+            None => {
+                if self.gaps.len() >= GAPS {
+                    self.gaps.remove(0);
+                }
+                self.gaps.push(ScopedGap { gap: gap.clone(), scope });
+            }
+        }
+        self.output.batch_mut(|batch| batch.gaps.push(gap.clone()));
+        self.output.news.push(News::Gap(gap));
+    }
+
+    pub(crate) fn collect_alarms(&mut self) {
+        for change in self.alarms.take_changes() {
+            self.output.batch_mut(|batch| {
+                batch.alarms.push(change.alarm.clone());
+                batch.transitions.extend(change.transition.clone());
+            });
+            self.output.news.push(News::Alarm(change));
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! A look at a source without a history: connect or read, learn the feed, say what was learned. Under `feedwatch probe`
+//! and *Add a feed*.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use feedwatch_ingest::{Backoff, Clock, Event, Inbox, InboxLimits, Source, supervise};
+use feedwatch_model::{Accounts, MatchValue, Profile, Protocol, Time};
+use serde::Serialize;
+use serde_json::Value;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::alarms::Alarms;
+use crate::config::{FeedConfig, Paths, Secret};
+use crate::pipeline::{FeedSettings, News, Pipeline};
+use crate::registry::Registry;
+use crate::report::{self, FindingReport, SCHEMA};
+use crate::sources;
+use crate::wire::{LearnedRow, ProbeSeries, ProbeUpdate};
+
+const FIRST: usize = 5;
+const FIRST_CHARS: usize = 600;
+const SERIES: usize = 40;
+const EVENTS: usize = 512;
+
+/// Why a probe has nothing to say.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProbeError {
+    /// No connection was to be had, or the file cannot be read: a sentence with the cure.
+    #[error("{0}")]
+    Unreachable(String),
+}
+
+/// What was learned: the object of `feedwatch probe --json`.
+#[derive(Clone, Debug, Serialize)]
+pub struct ProbeReport {
+    /// The version of this shape.
+    pub schema: u32,
+    /// The address without secrets, or the file.
+    pub source: String,
+    /// How it was spoken to.
+    pub protocol: &'static str,
+    /// How long it took.
+    pub seconds: f64,
+    /// The starter profile that was used: there are none yet.
+    pub profile_used: Option<String>,
+    /// The books.
+    pub accounts: Accounts,
+    /// What was learned.
+    pub profile: Profile,
+    /// What the checks found.
+    pub findings: Vec<FindingReport>,
+}
+
+/// A look under way.
+pub struct Probe {
+    inbox: Arc<Inbox>,
+    bell: Arc<Notify>,
+    source: Arc<dyn Source>,
+    pipeline: Pipeline,
+    place: usize,
+    clock: Clock,
+    began: Time,
+    protocol: Protocol,
+    protocol_word: &'static str,
+    name: String,
+    first: Vec<String>,
+    connected: bool,
+    trouble: Option<String>,
+    over: bool,
+}
+
+impl Probe {
+    /// Prepares a look; nothing is connected before [`Probe::run`].
+    pub fn new(feed: &FeedConfig, headers: &[(String, Secret)], paths: &Paths, clock: Clock) -> Probe {
+        let bell = Arc::new(Notify::new());
+        let ring = Arc::clone(&bell);
+        let inbox = Inbox::new(InboxLimits::default(), Arc::new(move || ring.notify_one()));
+        let source = sources::source_of(feed, headers, paths, clock);
+        let mut pipeline = Pipeline::new(Registry::default(), Alarms::default(), false);
+        let began = clock();
+        let place = pipeline.add_feed(
+            FeedSettings {
+                name: feed.name.clone(),
+                title: feed.title().to_owned(),
+                protocol_word: sources::protocol_word(&feed.source),
+                protocol: feed.source.protocol(),
+                address: source.address(),
+                decode: feedwatch_decode::Options {
+                    max_series: feed.limits.series as usize,
+                    ..feedwatch_decode::Options::default()
+                },
+                watched_until: None,
+            },
+            began,
+        );
+        Probe {
+            inbox,
+            bell,
+            source,
+            pipeline,
+            place,
+            clock,
+            began,
+            protocol: feed.source.protocol(),
+            protocol_word: sources::protocol_word(&feed.source),
+            name: feed.name.clone(),
+            first: Vec::new(),
+            connected: false,
+            trouble: None,
+            over: false,
+        }
+    }
+
+    /// Looks until the source ends, `at_most` is over (files are read whole) or `stop` is cancelled. `told` gets a line
+    /// for each finding; `progress` is called a few times a second.
+    pub async fn run(
+        &mut self,
+        at_most: Option<Duration>,
+        stop: CancellationToken,
+        told: &mut (dyn FnMut(&Value) + Send),
+        progress: &mut (dyn FnMut(&Probe) + Send),
+    ) {
+        let supervision = supervise(
+            Arc::clone(&self.source),
+            Arc::clone(&self.inbox),
+            None,
+            Backoff::default(),
+            self.clock,
+            stop.clone(),
+        );
+        let task = tokio::spawn(supervision);
+        let at_most = at_most.filter(|_| self.protocol != Protocol::File);
+        let deadline = at_most.map(|time| tokio::time::Instant::now() + time);
+        let mut look = tokio::time::interval(Duration::from_millis(200));
+        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let bell = Arc::clone(&self.bell);
+        while !self.over && !stop.is_cancelled() {
+            tokio::select! {
+                () = bell.notified() => self.take(told).await,
+                _ = look.tick() => {
+                    self.pipeline.elapse((self.clock)());
+                    self.take(told).await;
+                    progress(self);
+                }
+                () = stop.cancelled() => {}
+                () = until(deadline) => break,
+            }
+        }
+        stop.cancel();
+        // Supervision ends within its own time-outs; what it brought until then is read.
+        let _ = task.await;
+        self.take(told).await;
+        self.pipeline.finish();
+        self.tell(told);
+        self.over = true;
+        progress(self);
+    }
+
+    /// Takes all that waits.
+    async fn take(&mut self, told: &mut (dyn FnMut(&Value) + Send)) {
+        let mut events = Vec::with_capacity(EVENTS);
+        while self.inbox.drain(&mut events, EVENTS) > 0 {
+            for event in events.drain(..) {
+                self.note(&event);
+                self.pipeline.step(self.place, event);
+            }
+            self.tell(told);
+            // A long capture must not keep the runtime's only thread.
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn note(&mut self, event: &Event) {
+        match event {
+            Event::Message(message) if self.first.len() < FIRST => self.first.push(excerpt(&message.payload)),
+            Event::Connected { .. } => {
+                self.connected = true;
+                self.trouble = None;
+            }
+            Event::Lost { reason, refused, .. } => {
+                self.trouble = Some(reason.clone());
+                // What a person must mend is not worth waiting for.
+                self.over |= *refused && !self.connected;
+            }
+            Event::Ended { .. } => self.over = true,
+            _ => {}
+        }
+    }
+
+    fn tell(&mut self, told: &mut (dyn FnMut(&Value) + Send)) {
+        let news = self.pipeline.take_output().news;
+        for news in news.iter().filter(|news| matches!(news, News::Finding(_))) {
+            if let Some(line) = report::line(&self.pipeline, news) {
+                told(&line);
+            }
+        }
+    }
+
+    fn accounts(&self) -> Accounts {
+        self.pipeline.accounts(self.place, self.inbox.counters(), None)
+    }
+
+    fn profile(&self) -> Profile {
+        self.pipeline.feed(self.place).map(|stage| stage.profile()).unwrap_or_default()
+    }
+
+    /// What was learned, at the end.
+    ///
+    /// # Errors
+    /// [`ProbeError::Unreachable`] if there never was a connection and nothing came.
+    pub fn report(&self) -> Result<ProbeReport, ProbeError> {
+        let accounts = self.accounts();
+        if accounts.received == 0 && !self.connected {
+            let nothing = || "The connection was not made in time.".to_owned();
+            return Err(ProbeError::Unreachable(self.trouble.clone().unwrap_or_else(nothing)));
+        }
+        Ok(ProbeReport {
+            schema: SCHEMA,
+            source: self.source.address(),
+            protocol: self.protocol.word(),
+            seconds: (self.clock)().secs_since(self.began),
+            profile_used: None,
+            accounts,
+            profile: self.profile(),
+            findings: self.pipeline.findings().map(|found| report::finding_report(&self.pipeline, found)).collect(),
+        })
+    }
+
+    /// What is known so far, for the dialog.
+    pub fn update(&self) -> ProbeUpdate {
+        let accounts = self.accounts();
+        let profile = self.profile();
+        let all: Vec<_> = profile.kinds.iter().flat_map(|kind| &kind.series).collect();
+        let came = crate::text::count_of(accounts.received);
+        let text = match (self.over, self.connected, accounts.received) {
+            (true, _, _) => format!("{came} messages looked at."),
+            (false, true, 0) => "Connected. Waiting for the first message…".to_owned(),
+            (false, true, _) => format!("Connected. {came} messages so far."),
+            (false, false, _) => "Connecting…".to_owned(),
+        };
+        ProbeUpdate {
+            done: self.over,
+            text,
+            problem: self.trouble.clone(),
+            suggested_name: self.name.clone(),
+            protocol: Some(self.protocol_word.to_owned()),
+            messages: u32::try_from(accounts.received).unwrap_or(u32::MAX),
+            first: self.first.clone(),
+            learned: learned(&profile, accounts),
+            series: all
+                .iter()
+                .take(SERIES)
+                .map(|series| ProbeSeries {
+                    name: series.name.clone(),
+                    unit: series.unit.clone(),
+                    last: series.last,
+                    samples: u32::try_from(series.samples).unwrap_or(u32::MAX),
+                })
+                .collect(),
+            series_total: all.len() as u32,
+        }
+    }
+}
+
+async fn until(deadline: Option<tokio::time::Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The beginning of a payload as text; what is not text is shown as such.
+fn excerpt(payload: &[u8]) -> String {
+    // Four bytes a character at most: no need to look at all of a payload of megabytes.
+    let head = payload.get(..FIRST_CHARS * 4).unwrap_or(payload);
+    String::from_utf8_lossy(head).chars().take(FIRST_CHARS).collect()
+}
+
+/// What was learned, line by line, for people.
+pub fn learned(profile: &Profile, accounts: Accounts) -> Vec<LearnedRow> {
+    let mut rows = Vec::new();
+    let mut add = |label: &str, text: String| {
+        if !text.is_empty() {
+            rows.push(LearnedRow { label: label.to_owned(), text });
+        }
+    };
+    add("Format", profile.format.clone());
+    if profile.kinds.len() > 1 {
+        let kind = |kind: &feedwatch_model::KindProfile| {
+            let said = kind.matches.values().filter_map(|value| match value {
+                MatchValue::Text(text) => Some(text.as_str()),
+                MatchValue::Present(_) => None,
+            });
+            let said: Vec<&str> = said.collect();
+            let name = if said.is_empty() { "other" } else { &said.join(" ") };
+            format!("{name} ({})", crate::text::count_of(kind.messages))
+        };
+        add("Kinds of message", joined(profile.kinds.iter().map(kind)));
+    }
+    let times = profile.kinds.iter().filter_map(|kind| kind.time.as_ref());
+    add("Event time", joined(times.map(|time| format!("{} ({})", time.path, time.unit.word()))));
+    add("Keys", joined(profile.kinds.iter().flat_map(|kind| kind.keys.iter().cloned())));
+    let rules = profile.sequence.iter().map(|rule| {
+        let per = if rule.per.is_empty() { "per connection".to_owned() } else { format!("per {}", rule.per.join(", ")) };
+        let held = rule.checked.saturating_sub(rule.violations);
+        format!("{} {} {per}, held on {held} of {}", rule.paths.join(", "), rule.rule.word(), rule.checked)
+    });
+    add("Sequence", joined(rules));
+    if accounts.rejected > 0 {
+        add("Unreadable", format!("{} messages", crate::text::count_of(accounts.rejected)));
+    }
+    rows
+}
+
+/// Without repetitions, at most 8.
+fn joined(texts: impl Iterator<Item = String>) -> String {
+    let mut seen: Vec<String> = Vec::new();
+    for text in texts {
+        if !seen.contains(&text) {
+            seen.push(text);
+        }
+    }
+    let more = seen.len().saturating_sub(8);
+    seen.truncate(8);
+    let all = seen.join("; ");
+    if more > 0 { format!("{all}; and {more} more") } else { all }
+}
