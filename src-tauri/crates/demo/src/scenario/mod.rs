@@ -141,7 +141,7 @@ impl Scenario {
         for index in 0..self.walks.len() {
             let effect = self.price_effect(phase, index);
             let Some(walk) = self.walks.get_mut(index) else { continue };
-            let ticker = walk.next(at, effect.spread_offset);
+            let ticker = walk.next(at, effect.spread_offset, effect.lost || !tick.prices_open);
             tick.numbers.push((walk.id(), ticker.sequence));
             if effect.lost {
                 continue;

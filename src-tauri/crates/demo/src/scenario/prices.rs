@@ -126,8 +126,9 @@ impl Walk {
         self.sequence + 1
     }
 
-    /// The next message, its spread moved by `spread_offset` dollars.
-    pub(crate) fn next(&mut self, at: Time, spread_offset: f64) -> Ticker {
+    /// The next message, its spread moved by `spread_offset` dollars. What nobody will see (`unseen`) trades next to nothing, so
+    /// that the volume behind a loss does not jump: a loss shows in the numbers, and nowhere else.
+    pub(crate) fn next(&mut self, at: Time, spread_offset: f64, unseen: bool) -> Ticker {
         let Product { id, decimals, size_decimals, .. } = self.product;
         self.sequence += 1;
         self.price += self.product.step * normal(&mut self.rng) + REVERSION * (self.product.price - self.price);
@@ -136,7 +137,7 @@ impl Walk {
         // The last trade was somewhere between the two sides of the book.
         let below = (spread as f64 * (0.35 + 0.3 * self.rng.f64())).round() as u64;
         let bid = price.saturating_sub(below);
-        let size = quanta(self.product.size * self.size_factor(), size_decimals).max(1);
+        let size = if unseen { 1 } else { quanta(self.product.size * self.size_factor(), size_decimals).max(1) };
         self.volume += size;
 
         let mut text = String::with_capacity(288);
@@ -209,7 +210,7 @@ mod tests {
     fn a_message_is_json_whose_sides_differ_by_the_spread() {
         for product in PRODUCTS {
             let mut walk = Walk::new(product, Rng::with_seed(3));
-            let message = walk.next(Time::from_millis(1_700_000_000_100), 0.0);
+            let message = walk.next(Time::from_millis(1_700_000_000_100), 0.0, false);
             let value: serde_json::Value = serde_json::from_slice(&message.bytes).unwrap();
             let number = |key: &str| value[key].as_str().unwrap().parse::<f64>().unwrap();
             assert_eq!(value["product_id"], product.id);

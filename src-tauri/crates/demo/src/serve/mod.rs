@@ -6,6 +6,7 @@
 //!
 //! A client that hangs up, hangs, or speaks nonsense costs nobody else anything.
 
+mod client;
 mod counting;
 mod listen;
 mod publisher;
@@ -14,7 +15,8 @@ mod sse;
 mod tests;
 mod websocket;
 
+pub(crate) use client::{Door, Ending};
 pub(crate) use listen::{Server, bind};
-pub(crate) use publisher::{Door, Ending, Limits, Publisher};
+pub(crate) use publisher::{Limits, Publisher};
 pub(crate) use sse::{EVENTS_PATH, Sse};
 pub(crate) use websocket::WebSocket;

@@ -6,12 +6,13 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::client::{Client, Door, Ending, Queued};
 use crate::frame::Frame;
 
 /// The least room a message takes in a queue.
@@ -28,49 +29,13 @@ pub(crate) struct Limits {
     pub(crate) clients: usize,
     /// A client that takes nothing for so long while a delivery waits for it is closed.
     pub(crate) patience: Duration,
-    /// Messages kept for clients that come back, and half of `queue_bytes` at most.
+    /// Messages with an id kept for clients that come back; in bytes at most half of `queue_bytes`.
     pub(crate) backlog: usize,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
         Limits { queue_bytes: 8 << 20, clients: 64, patience: Duration::from_secs(10), backlog: 600 }
-    }
-}
-
-/// Whether clients are let in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Door {
-    /// They are.
-    Open,
-    /// Not now: try again.
-    Shut,
-    /// Never again: all was said.
-    Done,
-}
-
-/// Why a client is let go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ending {
-    /// All was said.
-    Complete,
-    /// The publisher goes away for a while.
-    GoingAway,
-    /// The program stops.
-    Stopping,
-    /// It did not take its messages.
-    TooSlow,
-}
-
-impl Ending {
-    /// For the client, in words.
-    pub(crate) const fn reason(self) -> &'static str {
-        match self {
-            Ending::Complete => "all messages were sent",
-            Ending::GoingAway => "the publisher goes away and comes back soon",
-            Ending::Stopping => "the publisher stops",
-            Ending::TooSlow => "closed because messages were not taken fast enough",
-        }
     }
 }
 
@@ -84,42 +49,6 @@ struct Presence {
     /// Clients that ever were.
     joined: u64,
     written: u64,
-}
-
-/// A message in a client's queue; it gives its room back when dropped.
-#[derive(Debug)]
-pub(crate) struct Queued {
-    pub(crate) frame: Arc<Frame>,
-    _room: OwnedSemaphorePermit,
-}
-
-/// What the publisher and the client's task know of each other.
-#[derive(Debug)]
-pub(crate) struct Client {
-    /// Stop at once, whatever waits.
-    pub(crate) now: CancellationToken,
-    ending: OnceLock<Ending>,
-    room: Arc<Semaphore>,
-    queued: AtomicU64,
-    written: AtomicU64,
-}
-
-impl Client {
-    /// Why it ends; the program stops if nobody said otherwise.
-    pub(crate) fn ending(&self) -> Ending {
-        self.ending.get().copied().unwrap_or(Ending::Stopping)
-    }
-
-    fn end(&self, ending: Ending) {
-        // The first reason stands.
-        let _ = self.ending.set(ending);
-    }
-
-    fn let_go(&self, ending: Ending) {
-        tracing::warn!(reason = ending.reason(), "a client of the publisher is closed");
-        self.end(ending);
-        self.now.cancel();
-    }
 }
 
 struct Seat {
@@ -215,13 +144,7 @@ impl Publisher {
     /// Seats a client. With `after`, the kept messages behind the one with that id come first. `None` if the door is not open.
     pub(crate) fn join(&self, now: CancellationToken, after: Option<&str>) -> Option<Place> {
         let (queue, receiver) = mpsc::unbounded_channel();
-        let client = Arc::new(Client {
-            now,
-            ending: OnceLock::new(),
-            room: Arc::new(Semaphore::new(self.shared.limits.queue_bytes)),
-            queued: AtomicU64::new(0),
-            written: AtomicU64::new(0),
-        });
+        let client = Arc::new(Client::new(now, self.shared.limits.queue_bytes));
         let seat = Seat { client: Arc::clone(&client), queue };
         {
             let mut state = self.state();
@@ -251,8 +174,7 @@ impl Publisher {
         client.now.cancel();
         let mut state = self.state();
         self.unseat(&mut state, client);
-        let waiting = client.queued.load(Relaxed).saturating_sub(client.written.load(Relaxed));
-        self.shared.abandoned.fetch_add(waiting, Relaxed);
+        self.shared.abandoned.fetch_add(client.waiting(), Relaxed);
         self.shared.presence.send_modify(|presence| presence.alive -= 1);
     }
 

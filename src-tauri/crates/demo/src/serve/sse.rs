@@ -23,9 +23,10 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
+use super::client::{Door, Ending, Queued};
 use super::counting::{Counting, Tally};
 use super::listen::Protocol;
-use super::publisher::{Door, Ending, Place, Publisher, Queued, Ticket};
+use super::publisher::{Place, Publisher, Ticket};
 
 /// Where the stream is.
 pub(crate) const EVENTS_PATH: &str = "/events";

@@ -15,8 +15,9 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 use tokio_util::sync::CancellationToken;
 
+use super::client::{Door, Ending, Queued};
 use super::listen::Protocol;
-use super::publisher::{Door, Ending, Place, Publisher, Queued};
+use super::publisher::{Place, Publisher};
 use crate::frame::Frame;
 
 /// A handshake that takes longer is given up.
