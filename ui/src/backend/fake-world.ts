@@ -123,8 +123,9 @@ export class FakeWorld {
 
   value(row: FakeSeries, ms: number): number {
     const cell = Math.floor(ms / row.everyMs);
-    const noise =
-      hash(this.seed, row.id * 7919 + 13, cell) - 0.5 + 0.5 * (hash(this.seed, row.id, cell >> 2) - 0.5);
+    const quick = hash(this.seed, row.id * 7919 + 13, cell) - 0.5;
+    const slow = hash(this.seed, row.id, cell >> 3) - 0.5;
+    const noise = 0.45 * quick + 0.8 * slow;
     const risen = Math.min(1, Math.max(0, (ms - row.jumpMs) / 1500)) * row.jump;
     const scale = 10 ** row.digits;
     return Math.round((this.middle(row, ms) + noise * row.swing * 0.32 + risen) * scale) / scale;

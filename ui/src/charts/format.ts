@@ -64,12 +64,17 @@ export function formatMany(count: number): string {
   return formatCount(count);
 }
 
-/** A length of time: `0.8 s`, `48 s`, `2 min`, `1 h`, `3 d`. */
+/** A length of time: `0.8 s`, `48 s`, `2 min`, `1 h 29 min`, `3 d`. */
 export function formatLength(ms: number): string {
   const seconds = Math.max(0, ms) / 1000;
   if (seconds < 9.95) return `${formatNumber(seconds, seconds < 0.05 ? 0 : 1)} s`;
   if (seconds < 119.5) return `${Math.round(seconds)} s`;
-  if (seconds < 7170) return `${Math.round(seconds / 60)} min`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 60) return `${minutes} min`;
+  if (minutes < 600) {
+    const rest = minutes % 60;
+    return rest === 0 ? `${minutes / 60} h` : `${Math.floor(minutes / 60)} h ${rest} min`;
+  }
   if (seconds < 172_000) return `${Math.round(seconds / 3600)} h`;
   return `${Math.round(seconds / 86_400)} d`;
 }
