@@ -46,7 +46,7 @@ pub struct WebSocketOptions {
     pub subscribe: Vec<String>,
     /// A text message to send again and again, for servers that want one.
     pub ping: Option<(Duration, String)>,
-    /// The largest message in bytes.
+    /// The largest message in bytes; more than 1 GiB is as 1 GiB.
     pub max_message: usize,
     /// Name, TCP, TLS, handshake and subscribing together.
     pub connect_timeout: Duration,
@@ -103,6 +103,8 @@ impl fmt::Debug for WebSocketSource {
 impl WebSocketSource {
     /// Small, because every connection has one: 100 feeds take 3 MiB.
     const READ_BUFFER: usize = 32 << 10;
+    /// No option makes a message larger than this: 1 GiB.
+    const LARGEST: usize = 1 << 30;
 
     /// A source that is not connected yet.
     pub fn new(options: WebSocketOptions, clock: Clock) -> WebSocketSource {
@@ -126,7 +128,8 @@ impl WebSocketSource {
             _ => Connector::Plain,
         };
         let socket = Heard::new(dial(&url, &host).await?, self.clock);
-        let limit = self.options.max_message;
+        // A frame's length is reserved when its header is read: a server must not make us reserve the whole memory.
+        let limit = self.options.max_message.min(Self::LARGEST);
         let config = WebSocketConfig::default()
             .read_buffer_size(Self::READ_BUFFER)
             .write_buffer_size(0)
