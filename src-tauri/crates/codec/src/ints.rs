@@ -19,59 +19,61 @@ const IN_BLOCKS: u8 = 4;
 /// Appends a column.
 pub(crate) fn encode(values: &[i64], out: &mut Vec<u8>) {
     let (base, divisor) = common(values);
-    let mut column: Vec<i64> = values.to_vec();
-    if base != 0 || divisor != 1 {
-        for value in &mut column {
-            *value = value.wrapping_sub(base) / divisor;
-        }
-    }
-    let mut best: Option<(usize, u8, Vec<i64>)> = None;
-    let mut rest = column.clone();
-    for order in 0..=2u8 {
-        if order > 0 {
-            differences(&mut rest, usize::from(order));
-        }
-        let left = rest.get(usize::from(order)..).unwrap_or_default();
-        for in_blocks in [false, true] {
-            let size: usize = blocks(left, in_blocks).map(block_len).sum();
-            if best.as_ref().is_none_or(|(least, ..)| size < *least) {
-                best = Some((size, order | if in_blocks { IN_BLOCKS } else { 0 }, rest.clone()));
-            }
-        }
-    }
-    let Some((_, tag, rest)) = best else { return };
-    let order = usize::from(tag & 3);
-    out.push(tag);
+    let plain: Vec<i64> = if divisor == 1 {
+        values.iter().map(|value| value.wrapping_sub(base)).collect()
+    } else {
+        values.iter().map(|value| (value.wrapping_sub(base).cast_unsigned() / divisor).cast_signed()).collect()
+    };
+    // Columns of kinds and qualities mostly have one value: nothing is left to predict.
+    let all_same = plain.iter().all(|value| *value == 0);
+    let slopes = if all_same { Vec::new() } else { differences(&plain, 1) };
+    let bends = if all_same { Vec::new() } else { differences(&slopes, 2) };
+    let tried = if all_same { 1 } else { 3 };
+    let Some((order, rest, (_, in_blocks))) = [&plain, &slopes, &bends]
+        .into_iter()
+        .enumerate()
+        .take(tried)
+        .map(|(order, rest)| (order, rest, measure(left(rest, order))))
+        .min_by_key(|(.., (size, _))| *size)
+    else {
+        return;
+    };
+    out.push(order as u8 | if in_blocks { IN_BLOCKS } else { 0 });
     put_signed(out, base);
-    put_varint(out, divisor.cast_unsigned());
+    put_varint(out, divisor);
     for &first in rest.iter().take(order) {
         put_signed(out, first);
     }
-    for block in blocks(rest.get(order..).unwrap_or_default(), tag & IN_BLOCKS != 0) {
-        let (least, width) = frame(block);
-        put_signed(out, least);
-        out.push(width as u8);
-        put_packed(out, block.iter().map(|value| value.wrapping_sub(least).cast_unsigned()), width);
+    for block in blocks(left(rest, order), in_blocks) {
+        let frame = Frame::of(block);
+        put_signed(out, frame.least);
+        out.push(frame.width() as u8);
+        put_packed(out, block.iter().map(|value| value.wrapping_sub(frame.least).cast_unsigned()), frame.width());
     }
 }
 
+/// What follows the first `order` places.
+fn left(values: &[i64], order: usize) -> &[i64] {
+    values.get(order..).unwrap_or_default()
+}
+
 /// The least value and the common divisor of the distances from it; (0, 1) where these do not fit.
-fn common(values: &[i64]) -> (i64, i64) {
-    let (Some(&least), Some(&most)) = (values.iter().min(), values.iter().max()) else { return (0, 1) };
-    if most.checked_sub(least).is_none() {
+fn common(values: &[i64]) -> (i64, u64) {
+    let whole = Frame::of(values);
+    if whole.most.checked_sub(whole.least).is_none() {
         return (0, 1);
     }
     let mut divisor = 0u64;
     for value in values {
-        let distance = value.wrapping_sub(least).cast_unsigned();
-        if divisor == 0 || distance % divisor != 0 {
+        let distance = value.wrapping_sub(whole.least).cast_unsigned();
+        if divisor == 0 || !distance.is_multiple_of(divisor) {
             divisor = gcd(divisor, distance);
         }
         if divisor == 1 {
             break;
         }
     }
-    (least, divisor.max(1).cast_signed())
+    (whole.least, divisor.max(1))
 }
 
 fn gcd(mut one: u64, mut other: u64) -> u64 {
@@ -81,30 +83,56 @@ fn gcd(mut one: u64, mut other: u64) -> u64 {
     one
 }
 
-/// Replaces what follows the first `order` places by its distance from the place before.
-fn differences(values: &mut [i64], order: usize) {
-    let mut before = values.get(order - 1).copied().unwrap_or(0);
-    for value in values.iter_mut().skip(order) {
-        let now = *value;
-        *value = now.wrapping_sub(before);
-        before = now;
-    }
+/// What follows the first `order` places becomes its distance from the place before.
+fn differences(values: &[i64], order: usize) -> Vec<i64> {
+    let (first, _) = values.split_at_checked(order).unwrap_or((values, &[]));
+    let pairs = left(values, order - 1).windows(2);
+    let steps = pairs.map(|pair| if let [before, now] = pair { now.wrapping_sub(*before) } else { 0 });
+    first.iter().copied().chain(steps).collect()
 }
 
 fn blocks(values: &[i64], in_blocks: bool) -> impl Iterator<Item = &[i64]> {
     values.chunks(if in_blocks { BLOCK } else { values.len().max(1) })
 }
 
-/// The least value of a block, and the bits its distances take.
-fn frame(block: &[i64]) -> (i64, u32) {
-    let least = block.iter().copied().min().unwrap_or(0);
-    let most = block.iter().copied().max().unwrap_or(0);
-    (least, width_of(most.wrapping_sub(least).cast_unsigned()))
+/// The bounds of a block.
+#[derive(Clone, Copy)]
+struct Frame {
+    least: i64,
+    most: i64,
 }
 
-fn block_len(block: &[i64]) -> usize {
-    let (least, width) = frame(block);
-    signed_len(least) + 1 + packed_len(block.len(), width)
+impl Frame {
+    fn of(block: &[i64]) -> Frame {
+        let Some((&first, rest)) = block.split_first() else { return Frame { least: 0, most: 0 } };
+        rest.iter().fold(Frame { least: first, most: first }, |frame, &value| Frame {
+            least: frame.least.min(value),
+            most: frame.most.max(value),
+        })
+    }
+
+    /// The bits that the distances from the least value take.
+    const fn width(self) -> u32 {
+        width_of(self.most.wrapping_sub(self.least).cast_unsigned())
+    }
+
+    const fn bytes(self, count: usize) -> usize {
+        signed_len(self.least) + 1 + packed_len(count, self.width())
+    }
+}
+
+/// How many bytes it takes, and whether in blocks.
+fn measure(values: &[i64]) -> (usize, bool) {
+    let mut whole: Option<Frame> = None;
+    let mut parted = 0;
+    for block in blocks(values, true) {
+        let frame = Frame::of(block);
+        parted += frame.bytes(block.len());
+        let bounds = whole.unwrap_or(frame);
+        whole = Some(Frame { least: bounds.least.min(frame.least), most: bounds.most.max(frame.most) });
+    }
+    let single = whole.map_or(0, |frame| frame.bytes(values.len()));
+    if parted < single { (parted, true) } else { (single, false) }
 }
 
 /// Reads a column of `count` integers into `values`.
