@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn a_lone_value_has_six_digits() {
         assert_eq!(alone(3931.8), "3,931.8");
-        assert_eq!(alone(97204.123_456), "97,204.1");
+        assert_eq!(alone(97_204.123_456), "97,204.1");
         assert_eq!(alone(0.041_2), "0.0412");
         assert_eq!(alone(8912.0), "8,912");
         assert_eq!(alone(-0.0), "-0");

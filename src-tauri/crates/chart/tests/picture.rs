@@ -8,7 +8,7 @@ const SECOND: i64 = 1_000_000_000;
 
 /// Five minutes of a price with a hole and a jump.
 fn picture() -> Picture {
-    let from = Time::parse_rfc3339("2026-03-01T13:27:07Z").unwrap();
+    let from = Time::parse_rfc3339("2026-03-01T13:27:07Z").expect("a time");
     let at = |second: f64| from.plus_nanos((second * SECOND as f64) as i64);
     let noise = |second: f64| (second * 12.9898).sin() * 43_758.545_3 % 1.0;
     let level = |second: f64| 3900.0 + 8.0 * (second / 38.0).sin() + if second > 276.0 { 24.0 } else { 0.0 };
@@ -57,7 +57,9 @@ fn a_picture_can_be_looked_at() {
 fn traces(text: &str, color: &str) -> Vec<Vec<(i32, i32)>> {
     let points = |line: &str| {
         let points = line.split("points=\"").nth(1)?.split('"').next()?;
-        let point = |pair: &str| pair.split_once(',').map(|(x, y)| (x.parse().unwrap(), y.parse().unwrap()));
+        let point = |pair: &str| {
+            pair.split_once(',').map(|(x, y)| (x.parse().expect("a number"), y.parse().expect("a number")))
+        };
         Some(points.split_whitespace().filter_map(point).collect())
     };
     text.lines().filter(|line| line.starts_with("<polyline") && line.contains(color)).filter_map(points).collect()
