@@ -7,6 +7,8 @@ mod group;
 mod predict;
 mod stall;
 mod tail;
+#[cfg(test)]
+mod tests;
 mod verdict;
 mod watch;
 

@@ -6,7 +6,8 @@
 //!
 //! `xi = (sum of ln(z_i / z_u) + 10 * 0.3) / (m + 10)`, `p = (m + 1/2) / (n + 1) * (z / z_u)^(-1 / xi)`
 //!
-//! What was seen before is never called rarer than it was: `p` is at least the counted share of rows as large.
+//! What was seen before is never called rarer than it was: `p` is at least the counted share of rows as large, if
+//! there was a whole one.
 
 /// Bins of a histogram.
 const BINS: usize = 80;
@@ -17,7 +18,7 @@ const FADE: f64 = 1.0 / (1.0 - 5e-4);
 const RESCALE_AT: f64 = 1e12;
 const TAIL_SHARE: f64 = 0.05;
 const PRIOR_ROWS: f64 = 10.0;
-const PRIOR_XI: f64 = 0.3;
+const PRIOR_XI: f64 = 0.15;
 
 /// A fading histogram; `SIDES` 2 keeps what lies above and below apart for the band.
 #[derive(Clone, Debug)]
@@ -62,8 +63,18 @@ impl<const SIDES: usize> Tail<SIDES> {
         f64::from(sum) / self.increment
     }
 
+    /// How many remembered rows were about as large as `z` or larger.
+    pub(super) fn mass_from(&self, z: f64) -> f64 {
+        (bin(z)..BINS).map(|bin| self.count(bin)).sum()
+    }
+
     /// `-log10` of the chance of a row at least as large as `z`.
     pub(super) fn surprise(&self, z: f64) -> f64 {
+        self.judge(z).0
+    }
+
+    /// The surprise, and how heavy the tail is: `xi`, about 0.15 for a normal, 0.4 for a log-normal one.
+    pub(super) fn judge(&self, z: f64) -> (f64, f64) {
         let rows = self.total / self.increment;
         let own = bin(z);
         // From the top down to the edge of the tail.
@@ -80,14 +91,16 @@ impl<const SIDES: usize> Tail<SIDES> {
         }
         let above: f64 = (own + 1..BINS).map(|bin| self.count(bin)).sum();
         let seen = above + 0.5 * self.count(own);
+        let xi = (logs + PRIOR_ROWS * PRIOR_XI) / (mass + PRIOR_ROWS);
         let p = if own >= tail && tail < BINS {
-            let xi = (logs + PRIOR_ROWS * PRIOR_XI) / (mass + PRIOR_ROWS);
             let beyond = (z / edge(tail)).max(1.0);
-            ((mass + 0.5) * beyond.powf(-1.0 / xi)).max(seen) / (rows + 1.0)
+            let expected = (mass + 0.5) * beyond.powf(-1.0 / xi);
+            // Rows of episodes count for less than one: a single fault proves nothing.
+            (if seen >= 1.0 { expected.max(seen) } else { expected }) / (rows + 1.0)
         } else {
             (seen + 0.5) / (rows + 1.0)
         };
-        -p.clamp(1e-30, 1.0).log10()
+        (-p.clamp(1e-30, 1.0).log10(), xi)
     }
 
     /// The `z` that a share of all rows exceeds on one side; 0 where that side has fewer rows than that.
