@@ -21,7 +21,7 @@ use serde::Serialize;
 /// How many characters of a line an excerpt shows.
 pub const EXCERPT_CHARS: usize = 120;
 /// How many problems are kept; a file with more is not a configuration.
-pub const MAX_PROBLEMS: usize = 500;
+pub const MAX_PROBLEMS: usize = 100;
 
 /// One thing that is wrong with a configuration file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -18,6 +18,9 @@ const PINGS: std::ops::RangeInclusive<Duration> = Duration::from_millis(100)..=D
 const OWN_HEADERS: &[&str] =
     &["host", "connection", "upgrade", "content-length", "transfer-encoding", "accept", "last-event-id"];
 
+/// More headers or subprotocols than this no server takes.
+const MOST: usize = 100;
+
 /// Where the references to secrets stand, in the order in which they are looked up.
 #[derive(Default)]
 pub(super) struct Secrets(Vec<Range<usize>>);
@@ -177,7 +180,12 @@ fn headers(
 ) -> Vec<(String, HeaderValue)> {
     let Some(table) = table.take("headers").and_then(|field| field.table(walk)) else { return Vec::new() };
     let mut headers: Vec<(String, HeaderValue)> = Vec::new();
-    for (name, field) in table.entries() {
+    let entries = table.entries();
+    if entries.len() > MOST {
+        walk.say(table.at.clone(), format!("there are more than {MOST} headers"), None);
+        return headers;
+    }
+    for (name, field) in entries {
         if !check_header_name(walk, name, &field) {
             continue;
         }
@@ -320,6 +328,10 @@ fn secret(walk: &mut Walk<'_>, feed: &str, field: &Field<'_>, secrets: &mut Secr
 fn subprotocols(walk: &mut Walk<'_>, table: &mut Table<'_>) -> Vec<String> {
     let texts = table.take("subprotocols").and_then(|field| field.texts(walk)).unwrap_or_default();
     let mut kept: Vec<String> = Vec::new();
+    if texts.len() > MOST {
+        walk.say(table.at.clone(), format!("there are more than {MOST} subprotocols"), None);
+        return kept;
+    }
     for (text, at) in texts {
         // RFC 6455, section 4.1: tokens, each once.
         if !is_token(text) {
