@@ -239,6 +239,16 @@ export class ConsoleState {
     return kinds;
   });
 
+  /** Since when a series' oldest open alarm holds. */
+  readonly openSince = $derived.by(() => {
+    const since = new Map<number, number>();
+    for (const { series, cleared_ms, raised_ms } of this.alarms) {
+      if (series !== null && cleared_ms === null)
+        since.set(series, Math.min(raised_ms, since.get(series) ?? Infinity));
+    }
+    return since;
+  });
+
   readonly shownSeries = $derived(
     this.series.filter(
       (row) => !this.hidden.has(row.id) && (this.selectedFeed === null || row.feed === this.selectedFeed)

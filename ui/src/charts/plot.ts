@@ -12,8 +12,9 @@ import { Columns } from './columns';
 import { drawAbove, drawBelow, type Area, type Scene } from './scene';
 import { Trace, ValueRange } from './trace';
 
-export const VALUE_AXIS_PX = 62;
-export const LEFT_PX = 6;
+const LEFT_PX = 6;
+/** Below this width the panel saves what it can. */
+const NARROW_PX = 260;
 const TIME_AXIS_PX = 20;
 const FONT = '11px Inter, "DejaVu Sans", system-ui, sans-serif';
 
@@ -24,6 +25,10 @@ export interface PlotParts {
   tokens: Tokens;
   /** Told where the crosshair stands; `null`: it left. `own`: the pointer is in this very chart. */
   onCursor(ms: number | null, own: boolean): void;
+}
+
+function valueAxisPx(width: number): number {
+  return width < NARROW_PX ? 50 : 62;
 }
 
 export class Plot {
@@ -92,7 +97,7 @@ export class Plot {
       stroke: () => this.tokens.faint,
       grid: { show: false },
       ticks: { show: false },
-      splits: (chart) => timeSplits(this.fromMs, this.toMs, chart.width - VALUE_AXIS_PX, 68),
+      splits: (chart) => timeSplits(this.fromMs, this.toMs, chart.width - valueAxisPx(chart.width), 64),
       values: (_, splits) => splits.map((ms) => this.timeLabelInside(ms))
     };
   }
@@ -100,20 +105,21 @@ export class Plot {
   /** A label cut off at the edge is left out. */
   private timeLabelInside(ms: number): string {
     const span = this.toMs - this.fromMs;
-    const half = (28 / Math.max(1, this.chart.width - VALUE_AXIS_PX)) * span;
+    const half = (28 / Math.max(1, this.chart.width - valueAxisPx(this.chart.width))) * span;
     return ms - half < this.fromMs || ms + half > this.toMs + half ? '' : timeLabel(ms, span);
   }
 
   private valueAxis(): uPlot.Axis {
     return {
       side: 1,
-      size: VALUE_AXIS_PX,
+      size: (chart) => valueAxisPx(chart.width),
       gap: 6,
       font: FONT,
       stroke: () => this.tokens.faint,
       grid: { stroke: () => this.tokens.line, width: 1 },
       ticks: { show: false },
-      splits: (chart) => valueSplits(this.range.bottom, this.range.top, Math.min(4, chart.height / 42)),
+      splits: (chart) =>
+        valueSplits(this.range.bottom, this.range.top, Math.max(2, Math.min(5, chart.height / 30))),
       values: (_, splits) => valueLabels(splits)
     };
   }
@@ -121,7 +127,7 @@ export class Plot {
   private tellCursor(chart: uPlot, parts: PlotParts): void {
     const left = chart.cursor.left ?? -1;
     if (left < 0) parts.onCursor(null, false);
-    else parts.onCursor(chart.posToVal(left, 'x'), (chart.cursor.top ?? -1) >= 0);
+    else parts.onCursor(chart.posToVal(left, 'x'), parts.host.matches(':hover'));
   }
 
   private area(): Area {

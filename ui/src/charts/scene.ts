@@ -113,7 +113,8 @@ function hatch(ctx: Context, area: Area, x: number, width: number, tokens: Token
   ctx.beginPath();
   ctx.rect(x, area.top, width, area.height);
   ctx.clip();
-  ctx.strokeStyle = tokens.line;
+  ctx.strokeStyle = tokens.faint;
+  ctx.globalAlpha = 0.4;
   ctx.lineWidth = area.ratio;
   ctx.beginPath();
   const first = Math.max(x, area.left) - area.height;
