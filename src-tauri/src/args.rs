@@ -9,7 +9,7 @@ const USAGE: &str = "feedwatch-desktop [CONFIG | demo] [--seed N] [--no-faults]\
     Opens the window on the feeds of a configuration file, else of the usual one, else on the built-in demo.";
 
 /// Reads the command line. `None`: help was asked for and given.
-pub fn read() -> Result<Option<EngineOptions>, String> {
+pub(crate) fn read() -> Result<Option<EngineOptions>, String> {
     let paths = Paths::new(&|name| std::env::var(name).ok()).map_err(|error| error.to_string())?;
     let mut file = None;
     let mut mode = DemoMode { seed: 1, faults: true };

@@ -26,13 +26,13 @@ const PROBE: Duration = Duration::from_secs(120);
 
 /// Looks under way.
 #[derive(Default)]
-pub struct Probes {
+pub(crate) struct Probes {
     next: AtomicU32,
     running: Arc<Mutex<HashMap<u32, CancellationToken>>>,
 }
 
 /// Runs on a thread that may block: the engine's locks and the disk are not for the event loop.
-pub async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     app: &AppHandle,
     work: impl FnOnce(&Console) -> Answer<T> + Send + 'static,
 ) -> Answer<T> {
@@ -42,7 +42,7 @@ pub async fn blocking<T: Send + 'static>(
 }
 
 #[tauri::command]
-pub async fn subscribe(app: AppHandle, channel: Channel<Push>) -> Answer<()> {
+pub(crate) async fn subscribe(app: AppHandle, channel: Channel<Push>) -> Answer<()> {
     blocking(&app, move |console| {
         console.subscribe(Arc::new(move |push| channel.send(push).is_ok()));
         Ok(())
@@ -51,28 +51,28 @@ pub async fn subscribe(app: AppHandle, channel: Channel<Push>) -> Answer<()> {
 }
 
 #[tauri::command]
-pub async fn frame(app: AppHandle, request: FrameRequest) -> Answer<Response> {
+pub(crate) async fn frame(app: AppHandle, request: FrameRequest) -> Answer<Response> {
     blocking(&app, move |console| Ok(Response::new(console.running()?.frame(&request)))).await
 }
 
 #[tauri::command]
-pub async fn series(app: AppHandle) -> Answer<Vec<SeriesRow>> {
+pub(crate) async fn series(app: AppHandle) -> Answer<Vec<SeriesRow>> {
     blocking(&app, |console| Ok(console.running()?.series())).await
 }
 
 #[tauri::command]
-pub async fn acknowledge(app: AppHandle, ids: Vec<u32>, note: Option<String>) -> Answer<Vec<u32>> {
+pub(crate) async fn acknowledge(app: AppHandle, ids: Vec<u32>, note: Option<String>) -> Answer<Vec<u32>> {
     blocking(&app, move |console| Ok(console.running()?.acknowledge(&ids, note.as_deref()))).await
 }
 
 #[tauri::command]
-pub async fn timeline(app: AppHandle, from_ms: f64, to_ms: f64, slots: u32) -> Answer<Timeline> {
+pub(crate) async fn timeline(app: AppHandle, from_ms: f64, to_ms: f64, slots: u32) -> Answer<Timeline> {
     let time = |ms: f64| Time::from_millis(if ms.is_finite() { ms as i64 } else { 0 });
     blocking(&app, move |console| console.running()?.timeline(time(from_ms), time(to_ms), slots)).await
 }
 
 #[tauri::command]
-pub async fn probe_start(
+pub(crate) async fn probe_start(
     app: AppHandle,
     probes: State<'_, Probes>,
     feed: NewFeed,
@@ -104,7 +104,7 @@ pub async fn probe_start(
 }
 
 #[tauri::command]
-pub async fn probe_stop(probes: State<'_, Probes>, id: u32) -> Answer<()> {
+pub(crate) async fn probe_stop(probes: State<'_, Probes>, id: u32) -> Answer<()> {
     if let Some(stop) = lock(&probes.running).remove(&id) {
         stop.cancel();
     }
@@ -116,22 +116,22 @@ fn lock(running: &Mutex<HashMap<u32, CancellationToken>>) -> std::sync::MutexGua
 }
 
 #[tauri::command]
-pub async fn add_feed(app: AppHandle, feed: NewFeed) -> Answer<FeedChange> {
+pub(crate) async fn add_feed(app: AppHandle, feed: NewFeed) -> Answer<FeedChange> {
     blocking(&app, move |console| console.add_feed(&feed)).await
 }
 
 #[tauri::command]
-pub async fn remove_feed(app: AppHandle, name: String) -> Answer<FeedChange> {
+pub(crate) async fn remove_feed(app: AppHandle, name: String) -> Answer<FeedChange> {
     blocking(&app, move |console| console.remove_feed(&name)).await
 }
 
 #[tauri::command]
-pub async fn undo_feed_change(app: AppHandle, undo: String) -> Answer<()> {
+pub(crate) async fn undo_feed_change(app: AppHandle, undo: String) -> Answer<()> {
     blocking(&app, move |console| console.undo_feed_change(&undo)).await
 }
 
 #[tauri::command]
-pub async fn set_notifications(app: AppHandle, on: bool) -> Answer<()> {
+pub(crate) async fn set_notifications(app: AppHandle, on: bool) -> Answer<()> {
     blocking(&app, move |console| {
         console.running()?.set_notifications(on);
         Ok(())
@@ -140,7 +140,7 @@ pub async fn set_notifications(app: AppHandle, on: bool) -> Answer<()> {
 }
 
 #[tauri::command]
-pub async fn page_error(text: String) {
+pub(crate) async fn page_error(text: String) {
     let cut: String = text.chars().take(MAX_LOGGED).collect();
     tracing::error!(target: "page", "{}", cut.escape_debug());
 }

@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use feedwatch_engine::clock;
 use feedwatch_engine::engine::failure;
 use feedwatch_engine::wire::{ExportRequest, ExportUpdate, Failure, PictureRequest};
+use feedwatch_model::Time;
 use tauri::ipc::Channel;
 use tauri::{AppHandle, State};
 use tauri_plugin_dialog::DialogExt as _;
@@ -20,7 +22,7 @@ const SAVE_TO: &str = "FEEDWATCH_SAVE_TO";
 
 /// Exports that were cancelled.
 #[derive(Default)]
-pub struct Exports(Arc<Mutex<HashSet<u32>>>);
+pub(crate) struct Exports(Arc<Mutex<HashSet<u32>>>);
 
 /// Asks where to save. `None`: cancelled. Blocks.
 fn ask(app: &AppHandle, name: &str, kind: &str, ending: &str) -> Option<PathBuf> {
@@ -32,7 +34,7 @@ fn ask(app: &AppHandle, name: &str, kind: &str, ending: &str) -> Option<PathBuf>
 }
 
 #[tauri::command]
-pub async fn export_csv(
+pub(crate) async fn export_csv(
     app: AppHandle,
     exports: State<'_, Exports>,
     request: ExportRequest,
@@ -58,6 +60,7 @@ pub async fn export_csv(
             let Some(path) = ask(&dialogs, "feedwatch.csv", "CSV", "csv") else {
                 return Ok(ExportUpdate { done: true, cancelled: true, ..update(0) });
             };
+            let span = (request.from_ms, request.to_ms.unwrap_or_else(|| clock::now().millis_f64()));
             let mut told = Instant::now();
             let mut progress = |at: feedwatch_engine::export::Progress| {
                 if lock(&cancelled).contains(&id) {
@@ -65,14 +68,14 @@ pub async fn export_csv(
                 }
                 if told.elapsed() >= TELL_EVERY {
                     told = Instant::now();
-                    let _ = channel.send(ExportUpdate { fraction: at.fraction(), ..update(at.rows) });
+                    let _ = channel.send(ExportUpdate { fraction: fraction(span, at.at), ..update(at.rows) });
                 }
                 ControlFlow::Continue(())
             };
             let report = console.running()?.export(&request, &path, &mut progress)?;
             let stopped = lock(&cancelled).remove(&id);
             let path = (!stopped).then(|| path.display().to_string());
-            Ok(ExportUpdate { done: true, cancelled: stopped, path, ..update(report.rows) })
+            Ok(ExportUpdate { done: true, cancelled: stopped, path, ..update(report.samples + report.gaps) })
         })
         .await;
         let last = result.unwrap_or_else(|failure| ExportUpdate {
@@ -89,18 +92,24 @@ pub async fn export_csv(
     Ok(id)
 }
 
+/// How far the times written have come; unknown where the beginning is.
+fn fraction((from, to): (Option<f64>, f64), at: Time) -> Option<f64> {
+    let from = from.filter(|&from| to > from)?;
+    Some(((at.millis_f64() - from) / (to - from)).clamp(0.0, 1.0))
+}
+
 fn lock(cancelled: &Mutex<HashSet<u32>>) -> std::sync::MutexGuard<'_, HashSet<u32>> {
     cancelled.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[tauri::command]
-pub async fn cancel_export(exports: State<'_, Exports>, id: u32) -> Result<(), Failure> {
+pub(crate) async fn cancel_export(exports: State<'_, Exports>, id: u32) -> Result<(), Failure> {
     lock(&exports.0).insert(id);
     Ok(())
 }
 
 #[tauri::command]
-pub async fn save_picture(app: AppHandle, request: PictureRequest) -> Result<Option<String>, Failure> {
+pub(crate) async fn save_picture(app: AppHandle, request: PictureRequest) -> Result<Option<String>, Failure> {
     let far = app.clone();
     blocking(&app, move |console| {
         let bytes = console.running()?.picture(&request)?;

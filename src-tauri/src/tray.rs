@@ -7,7 +7,7 @@ use tauri::{AppHandle, Manager as _};
 use crate::platform;
 
 /// Adds it, if it can be had.
-pub fn add(app: &AppHandle) {
+pub(crate) fn add(app: &AppHandle) {
     if !platform::has_tray() {
         tracing::info!("no tray icon: the library for it is not installed");
         return;

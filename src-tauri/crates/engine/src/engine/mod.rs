@@ -13,7 +13,7 @@ mod feeds;
 mod history;
 mod listeners;
 mod options;
-// mod picture;
+mod picture;
 mod status;
 mod worker;
 

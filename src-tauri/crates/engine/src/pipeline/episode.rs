@@ -1,11 +1,11 @@
 //! From the verdicts of a series' detector to findings, marks and alarms: one finding and at most one alarm an episode.
 
-use feedwatch_detect::{ALARM_BAR, Episode, Explanation, Verdict, explain};
+use feedwatch_detect::{ALARM_BAR, Episode, Verdict, explain};
 use feedwatch_model::{AlarmSource, Check, FeedId, Finding, FindingKind, Severity};
 
 use super::feed::{Mark, SeriesState};
 use super::{News, Shared};
-use crate::alarms::{Allowed, Cause};
+use crate::alarms::{Allowed, Cause, headline};
 use crate::wire::Level;
 
 /// Marks that a series' chart remembers.
@@ -54,10 +54,10 @@ pub(super) fn keep_open(state: &mut SeriesState, shared: &mut Shared) {
     }
 }
 
-fn words(state: &SeriesState, verdict: &Verdict, shared: &Shared) -> Explanation {
+fn words(state: &SeriesState, verdict: &Verdict, shared: &Shared) -> String {
     let meta = shared.registry.meta(state.id);
     let name = meta.map_or("", |meta| &meta.name);
-    explain(name, meta.and_then(|meta| meta.unit.as_deref()), verdict)
+    explain(name, meta.and_then(|meta| meta.unit.as_deref()), verdict).text
 }
 
 fn kind_of(verdict: &Verdict) -> FindingKind {
@@ -65,7 +65,7 @@ fn kind_of(verdict: &Verdict) -> FindingKind {
 }
 
 fn open(feed: FeedId, state: &mut SeriesState, verdict: &Verdict, shared: &mut Shared) {
-    let text = words(state, verdict, shared).text;
+    let text = words(state, verdict, shared);
     let at = verdict.onset.map_or(verdict.at, |onset| onset.at);
     let finding = Finding {
         series: Some(state.id),
@@ -107,10 +107,9 @@ fn judge(feed: FeedId, state: &mut SeriesState, verdict: &Verdict, shared: &mut 
             return;
         }
     }
-    let said = words(state, verdict, shared);
+    let (title, text) = headline(&words(state, verdict, shared));
     let kind = kind_of(verdict);
-    let cause =
-        Cause { source: source(feed, state), kind, severity: Severity::Warning, title: said.title, text: said.text };
+    let cause = Cause { source: source(feed, state), kind, severity: Severity::Warning, title, text };
     shared.alarms.raise(cause, verdict.at);
 }
 
@@ -119,11 +118,12 @@ fn settle(feed: FeedId, state: &mut SeriesState, verdict: &Verdict, shared: &mut
     let source = source(feed, state);
     let Some(open) = &mut state.episode else { return };
     open.finding.kind = kind_of(verdict);
-    open.finding.text.clone_from(&said.text);
+    open.finding.text.clone_from(&said);
     open.finding.expectation = Some(verdict.expectation());
     shared.output.settle(open.number, open.finding.clone());
     if open.alarmed {
-        shared.alarms.reword(&source, open.finding.kind, said.title, said.text);
+        let (title, text) = headline(&said);
+        shared.alarms.reword(&source, open.finding.kind, title, text);
     }
     keep(open, shared);
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use feedwatch_decode::{Catalogue, Decoder, Sink};
 use feedwatch_detect::{Arrival, Integrity, Scopes, Watch};
 use feedwatch_ingest::Event;
@@ -378,6 +379,8 @@ impl Book {
                 None => batch.positions.push((self.id, position)),
             }
         }
+        // A copy: the payload shares the read buffer it came in, and that must not live as long as a backlog may.
+        let payload = Bytes::copy_from_slice(&payload);
         batch.messages.push(StoredMessage { feed: self.id, number, received, topic, outcome, payload });
     }
 

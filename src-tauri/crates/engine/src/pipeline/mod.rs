@@ -272,12 +272,17 @@ impl Shared {
     }
 
     /// The same for a loss in one scope of a sequence.
-    pub(crate) fn gap_in(&mut self, gap: Gap, scope: Vec<(Arc<str>, Arc<str>)>) {
-        let same = self.gaps.iter_mut().rev().map(|known| &mut known.gap).find(|known| {
-            known.feed == gap.feed && known.from == gap.from && known.cause == gap.cause
-        });
-        match same {
-            Some(known) => *known = gap.clone(),
+    pub(crate) fn gap_in(&mut self, mut gap: Gap, scope: Vec<(Arc<str>, Arc<str>)>) {
+        let is_same =
+            |known: &Gap, gap: &Gap| known.feed == gap.feed && known.from == gap.from && known.cause == gap.cause;
+        // Several scopes can lose messages at one moment; feed, begin and cause name a gap, so the begins are set apart
+        // by a nanosecond.
+        while self.gaps.iter().rev().any(|known| is_same(&known.gap, &gap) && known.scope != scope) {
+            gap.from = gap.from.plus_nanos(1);
+            gap.to = gap.to.map(|to| to.max(gap.from));
+        }
+        match self.gaps.iter_mut().rev().find(|known| is_same(&known.gap, &gap)) {
+            Some(known) => known.gap = gap.clone(),
             None => {
                 if self.gaps.len() >= GAPS {
                     self.gaps.remove(0);
