@@ -58,14 +58,15 @@ impl<const SIDES: usize> Tail<SIDES> {
         }
     }
 
+    /// In units of the increment, as all sums here until they are told.
     fn count(&self, bin: usize) -> f64 {
         let sum: f32 = self.bins.iter().filter_map(|bins| bins.get(bin)).sum();
-        f64::from(sum) / self.increment
+        f64::from(sum)
     }
 
     /// How many remembered rows were about as large as `z` or larger.
     pub(super) fn mass_from(&self, z: f64) -> f64 {
-        (bin(z)..BINS).map(|bin| self.count(bin)).sum()
+        (bin(z)..BINS).map(|bin| self.count(bin)).sum::<f64>() / self.increment
     }
 
     /// `-log10` of the chance of a row at least as large as `z`.
@@ -81,16 +82,17 @@ impl<const SIDES: usize> Tail<SIDES> {
         let (mut mass, mut logs, mut tail) = (0.0, 0.0, BINS);
         while tail > 0 {
             let count = self.count(tail - 1);
-            if mass + count > TAIL_SHARE * rows {
+            if mass + count > TAIL_SHARE * self.total {
                 break;
             }
             tail -= 1;
             // ln(z_i / z_u) of what is in already grows by a bin's width each step down.
-            logs += mass * BIN_LN + count * 0.5 * BIN_LN;
+            logs += (mass + 0.5 * count) * BIN_LN;
             mass += count;
         }
+        let (mass, logs) = (mass / self.increment, logs / self.increment);
         let above: f64 = (own + 1..BINS).map(|bin| self.count(bin)).sum();
-        let seen = above + 0.5 * self.count(own);
+        let seen = (above + 0.5 * self.count(own)) / self.increment;
         let xi = (logs + PRIOR_ROWS * PRIOR_XI) / (mass + PRIOR_ROWS);
         let p = if own >= tail && tail < BINS {
             let beyond = (z / edge(tail)).max(1.0);

@@ -124,14 +124,17 @@ impl Silence {
             self.told = pause;
             habit.max(self.longest())
         } else {
-            self.typical += (pause - self.typical) * (1.0 / 64.0_f64).max(1.0 / (self.messages.max(1) as f64));
+            // A running mean over all messages at first, over the last 64 or so later.
+            let rate = if self.messages < 64 { 1.0 / (self.messages.max(1) as f64) } else { 1.0 / 64.0 };
+            self.typical += (pause - self.typical) * rate;
             pause
         };
         self.known_nanos += pause;
         if pause > self.longest[0] {
             self.longest[0] = pause;
         }
-        if at.nanos_since(self.window_start) as f64 > WINDOW_NANOS.max(20.0 * self.longest()) {
+        let age = at.nanos_since(self.window_start) as f64;
+        if age > WINDOW_NANOS && age > 20.0 * self.longest() {
             self.longest = [0.0, self.longest[0]];
             self.window_start = at;
         }
