@@ -6,6 +6,7 @@ use feedwatch_model::{Sample, SeriesId, Time};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use rustc_hash::FxHashMap;
 
+use crate::pending::Pending;
 use crate::queue::Committed;
 use crate::seal::Sealer;
 use crate::{Batch, Options, evidence, journal};
@@ -19,13 +20,14 @@ pub(crate) struct Pen {
     connection: Connection,
     path: PathBuf,
     message_bytes_per_feed: u64,
-    /// The arrival number of the last sample.
+    /// The arrival number of the last row.
     arrivals: i64,
     samples_total: u64,
     /// Which feed a series is of; grows with the series, which the engine bounds.
     feeds: FxHashMap<SeriesId, u32>,
     /// The samples of a transaction, sorted; kept for its memory.
     samples: Vec<Sample>,
+    pending: Pending,
     sealer: Sealer,
     clock: fn() -> Time,
     #[cfg(test)]
@@ -50,6 +52,7 @@ impl Pen {
             message_bytes_per_feed: options.message_bytes_per_feed,
             feeds,
             samples: Vec::new(),
+            pending: Pending::load(&connection, options.commit_rows, clock())?,
             sealer: Sealer::default(),
             clock,
             connection,
@@ -88,23 +91,40 @@ impl Pen {
         }
         let samples: u64 = batches.iter().map(|batch| batch.samples.len() as u64).sum();
         let total = self.samples_total + samples;
-        let arrivals = self.arrivals + samples.cast_signed();
+        let now = (self.clock)();
+        let in_order = self.pending.is_due(usize::try_from(samples).unwrap_or(usize::MAX), now);
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for batch in batches {
             journal::write(&transaction, batch)?;
             evidence::write(&transaction, &batch.messages, self.message_bytes_per_feed)?;
         }
         self.samples.clear();
+        if in_order {
+            self.samples.extend_from_slice(self.pending.samples());
+        }
         self.samples.extend(batches.iter().flat_map(|batch| &batch.samples));
         // Stable: of equal times those that came before stay before.
         self.samples.sort_by_key(|sample| (sample.series, sample.at));
-        self.sealer.write(&transaction, &self.samples, self.arrivals, (self.clock)())?;
+        if in_order {
+            self.sealer.write(&transaction, &self.samples, self.arrivals, now)?;
+            Pending::delete(&transaction)?;
+        } else {
+            self.pending.write(&transaction, &self.samples)?;
+        }
+        let arrivals = self.arrivals + if in_order { self.samples.len() as i64 } else { 0 };
         write_density(&transaction, batches, &self.feeds)?;
-        if samples > 0 {
+        if in_order {
             set_number(&transaction, "arrivals", arrivals)?;
+        }
+        if samples > 0 {
             set_number(&transaction, "samples", total.cast_signed())?;
         }
         transaction.commit()?;
+        if in_order {
+            self.pending.deleted();
+        } else {
+            self.pending.written(&self.samples, now);
+        }
         self.arrivals = arrivals;
         self.samples_total = total;
         Ok(Committed { samples, samples_total: total, file_bytes: self.file_bytes() })

@@ -36,6 +36,7 @@ mod evidence;
 mod export;
 mod guard;
 mod journal;
+mod pending;
 mod queue;
 mod reader;
 mod schema;
@@ -66,7 +67,8 @@ pub struct Options {
     pub path: PathBuf,
     /// At the latest this long after a batch came it is committed.
     pub commit_every: Duration,
-    /// With this many samples and messages waiting, a commit does not wait any longer.
+    /// With this many samples and messages waiting, a commit does not wait any longer. So many samples of small commits
+    /// together (at most 32,768) are put in order.
     pub commit_rows: usize,
     /// How many bytes may wait for the disk; what would exceed it is refused.
     pub backlog_bytes: usize,

@@ -22,6 +22,9 @@ CREATE TABLE series (
     kind TEXT NOT NULL
 );
 
+-- Samples of small commits, that are not put in order yet: see src/pending.rs. They came after all others.
+CREATE TABLE pending (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
+
 -- Samples that are not sealed yet. delay: receive time minus time. kind: 0 finite real, 1 integer, 2 integer of 64 bits without sign (its bits),
 -- 3 boolean, 4 real that is not finite (its bits). quality: 0 good, 1 uncertain, 2 bad.
 -- arrival orders samples of equal time.

@@ -11,14 +11,14 @@
 
 use std::collections::VecDeque;
 
-use feedwatch_codec::{Columns, Kind, Row, encode};
-use feedwatch_model::{Quality, Sample, SeriesId, Time, Value};
+use feedwatch_codec::{Columns, encode};
+use feedwatch_model::{Sample, SeriesId, Time};
 use rusqlite::types::Value as SqlValue;
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 use rustc_hash::FxHashMap;
 
 use crate::summary::Summary;
-use crate::values::to_columns;
+use crate::values::{packed, to_columns};
 use crate::{sealed, series};
 
 /// Rows of a chunk.
@@ -29,8 +29,8 @@ const SLICE: usize = 8;
 const LEAST: usize = 64;
 /// After so long rows are sealed although they are few.
 const AGE_NANOS: i64 = 3_600 * feedwatch_model::NANOS_PER_SECOND;
-/// A level of rollups is kept of chunks with so many samples a slot: else it would outweigh the samples.
-const DENSE: i128 = 30;
+/// A level of rollups is kept of chunks with so many samples a slot: of fewer it would weigh as much as they do.
+const DENSE: i128 = 240;
 
 type Sql<T> = Result<T, rusqlite::Error>;
 
@@ -231,32 +231,6 @@ fn insert<'a>(connection: &Connection, samples: impl Iterator<Item = (i64, &'a S
         insert.execute(params![sample.series.0, at, arrival, delay, kind, value, sample.quality as u8])?;
     }
     Ok(())
-}
-
-fn packed(sample: &Sample) -> Row {
-    let (kind, bits) = match sample.value {
-        Value::F64(real) => (Kind::F64, real.to_bits()),
-        Value::I64(integer) => (Kind::I64, integer.cast_unsigned()),
-        Value::U64(integer) => (Kind::U64, integer),
-        Value::Bool(yes) => (Kind::Bool, u64::from(yes)),
-    };
-    Row { at: sample.at.nanos(), received: sample.received.nanos(), kind, bits, quality: sample.quality as u8 }
-}
-
-/// Back from a packed row.
-pub(crate) fn unpacked(series: SeriesId, row: Row) -> Sample {
-    Sample {
-        series,
-        at: Time::from_nanos(row.at),
-        received: Time::from_nanos(row.received),
-        value: match row.kind {
-            Kind::F64 => Value::F64(f64::from_bits(row.bits)),
-            Kind::I64 => Value::I64(row.bits.cast_signed()),
-            Kind::U64 => Value::U64(row.bits),
-            Kind::Bool => Value::Bool(row.bits != 0),
-        },
-        quality: Quality::from_code(row.quality),
-    }
 }
 
 #[cfg(test)]

@@ -18,8 +18,9 @@ fn sample(series: u32, at: i64, value: f64) -> Sample {
 }
 
 fn start(folder: &tempfile::TempDir, clock: fn() -> Time) -> (Writer, Reader) {
-    let options =
-        Options { path: folder.path().join("h.db"), commit_every: Duration::from_millis(1), ..Options::default() };
+    let path = folder.path().join("h.db");
+    // With one row a commit nothing is left pending.
+    let options = Options { path, commit_every: Duration::from_millis(1), commit_rows: 1, ..Options::default() };
     open(options, clock, |_| {}).unwrap()
 }
 
@@ -57,13 +58,13 @@ fn rows_become_a_chunk_when_they_are_many() {
 fn bulk_is_sealed_without_ever_being_rows() {
     let folder = tempfile::tempdir().unwrap();
     let (writer, reader) = start(&folder, || Time::from_nanos(0));
-    let samples: Vec<Sample> = (0..5 * CHUNK as i64).map(|at| sample(1, at / 3 * SECOND, at as f64)).collect();
+    let samples: Vec<Sample> = (0..5 * CHUNK as i64).map(|at| sample(1, at / 5 * SECOND, at as f64)).collect();
     write(&writer, samples.clone());
     assert_eq!((number(&folder, ROWS), number(&folder, CHUNKS)), (0, 5));
     assert_eq!(read(&reader), samples);
-    // One a second is enough for minutes and hours to be rolled up.
+    // Five a second are enough for minutes to be rolled up.
     let minutes = "SELECT count(*) FROM rollup WHERE level = 0";
-    assert_eq!(number(&folder, minutes), (5 * CHUNK as i64).div_euclid(180) + 1);
+    assert_eq!(number(&folder, minutes), (5 * CHUNK as i64).div_euclid(300) + 1);
 }
 
 #[test]
@@ -135,6 +136,28 @@ fn a_feed_that_jumps_in_time_does_not_make_chunks_long() {
     assert_eq!(read(&reader), samples);
     let whole = reader.buckets(SeriesId(1), Time::MIN, Time::MAX, i64::MAX).unwrap();
     assert_eq!(whole.iter().map(|bucket| bucket.count).sum::<u32>(), CHUNK as u32 + 3);
+}
+
+#[test]
+fn small_commits_wait_to_be_put_in_order_and_are_read_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("h.db");
+    let options = Options { path, commit_every: Duration::from_millis(1), commit_rows: 10, ..Options::default() };
+    let samples: Vec<Sample> = (0..12).map(|index| sample(1, index / 3 * SECOND, index as f64)).collect();
+    let pending = "SELECT count(*) FROM pending";
+    let (writer, reader) = open(options.clone(), || Time::from_nanos(0), |_| {}).unwrap();
+    write(&writer, samples[..4].to_vec());
+    write(&writer, samples[4..9].to_vec());
+    assert_eq!((number(&folder, pending), number(&folder, ROWS)), (2, 0));
+    assert_eq!(read(&reader), samples[..9]);
+    assert_eq!(reader.count_samples(SeriesId(1), Time::from_nanos(1), Time::MAX).unwrap(), 6);
+    writer.close(LONG).unwrap();
+
+    let (writer, reader) = open(options, || Time::from_nanos(0), |_| {}).unwrap();
+    assert_eq!(read(&reader), samples[..9]);
+    write(&writer, samples[9..].to_vec());
+    assert_eq!((number(&folder, pending), number(&folder, ROWS)), (0, 12));
+    assert_eq!(read(&reader), samples);
 }
 
 #[test]

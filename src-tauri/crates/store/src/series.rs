@@ -1,5 +1,5 @@
-//! The samples of a series, read: as rows in order, and as min/max buckets. Both are merged from sealed chunks and from
-//! rows that are not sealed, so that sealing changes no answer.
+//! The samples of a series, read: as rows in order, and as min/max buckets. Both are merged from sealed chunks, rows
+//! that are not sealed, and what is pending, so that where a sample lies changes no answer.
 
 use std::collections::BTreeMap;
 use std::mem::take;
@@ -9,11 +9,10 @@ use feedwatch_codec::Columns;
 use feedwatch_model::{Bucket, Quality, Sample, SeriesId, Time};
 use rusqlite::{CachedStatement, Connection, Row, params};
 
-use crate::StoreError;
-use crate::seal::unpacked;
 use crate::sealed::{self, Chunk, Finder, Found, LEVELS, Opener, Part, Span};
-use crate::summary::{Summary, UNSEALED};
-use crate::values::from_columns;
+use crate::summary::{PENDING, Summary, UNSEALED};
+use crate::values::{from_columns, unpacked};
+use crate::{StoreError, pending};
 
 /// How many buckets are told at once.
 const MOST_SLOTS: u64 = 65_536;
@@ -71,7 +70,7 @@ pub(crate) fn samples(
     Ok(page)
 }
 
-/// Samples of a series out of overlapping chunks and unsealed rows, in order.
+/// Samples of a series out of overlapping chunks, unsealed rows and pending ones, in order.
 struct Merged<'c, 's> {
     series: SeriesId,
     span: Span,
@@ -82,6 +81,7 @@ struct Merged<'c, 's> {
     open: Vec<Source>,
     rows: rusqlite::Rows<'s>,
     row: Option<Sample>,
+    pending: std::iter::Peekable<std::vec::IntoIter<Sample>>,
     /// Columns of a source that is read to its end, to be filled again.
     spare: Columns,
 }
@@ -118,6 +118,7 @@ impl<'c, 's> Merged<'c, 's> {
             open: Vec::new(),
             rows: unsealed.query(params![series.0, span.from, span.last])?,
             row: None,
+            pending: pending::of_series(connection, series, span)?.into_iter().peekable(),
             spare: Columns::default(),
         };
         merged.chunk = merged.found.next()?;
@@ -135,23 +136,22 @@ impl<'c, 's> Merged<'c, 's> {
 
     fn next(&mut self) -> Result<Option<Sample>, StoreError> {
         loop {
-            let first = (0..).zip(&self.open).min_by_key(|(_, source)| source.place());
-            let row = self.row.map(|row| (row.at.nanos(), UNSEALED));
-            let next = match (first.map(|(_, source)| source.place()), row) {
-                (Some(source), Some(row)) => Some(source.min(row)),
-                (source, row) => source.or(row),
-            };
+            let first = (0..).zip(&self.open).map(|(index, source)| (source.place(), Some(index))).min();
+            let row = self.row.map(|row| ((row.at.nanos(), UNSEALED), None));
+            let pending = self.pending.peek().map(|sample| ((sample.at.nanos(), PENDING), None));
+            let next = [first, row, pending].into_iter().flatten().min();
             // A chunk that begins before what would be next has a say.
             if let Some(chunk) = self.chunk
-                && next.is_none_or(|(at, _)| chunk.from <= at)
+                && next.is_none_or(|((at, _), _)| chunk.from <= at)
             {
                 self.open(chunk)?;
                 continue;
             }
-            let Some((at, _)) = next.filter(|(at, _)| *at <= self.span.last) else { return Ok(None) };
-            let sample = match first {
-                Some((index, source)) if Some(source.place()) == next => self.take(index),
-                _ => {
+            let Some(((at, from), index)) = next.filter(|((at, _), _)| *at <= self.span.last) else { return Ok(None) };
+            let sample = match (index, from) {
+                (Some(index), _) => self.take(index),
+                (None, PENDING) => self.pending.next(),
+                (None, _) => {
                     let row = self.row;
                     self.next_row()?;
                     row
@@ -255,6 +255,10 @@ pub(crate) fn buckets(
         let at = sample.at.nanos();
         slots.at(slots.of(at)).add(at, UNSEALED, sample.value.as_f64());
     }
+    for sample in pending::of_series(connection, series, span)? {
+        let at = sample.at.nanos();
+        slots.at(slots.of(at)).add(at, PENDING, sample.value.as_f64());
+    }
     Ok(slots.into_buckets())
 }
 
@@ -276,7 +280,8 @@ pub(crate) fn count(connection: &Connection, series: SeriesId, from: Time, to: T
     let rows: i64 = connection
         .prepare_cached("SELECT count(*) FROM sample WHERE series = ?1 AND at >= ?2 AND at <= ?3")?
         .query_row(params![series.0, span.from, span.last], |row| row.get(0))?;
-    Ok(count + rows.cast_unsigned())
+    let pending = pending::of_series(connection, series, span)?.len() as u64;
+    Ok(count + rows.cast_unsigned() + pending)
 }
 
 /// Summaries by the number of their slot. The one in use is at hand, since what comes is mostly in order.

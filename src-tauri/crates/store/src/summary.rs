@@ -7,8 +7,10 @@ use feedwatch_model::{Bucket, Time};
 use rusqlite::types::Value as SqlValue;
 use rusqlite::{Error, Row};
 
-/// The chunk of samples that are not sealed yet: after all others.
-pub(crate) const UNSEALED: i64 = i64::MAX;
+/// The chunk of rows that are not sealed yet: after all chunks.
+pub(crate) const UNSEALED: i64 = i64::MAX - 1;
+/// The chunk of samples that are still pending: after all others.
+pub(crate) const PENDING: i64 = i64::MAX;
 
 /// A finite value and its place in order.
 #[derive(Clone, Copy, Debug, PartialEq)]

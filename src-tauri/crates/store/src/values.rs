@@ -1,6 +1,7 @@
 //! Values and words as SQLite keeps them, and back: exact to the bit, whatever the type.
 
-use feedwatch_model::{Protocol, Severity, Value};
+use feedwatch_codec::{Kind, Row as Packed};
+use feedwatch_model::{Protocol, Quality, Sample, SeriesId, Severity, Time, Value};
 use rusqlite::types::{FromSqlError, Type, ValueRef};
 use rusqlite::{Error, Row};
 
@@ -27,6 +28,33 @@ pub(crate) fn from_columns(kind: i64, value: ValueRef<'_>) -> Result<Value, Erro
         (3, ValueRef::Integer(yes)) => Ok(Value::Bool(yes != 0)),
         (4, ValueRef::Integer(bits)) => Ok(Value::F64(f64::from_bits(bits.cast_unsigned()))),
         _ => Err(unfit()),
+    }
+}
+
+/// A sample as a row of a packed chunk.
+pub(crate) fn packed(sample: &Sample) -> Packed {
+    let (kind, bits) = match sample.value {
+        Value::F64(real) => (Kind::F64, real.to_bits()),
+        Value::I64(integer) => (Kind::I64, integer.cast_unsigned()),
+        Value::U64(integer) => (Kind::U64, integer),
+        Value::Bool(yes) => (Kind::Bool, u64::from(yes)),
+    };
+    Packed { at: sample.at.nanos(), received: sample.received.nanos(), kind, bits, quality: sample.quality as u8 }
+}
+
+/// Back from [`packed`].
+pub(crate) fn unpacked(series: SeriesId, row: Packed) -> Sample {
+    Sample {
+        series,
+        at: Time::from_nanos(row.at),
+        received: Time::from_nanos(row.received),
+        value: match row.kind {
+            Kind::F64 => Value::F64(f64::from_bits(row.bits)),
+            Kind::I64 => Value::I64(row.bits.cast_signed()),
+            Kind::U64 => Value::U64(row.bits),
+            Kind::Bool => Value::Bool(row.bits != 0),
+        },
+        quality: Quality::from_code(row.quality),
     }
 }
 

@@ -5,8 +5,8 @@
 mod kit;
 
 use feedwatch_model::{Bucket, Quality, Sample, SeriesId, Time, Value, bucket_start};
-use feedwatch_store::{Batch, Reader};
-use kit::{LONG, all, start};
+use feedwatch_store::{Batch, Options, Reader};
+use kit::{LONG, all, start, start_with};
 use proptest::prelude::*;
 
 const MINUTE: i64 = 60_000_000_000;
@@ -117,12 +117,14 @@ proptest! {
     fn a_history_answers_like_a_plain_list(
         samples in samples(),
         size in prop_oneof![Just(3usize), 50usize..400, Just(5000)],
+        rows in prop_oneof![Just(1usize), Just(700), Just(20_000)],
         page in prop_oneof![Just(997usize), Just(100_000)],
         cuts in (0i64..i64::MAX, 0i64..i64::MAX),
     ) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("h.db");
-        let (writer, reader, _events) = start(&path);
+        let options = Options { commit_rows: rows, ..kit::options(&path) };
+        let (writer, reader, _events) = start_with(options);
         for (number, part) in samples.chunks(size.max(samples.len() / 100)).enumerate() {
             writer.submit(Batch { samples: part.to_vec(), ..Batch::default() }).unwrap();
             if number % 7 == 0 {
@@ -140,7 +142,8 @@ proptest! {
 #[test]
 fn a_page_goes_on_where_it_ended_whatever_is_written_in_between() {
     let folder = tempfile::tempdir().unwrap();
-    let (writer, reader, _events) = start(&folder.path().join("h.db"));
+    let path = folder.path().join("h.db");
+    let (writer, reader, _events) = start_with(Options { commit_rows: 150, ..kit::options(&path) });
     // Three at each time, so that pages end amid equal times.
     let samples: Vec<Sample> = (0..1500).map(|index| kit::sample(1, index / 3, index as f64)).collect();
     let mut parts = samples.chunks(100);
