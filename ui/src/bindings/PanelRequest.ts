@@ -9,7 +9,7 @@ export type PanelRequest = {
  */
 series: number, 
 /**
- * How many pixel columns it has.
+ * How many pixel columns it has: the history is not read much finer than the widest panel can show.
  */
 columns: number, 
 /**

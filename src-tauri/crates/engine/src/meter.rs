@@ -90,9 +90,9 @@ mod tests {
     fn a_steady_feed_reads_its_rate() {
         let mut meter = RateMeter::default();
         for tick in 0..300 {
-            meter.count(Time::from_millis(1_000_000 + tick * 20));
+            meter.count(Time::from_millis(1_000_000 + tick * 25));
         }
-        assert_eq!(meter.per_second(Time::from_millis(1_000_000 + 6_000)), 50.0);
+        assert_eq!(meter.per_second(Time::from_millis(1_000_000 + 7_500)), 40.0);
         assert_eq!(meter.per_second(Time::from_millis(1_000_000 + 60_000)), 0.0);
     }
 

@@ -42,5 +42,8 @@ fn the_page_knows_the_wire_types_as_they_are() {
     }
     let fresh = tempfile::tempdir().unwrap();
     generate(fresh.path());
-    assert_eq!(files(&committed()), files(fresh.path()), "run `make bindings` and commit ui/src/bindings");
+    let (committed, fresh) = (files(&committed()), files(fresh.path()));
+    let names: std::collections::BTreeSet<&String> = committed.keys().chain(fresh.keys()).collect();
+    let stale: Vec<_> = names.into_iter().filter(|&name| committed.get(name) != fresh.get(name)).collect();
+    assert!(stale.is_empty(), "run `make bindings` and commit ui/src/bindings: {stale:?} differ");
 }

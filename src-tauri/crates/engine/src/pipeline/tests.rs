@@ -1,0 +1,214 @@
+use std::time::Duration;
+
+use feedwatch_ingest::{Event, InboxCounters};
+use feedwatch_model::{Check, FindingKind, GapCause, Message, Protocol, Time};
+use feedwatch_store::{Batch, MessageCounts};
+use proptest::prelude::*;
+
+use super::*;
+use crate::live::LiveBucket;
+
+const START: i64 = 1_772_366_400_000;
+
+fn at(ms: i64) -> Time {
+    Time::from_millis(START + ms)
+}
+
+fn pipeline(keep: bool) -> Pipeline {
+    let mut pipeline = Pipeline::new(Registry::default(), Alarms::default(), keep);
+    pipeline.add_feed(settings(None), at(0));
+    pipeline.step(0, Event::Connected { at: at(0), endpoint: String::new(), detail: String::new() });
+    pipeline
+}
+
+fn settings(watched_until: Option<Time>) -> FeedSettings {
+    FeedSettings {
+        name: "spot".to_owned(),
+        title: "Spot prices".to_owned(),
+        protocol_word: "ws",
+        protocol: Protocol::WebSocket,
+        address: "ws://127.0.0.1/".to_owned(),
+        decode: feedwatch_decode::Options::default(),
+        watched_until,
+    }
+}
+
+fn ticker(number: u64, sequence: u64, ms: i64, price: f64) -> Message {
+    let text = format!(
+        r#"{{"type":"ticker","product_id":"BTC-USD","sequence":{sequence},"time":"{}","price":"{price:.2}"}}"#,
+        at(ms)
+    );
+    Message::new(number, at(ms + 3), text)
+}
+
+/// A steady feed in which some messages are lost, repeated or broken.
+fn messages(faults: &[u8]) -> Vec<Message> {
+    let mut out = Vec::new();
+    for (index, fault) in faults.iter().enumerate() {
+        let (ms, sequence) = (index as i64 * 100, 1_000 + index as u64);
+        let price = 100.0 + (index as f64 / 9.0).sin();
+        let mut push = |message: Message| out.push(Message { number: out.len() as u64, ..message });
+        match fault {
+            0 => {}
+            1 => {
+                push(ticker(0, sequence, ms, price));
+                push(ticker(0, sequence, ms, price));
+            }
+            2 => push(Message::new(0, at(ms + 3), "{\"type\":")),
+            _ => push(ticker(0, sequence, ms, price)),
+        }
+    }
+    out
+}
+
+fn counters(messages: &[Message]) -> InboxCounters {
+    let bytes = messages.iter().map(|message| message.payload.len() as u64).sum();
+    InboxCounters { received: messages.len() as u64, bytes, dropped: 0, queued: 0 }
+}
+
+/// Everything that came out, with the accounts at the end.
+fn run(messages: &[Message], cut: usize) -> (Vec<News>, Batch, Accounts) {
+    let mut pipeline = pipeline(true);
+    let (mut news, mut whole) = (Vec::new(), Batch::default());
+    let mut submitted = 0;
+    let take = |pipeline: &mut Pipeline, news: &mut Vec<News>, whole: &mut Batch, submitted: &mut u64| {
+        let Output { batch, news: fresh, .. } = pipeline.take_output();
+        news.extend(fresh);
+        *submitted += batch.counted.iter().map(|&(_, count)| count).sum::<u64>();
+        whole.samples.extend(batch.samples);
+        whole.findings.extend(batch.findings);
+        whole.messages.extend(batch.messages);
+    };
+    for (index, message) in messages.iter().enumerate() {
+        pipeline.step(0, Event::Message(message.clone()));
+        if index % cut == 0 {
+            take(&mut pipeline, &mut news, &mut whole, &mut submitted);
+            let kept = MessageCounts { queued: submitted, committed: 0, lost: 0 };
+            assert!(pipeline.accounts(0, counters(&messages[..=index]), Some(kept)).balance());
+        }
+    }
+    pipeline.finish();
+    take(&mut pipeline, &mut news, &mut whole, &mut submitted);
+    let kept = MessageCounts { queued: 0, committed: submitted, lost: 0 };
+    let accounts = pipeline.accounts(0, counters(messages), Some(kept));
+    (news, whole, accounts)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn every_message_is_in_exactly_one_place_whatever_the_batching(
+        faults in proptest::collection::vec(0u8..12, 20..160),
+        cut in 1usize..40,
+    ) {
+        let messages = messages(&faults);
+        prop_assume!(!messages.is_empty());
+        let (news, batch, accounts) = run(&messages, cut);
+        prop_assert!(accounts.balance(), "{:?}", accounts);
+        prop_assert_eq!(accounts.in_flight, 0);
+        prop_assert_eq!(accounts.rejected as usize, faults.iter().filter(|&&fault| fault == 2).count());
+        prop_assert_eq!(batch.messages.len(), messages.len(), "each is kept as evidence");
+        let (other, same_batch, same_accounts) = run(&messages, 1);
+        prop_assert_eq!(news, other);
+        prop_assert_eq!(batch, same_batch);
+        prop_assert_eq!(accounts, same_accounts);
+    }
+
+    #[test]
+    fn no_bytes_panic_and_all_are_counted(payloads in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..60), 1..80)) {
+        let messages: Vec<Message> = payloads
+            .into_iter()
+            .enumerate()
+            .map(|(number, payload)| Message::new(number as u64, at(number as i64), payload))
+            .collect();
+        let (_, _, accounts) = run(&messages, 7);
+        prop_assert!(accounts.balance());
+    }
+}
+
+fn kinds(news: &[News], check: Check) -> Vec<FindingKind> {
+    news.iter()
+        .filter_map(|news| match news {
+            News::Finding(found) if found.finding.check == check => Some(found.finding.kind),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn a_lost_message_leaves_a_gap_and_an_alarm() {
+    let mut faults = vec![9u8; 120];
+    faults[80..83].fill(0);
+    let messages = messages(&faults);
+    let (news, _, _) = run(&messages, 10);
+    assert_eq!(kinds(&news, Check::Sequence), [FindingKind::Gap]);
+    let gaps: Vec<_> = news.iter().filter_map(|news| if let News::Gap(gap) = news { Some(gap) } else { None }).collect();
+    assert_eq!(gaps.len(), 1);
+    assert_eq!((gaps[0].cause, gaps[0].missing), (GapCause::Sequence, Some(3)));
+    assert!(news.iter().any(|news| matches!(news, News::Alarm(_))));
+}
+
+#[test]
+fn an_outage_is_a_gap_with_cause_and_length() {
+    let mut pipeline = pipeline(false);
+    let lost = |ms, refused| Event::Lost {
+        at: at(ms),
+        last_good: at(1_000),
+        reason: "The server closed the connection (1001, going away).".to_owned(),
+        refused,
+        retry_in: Duration::from_secs(1),
+    };
+    pipeline.step(0, lost(2_000, false));
+    pipeline.step(0, lost(3_000, false));
+    pipeline.step(0, Event::Connected { at: at(4_000), endpoint: String::new(), detail: String::new() });
+    let news = pipeline.take_output().news;
+    assert_eq!(kinds(&news, Check::Connection), [FindingKind::Closed, FindingKind::Resumed], "one outage, one finding");
+    let gap = pipeline.gaps().next().unwrap();
+    assert_eq!((gap.from, gap.to, gap.cause), (at(1_000), Some(at(4_000)), GapCause::Disconnected));
+    assert!(pipeline.alarms().open().all(|alarm| !alarm.state.is_active()));
+}
+
+#[test]
+fn the_time_the_console_was_not_running_is_a_gap() {
+    let mut pipeline = Pipeline::new(Registry::default(), Alarms::default(), false);
+    pipeline.add_feed(settings(Some(at(-60_000))), at(0));
+    pipeline.step(0, Event::Connected { at: at(500), endpoint: String::new(), detail: String::new() });
+    let gap = pipeline.gaps().next().unwrap();
+    assert_eq!((gap.from, gap.to, gap.cause), (at(-60_000), Some(at(500)), GapCause::Stopped));
+}
+
+#[test]
+fn two_scopes_that_lose_messages_at_one_moment_leave_two_gaps() {
+    let mut shared =
+        Shared { registry: Registry::default(), alarms: Alarms::default(), output: Output::new(false), gaps: Vec::new() };
+    let gap = |missing| Gap {
+        feed: FeedId(0),
+        from: at(0),
+        to: Some(at(0)),
+        cause: GapCause::Sequence,
+        missing: Some(missing),
+        detail: String::new(),
+    };
+    let scope = |product: &str| vec![(Arc::from("/product_id"), Arc::from(product))];
+    shared.gap_in(gap(1), scope("BTC-USD"));
+    shared.gap_in(gap(2), scope("ETH-USD"));
+    let missing: Vec<_> = shared.gaps.iter().map(|known| known.gap.missing).collect();
+    assert_eq!(missing, [Some(1), Some(2)]);
+    assert_ne!(shared.gaps[0].gap.from, shared.gaps[1].gap.from);
+}
+
+#[test]
+fn the_first_series_is_charted_within_a_second_of_the_first_message() {
+    let mut pipeline = pipeline(false);
+    for number in 0..5u64 {
+        pipeline.step(0, Event::Message(ticker(number, 1_000 + number, number as i64 * 200, 100.0)));
+        pipeline.elapse(at(number as i64 * 200 + 50));
+    }
+    let series = pipeline.series();
+    assert!(series.iter().any(|meta| meta.name.ends_with("price")), "{series:?}");
+    let id = series.iter().find(|meta| meta.name.ends_with("price")).unwrap().id;
+    let mut out: Vec<LiveBucket> = Vec::new();
+    pipeline.live(id).unwrap().1.live.read(250_000_000, Time::MIN, Time::MAX, &mut out);
+    assert!(!out.is_empty());
+}
