@@ -185,6 +185,22 @@ describe('Ticker', () => {
     expect(bench.ticker.owedSince).toBe(null);
   });
 
+  it('a_chart_that_cannot_be_drawn_stops_no_other', async () => {
+    const bench = new Bench();
+    const [bad, good] = [panel(1), panel(2)];
+    bad.take = () => {
+      throw new Error('no canvas');
+    };
+    bench.ticker.add(bad);
+    bench.ticker.add(good);
+    bench.ticker.start();
+    await bench.pass(0);
+    await bench.answer(42);
+    expect(good.took).toHaveLength(1);
+    expect([bad.cursor, good.cursor]).toEqual([null, 42]);
+    expect(bench.troubles).toHaveLength(1);
+  });
+
   it('gives_up_a_frame_that_does_not_come', async () => {
     const bench = new Bench();
     bench.ticker.add(panel(1));

@@ -149,7 +149,13 @@ export class Ticker {
       const part = frame.panels[i]!;
       if (panel.series !== part.series || panel.epoch !== epochs[i] || !this.panels.has(panel)) continue;
       panel.cursor = part.cursor;
-      panel.take(part, frame, requests[i]!.cursor === null);
+      try {
+        panel.take(part, frame, requests[i]!.cursor === null);
+      } catch (error) {
+        // One chart that cannot be drawn must not stop the others; it starts anew.
+        panel.cursor = null;
+        this.parts.onTrouble?.(error);
+      }
     }
   }
 }
