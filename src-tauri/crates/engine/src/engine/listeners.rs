@@ -1,5 +1,7 @@
 //! Those who listen: the page gets numbered pushes, the terminal gets lines of JSON.
 
+use std::sync::atomic::Ordering;
+
 use feedwatch_model::{AlarmId, Severity};
 use serde_json::Value;
 
@@ -56,6 +58,7 @@ impl Engine {
     /// From now on the sink gets a line `{"type": "finding|alarm|gap", …}` for each.
     pub fn follow(&self, sink: Box<dyn Fn(&Value) + Send>) {
         self.core.listeners.lock().push(Listener::Lines(sink));
+        self.core.followed.store(true, Ordering::SeqCst);
     }
 }
 
@@ -87,9 +90,10 @@ pub(super) fn bodies(pipeline: &Pipeline, news: &[News]) -> Vec<PushBody> {
         .collect()
 }
 
-/// News as lines, if anybody reads lines.
+/// News as lines, if anybody reads lines. The caller holds the pipeline, so the list of listeners must not be locked
+/// here: a new listener holds that list and waits for the pipeline.
 pub(super) fn lines(pipeline: &Pipeline, news: &[News], core: &Core) -> Vec<Value> {
-    if !core.listeners.lock().iter().any(|listener| matches!(listener, Listener::Lines(_))) {
+    if !core.followed.load(Ordering::SeqCst) {
         return Vec::new();
     }
     news.iter().filter_map(|news| report::line(pipeline, news)).collect()

@@ -74,6 +74,8 @@ pub(crate) struct Core {
     pub(crate) history: history::History,
     pub(crate) bell: Arc<Bell>,
     pub(crate) listeners: Mutex<Vec<Listener>>,
+    /// Does anybody read lines?
+    pub(crate) followed: AtomicBool,
     pub(crate) notifier: Mutex<Option<Notifier>>,
     pub(crate) notifications_on: AtomicBool,
     pub(crate) notifications_trouble: Arc<Mutex<Option<String>>>,
@@ -204,6 +206,7 @@ impl Core {
             history,
             bell: Arc::new(Bell::default()),
             listeners: Mutex::new(Vec::new()),
+            followed: AtomicBool::new(false),
             notifier: Mutex::new(None),
             notifications_on: AtomicBool::new(on),
             notifications_trouble: trouble,
