@@ -115,6 +115,22 @@ describe('the page', () => {
   });
 });
 
+describe('the strip', () => {
+  it('asks_for_its_events_now_and_then_and_soon_after_an_alarm', async () => {
+    const asked = (): number => backend.calls.filter((call) => call === 'timeline').length;
+    await pass(2000);
+    expect(asked()).toBeLessThanOrEqual(2);
+    const before = asked();
+    await pass(4000);
+    expect(asked()).toBe(before);
+    backend.push({ type: 'alarm', alarm: { ...backend.world.alarms[0]!, id: 98 } });
+    await pass(2000);
+    expect(asked()).toBe(before + 1);
+    await pass(20_000);
+    expect(asked()).toBeGreaterThanOrEqual(before + 3);
+  });
+});
+
 describe('alarms', () => {
   it('are_acknowledged_by_button', async () => {
     await click('ack');

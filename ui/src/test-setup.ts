@@ -22,6 +22,8 @@ window.matchMedia ??= (query: string) =>
 
 // No canvas here: what draws must bear it.
 HTMLCanvasElement.prototype.getContext = () => null;
+// A width of its own for everything: no layout here.
+Object.defineProperty(HTMLElement.prototype, 'clientWidth', { configurable: true, get: () => 800 });
 Element.prototype.scrollIntoView = () => undefined;
 
 HTMLDialogElement.prototype.showModal = function (this: HTMLDialogElement) {

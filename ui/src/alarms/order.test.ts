@@ -74,6 +74,14 @@ it('the_list_of_the_past_is_bounded', () => {
   expect(pastCards([], findings, 60)).toHaveLength(60);
 });
 
+it('a_flood_of_alarms_shows_the_worst_hundred', () => {
+  const flood = Array.from({ length: 500 }, (_, id) =>
+    alarm(id, { level: id === 3 ? 'critical' : 'warning' })
+  );
+  expect(openAlarms(flood)).toHaveLength(100);
+  expect(openAlarms(flood)[0]!.id).toBe(3);
+});
+
 it('the_worst_level_counts', () => {
   expect(worst(['ok', 'critical', 'warning'])).toBe('critical');
   expect(worst([])).toBe('ok');

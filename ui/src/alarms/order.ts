@@ -24,7 +24,10 @@ export function isOver(alarm: AlarmRow): boolean {
   return alarm.state === 'normal' || alarm.state === 'returned';
 }
 
-/** Those that need a person first, the worst and newest on top. */
+/** In a flood more cards than these help nobody; those acknowledged make room. */
+export const OPEN_SHOWN = 100;
+
+/** The open alarms to be shown: those that need a person first, the worst and newest on top. */
 export function openAlarms(alarms: readonly AlarmRow[]): AlarmRow[] {
   return alarms
     .filter((alarm) => alarm.state !== 'normal')
@@ -34,7 +37,8 @@ export function openAlarms(alarms: readonly AlarmRow[]): AlarmRow[] {
         RANK[b.level] - RANK[a.level] ||
         b.raised_ms - a.raised_ms ||
         b.id - a.id
-    );
+    )
+    .slice(0, OPEN_SHOWN);
 }
 
 export interface PastFinding {

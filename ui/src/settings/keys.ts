@@ -4,7 +4,7 @@ export const KEYS: readonly (readonly [string, string])[] = [
   ['Space', 'Pause the charts, or go on'],
   ['L', 'Live'],
   ['A', 'Acknowledge the selected alarm, else the first'],
-  ['Shift A', 'Acknowledge all alarms that need you'],
+  ['Shift A', 'Acknowledge all alarms shown that need you'],
   ['Enter', 'Show the selected alarm, else the first'],
   ['↑ ↓', 'From alarm to alarm'],
   ['N', 'Add a feed'],
