@@ -94,7 +94,7 @@ export class Plot {
       size: TIME_AXIS_PX,
       gap: 3,
       font: FONT,
-      stroke: () => this.tokens.faint,
+      stroke: () => this.tokens.dim,
       grid: { show: false },
       ticks: { show: false },
       splits: (chart) => timeSplits(this.fromMs, this.toMs, chart.width - valueAxisPx(chart.width), 64),
@@ -115,7 +115,7 @@ export class Plot {
       size: (chart) => valueAxisPx(chart.width),
       gap: 6,
       font: FONT,
-      stroke: () => this.tokens.faint,
+      stroke: () => this.tokens.dim,
       grid: { stroke: () => this.tokens.line, width: 1 },
       ticks: { show: false },
       splits: (chart) =>
