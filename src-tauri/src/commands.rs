@@ -111,7 +111,9 @@ pub(crate) async fn probe_stop(probes: State<'_, Probes>, id: u32) -> Answer<()>
     Ok(())
 }
 
-fn lock(running: &Mutex<HashMap<u32, CancellationToken>>) -> std::sync::MutexGuard<'_, HashMap<u32, CancellationToken>> {
+fn lock(
+    running: &Mutex<HashMap<u32, CancellationToken>>,
+) -> std::sync::MutexGuard<'_, HashMap<u32, CancellationToken>> {
     running.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

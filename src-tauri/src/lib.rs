@@ -53,6 +53,7 @@ pub fn run() -> ExitCode {
     }
 }
 
+#[allow(clippy::disallowed_methods)] // Tauri's macro for the context of a build that failed.
 fn build(console: Arc<Console>) -> tauri::Result<tauri::App> {
     tauri::Builder::default()
         .plugin(tauri_plugin_dialog::init())
@@ -82,7 +83,9 @@ fn build(console: Arc<Console>) -> tauri::Result<tauri::App> {
                 .inner_size(1440.0, 900.0)
                 .min_inner_size(900.0, 560.0)
                 // The page is ours alone: it goes nowhere else, whatever a feed says.
-                .on_navigation(|url| matches!(url.scheme(), "tauri") || url.host_str() == Some("tauri.localhost") || cfg!(dev))
+                .on_navigation(|url| {
+                    matches!(url.scheme(), "tauri") || url.host_str() == Some("tauri.localhost") || cfg!(dev)
+                })
                 .build()?;
             platform::watch_web_process(&window);
             tray::add(app.handle());

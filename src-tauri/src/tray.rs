@@ -21,8 +21,8 @@ fn build(app: &AppHandle) -> tauri::Result<()> {
     let show = MenuItem::with_id(app, "show", "Show Feedwatch", true, None::<&str>)?;
     let quit = MenuItem::with_id(app, "quit", "Quit", true, None::<&str>)?;
     let menu = Menu::with_items(app, &[&show, &quit])?;
-    let mut tray = TrayIconBuilder::new().tooltip("Feedwatch").menu(&menu).on_menu_event(|app, event| {
-        match event.id().as_ref() {
+    let mut tray =
+        TrayIconBuilder::new().tooltip("Feedwatch").menu(&menu).on_menu_event(|app, event| match event.id().as_ref() {
             "show" => {
                 if let Some(window) = app.get_webview_window("main") {
                     let _ = window.show().and_then(|()| window.set_focus());
@@ -30,8 +30,7 @@ fn build(app: &AppHandle) -> tauri::Result<()> {
             }
             "quit" => app.exit(0),
             _ => {}
-        }
-    });
+        });
     if let Some(icon) = app.default_window_icon() {
         tray = tray.icon(icon.clone());
     }

@@ -80,7 +80,11 @@ fn say(report: &ProbeReport) {
         let unit = series.unit.as_deref().unwrap_or("");
         let (last, low, high) = (number(series.last), number(series.min), number(series.max));
         let name = &series.name;
-        out::line(format!("  {name:<44} {:<8} {:>7} samples  last {last} {unit}  ({low} to {high})", series.kind.word(), series.samples));
+        out::line(format!(
+            "  {name:<44} {:<8} {:>7} samples  last {last} {unit}  ({low} to {high})",
+            series.kind.word(),
+            series.samples
+        ));
     }
     for found in &report.findings {
         out::line(out::finding(found));

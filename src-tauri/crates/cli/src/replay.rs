@@ -9,12 +9,8 @@ use crate::out::{self, Outcome, Trouble, could_not, wrong};
 use crate::signals;
 
 pub fn run(args: &args::Replay) -> Result<Outcome, Trouble> {
-    let settings = ReplaySettings {
-        protocol: args.protocol,
-        listen: args.listen,
-        speed: args.speed,
-        faults: args.faults.clone(),
-    };
+    let settings =
+        ReplaySettings { protocol: args.protocol, listen: args.listen, speed: args.speed, faults: args.faults.clone() };
     if !args.listen.ip().is_loopback() {
         return Err(wrong(format!("A replay is served on loopback only, and {} is not.", args.listen.ip())));
     }

@@ -181,11 +181,8 @@ impl Table {
         if head.get(0).is_none_or(|name| name.trim() != "timestamp") || head.len() < 2 {
             return Err(wrong(1, "the first line must be timestamp,value or timestamp,COLUMN,COLUMN,…".to_owned()));
         }
-        let mut columns: Vec<Column> = head
-            .iter()
-            .skip(1)
-            .map(|name| Column { name: name.trim().to_owned(), values: Vec::new() })
-            .collect();
+        let mut columns: Vec<Column> =
+            head.iter().skip(1).map(|name| Column { name: name.trim().to_owned(), values: Vec::new() }).collect();
         let mut times = Vec::new();
         for record in reader.records() {
             let record = record.map_err(of_csv)?;
@@ -296,7 +293,8 @@ mod tests {
         let report = run(&[folder.path().join("in")], &out, &mut |_, _| {}).unwrap();
         assert_eq!((report.files, report.series, report.rows), (1, 1, 300));
         let written = fs::read_to_string(out.join("deep/a.csv")).unwrap();
-        let stamps = |text: &str| text.lines().map(|line| line.split(',').next().unwrap().to_owned()).collect::<Vec<_>>();
+        let stamps =
+            |text: &str| text.lines().map(|line| line.split(',').next().unwrap().to_owned()).collect::<Vec<_>>();
         assert_eq!(stamps(&written), stamps(&text));
         let alarm = written.lines().position(|line| line.split(',').nth(6) == Some("1"));
         assert_eq!(alarm, Some(251), "the jump of row 250 opens an episode");

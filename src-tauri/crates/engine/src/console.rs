@@ -1,7 +1,7 @@
 //! The console of a window: an engine that can be exchanged. The demo gives way to the first real feed, with a history of
 //! its own; removing or adding a feed writes the configuration file first and changes the engine after.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
@@ -98,7 +98,7 @@ impl Console {
         if let Some(engine) = self.engine() {
             engine.core.notice(Level::Info, format!("{} is being watched.", feed.title()));
         }
-        Ok(change(feed.name, path, stamp, before, after))
+        Ok(change(feed.name, &path, stamp, before, after))
     }
 
     /// Removes a feed: from the configuration file, then from the engine. Its history stays.
@@ -115,7 +115,7 @@ impl Console {
         let after = edit::remove_feed(&before, name).map_err(unwritable)?;
         edit::write(&path, &after, stamp).map_err(unwritable)?;
         self.follow(&after)?;
-        Ok(change(name.to_owned(), path, stamp, before, after))
+        Ok(change(name.to_owned(), &path, stamp, before, after))
     }
 
     /// Takes a change back, unless the file was changed since.
@@ -202,7 +202,7 @@ fn adjust(engine: &Engine, config: &config::Config) -> Result<(), Failure> {
     Ok(())
 }
 
-fn change(name: String, path: PathBuf, stamp: edit::Stamp, before: String, after: String) -> FeedChange {
+fn change(name: String, path: &Path, stamp: edit::Stamp, before: String, after: String) -> FeedChange {
     let before = (stamp != edit::Stamp::Absent).then_some(before);
     let undo = serde_json::to_string(&Undo { before, after }).unwrap_or_default();
     FeedChange { name, config_path: path.display().to_string(), undo }

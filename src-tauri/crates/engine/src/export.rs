@@ -80,10 +80,8 @@ pub fn select(reader: &Reader, patterns: &[String]) -> Result<Vec<SeriesId>, Exp
     let compiled = patterns
         .iter()
         .map(|pattern| {
-            glob::Pattern::new(pattern).map_err(|error| ExportError::Pattern {
-                pattern: pattern.clone(),
-                reason: error.msg.to_owned(),
-            })
+            glob::Pattern::new(pattern)
+                .map_err(|error| ExportError::Pattern { pattern: pattern.clone(), reason: error.msg.to_owned() })
         })
         .collect::<Result<Vec<_>, _>>()?;
     let feeds = reader.feeds()?;

@@ -215,8 +215,12 @@ fn panel_of(pipeline: &mut Pipeline, series: SeriesId, cursor: Option<f64>, span
     panel.level = state.level() as u32;
     panel.last = last.map(|(at, value)| (at.millis_f64(), value));
     let inside = |at: Time| at >= span.from && at <= span.to;
-    panel.marks =
-        state.marks.iter().filter(|mark| inside(mark.at)).map(|mark| (mark.at.millis_f64(), mark.value, mark.level as u32)).collect();
+    panel.marks = state
+        .marks
+        .iter()
+        .filter(|mark| inside(mark.at))
+        .map(|mark| (mark.at.millis_f64(), mark.value, mark.level as u32))
+        .collect();
     points_of(&mut panel, state, cursor, span);
     let key = pipeline.registry().meta(series).map(|meta| meta.key.clone()).unwrap_or_default();
     panel.gaps = pipeline

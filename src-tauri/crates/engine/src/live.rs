@@ -187,7 +187,13 @@ impl LiveSeries {
                 break;
             }
             let up = |relative: f32| self.base + f64::from(relative);
-            out.push(LiveBucket { start, min: up(cell.min), max: up(cell.max), low: up(cell.low), high: up(cell.high) });
+            out.push(LiveBucket {
+                start,
+                min: up(cell.min),
+                max: up(cell.max),
+                low: up(cell.low),
+                high: up(cell.high),
+            });
         }
     }
 

@@ -45,8 +45,7 @@ impl RateMeter {
         if whole == 0 {
             return 0.0;
         }
-        let counted: u32 =
-            (1..=whole).map(|back| self.slots[(slot - back).rem_euclid(SLOTS as i64) as usize]).sum();
+        let counted: u32 = (1..=whole).map(|back| self.slots[(slot - back).rem_euclid(SLOTS as i64) as usize]).sum();
         f64::from(counted) / (whole as f64 * SLOT as f64 / 1e9)
     }
 }

@@ -33,7 +33,8 @@ pub fn understand(new: &NewFeed, existing: &[&str], secrets: Secrets) -> Result<
         "" => None,
         name => Some(SecretRef::Env(name.to_owned())),
     };
-    let url = || address.url.parse::<url::Url>().map_err(|error| wrong(format!("The address cannot be read: {error}.")));
+    let url =
+        || address.url.parse::<url::Url>().map_err(|error| wrong(format!("The address cannot be read: {error}.")));
     let source = match address.protocol {
         Protocol::WebSocket => SourceConfig::WebSocket(WebSocketConfig {
             headers,
@@ -101,6 +102,11 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_told() {
-        assert!(understand(&new("example.com/feed"), &[], Secrets::Refused).unwrap_err().message.contains("wss://example.com/feed"));
+        assert!(
+            understand(&new("example.com/feed"), &[], Secrets::Refused)
+                .unwrap_err()
+                .message
+                .contains("wss://example.com/feed")
+        );
     }
 }

@@ -304,7 +304,8 @@ pub fn learned(profile: &Profile, accounts: Accounts) -> Vec<LearnedRow> {
     add("Event time", joined(times.map(|time| format!("{} ({})", time.path, time.unit.word()))));
     add("Keys", joined(profile.kinds.iter().flat_map(|kind| kind.keys.iter().cloned())));
     let rules = profile.sequence.iter().map(|rule| {
-        let per = if rule.per.is_empty() { "per connection".to_owned() } else { format!("per {}", rule.per.join(", ")) };
+        let per =
+            if rule.per.is_empty() { "per connection".to_owned() } else { format!("per {}", rule.per.join(", ")) };
         let held = rule.checked.saturating_sub(rule.violations);
         format!("{} {} {per}, held on {held} of {}", rule.paths.join(", "), rule.rule.word(), rule.checked)
     });

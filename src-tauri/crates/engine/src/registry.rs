@@ -125,8 +125,7 @@ mod tests {
     fn describe(registry: &mut Registry, path: &str, product: &str) -> (SeriesId, bool) {
         let (name, path): (Arc<str>, Arc<str>) = (Arc::from(format!("{product}{path}")), Arc::from(path));
         let key = [(Arc::from("/product_id"), Arc::from(product))];
-        let described =
-            Described { name: &name, path: &path, key: &key, unit: &None, kind: SeriesKind::Gauge };
+        let described = Described { name: &name, path: &path, key: &key, unit: &None, kind: SeriesKind::Gauge };
         let (id, fresh) = registry.series(FeedId(0), &described);
         (id, fresh.is_some())
     }

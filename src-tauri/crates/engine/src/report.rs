@@ -1,8 +1,8 @@
 //! What the terminal tells as JSON: the shapes of `cli.md`. Integers beyond 2^53 are texts; unknown is null.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use feedwatch_model::{Accounts, Alarm, AlarmState, Check, FindingKind, Gap, Severity, Time};
 use serde::{Serialize, Serializer};

@@ -5,16 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use feedwatch_model::{AlarmId, Check, FindingKind, Severity, SeriesId, Time};
+use feedwatch_model::{AlarmId, Check, FindingKind, SeriesId, Severity, Time};
 use feedwatch_store::{ExportReport, Progress, Selection};
 
 use super::{Core, Engine};
 use crate::frame::{Frame, Past};
 use crate::notify::{DBus, Notifier};
 use crate::pipeline::rows::series_row;
-use crate::wire::{
-    ExportRequest, Failure, FrameRequest, PushBody, SeriesRow, Timeline, TimelineEvent,
-};
+use crate::wire::{ExportRequest, Failure, FrameRequest, PushBody, SeriesRow, Timeline, TimelineEvent};
 
 /// Slots of the strip at most.
 const MAX_SLOTS: u32 = 2_000;

@@ -58,14 +58,8 @@ impl Engine {
             (place, feed, position)
         };
         let cancel = CancellationToken::new();
-        let supervision = supervise(
-            source,
-            Arc::clone(&inbox),
-            position,
-            sources::backoff(),
-            core.options.clock,
-            cancel.clone(),
-        );
+        let supervision =
+            supervise(source, Arc::clone(&inbox), position, sources::backoff(), core.options.clock, cancel.clone());
         let task = self.spawn(supervision)?;
         core.feeds.lock().push(Running {
             name: config.name.clone(),

@@ -110,9 +110,8 @@ impl Engine {
         };
         let core = Arc::new(Core::new(options, pipeline, history));
         let far = Arc::clone(&core);
-        let thread = std::thread::Builder::new()
-            .name("feedwatch-pipeline".to_owned())
-            .spawn(move || worker::run(&far))?;
+        let thread =
+            std::thread::Builder::new().name("feedwatch-pipeline".to_owned()).spawn(move || worker::run(&far))?;
         let engine = Engine { core, runtime: Some(runtime), thread: Some(thread), demo: Mutex::new(None) };
         if let Some(demo) = demo {
             for feed in options::demo_feeds(&demo) {

@@ -171,7 +171,8 @@ impl Core {
         }
         for (news, body) in news.iter().zip(bodies) {
             let (News::Alarm(change), PushBody::Alarm { alarm }) = (news, body) else { continue };
-            let raised = change.transition.as_ref().is_some_and(|step| step.state.needs_a_person() && step.state.is_active());
+            let raised =
+                change.transition.as_ref().is_some_and(|step| step.state.needs_a_person() && step.state.is_active());
             if raised && let Some(notifier) = &*self.notifier.lock() {
                 notifier.notify(listeners::note_of(alarm, change.alarm.severity));
             }

@@ -257,9 +257,7 @@ impl Pipeline {
     fn index_series(&mut self) {
         let stages = self.feeds.iter().enumerate().filter_map(|(place, stage)| Some((place, stage.as_ref()?)));
         self.places = stages
-            .flat_map(|(place, stage)| {
-                stage.series_ids().enumerate().map(move |(local, id)| (id, place, local))
-            })
+            .flat_map(|(place, stage)| stage.series_ids().enumerate().map(move |(local, id)| (id, place, local)))
             .collect();
         self.places.sort_unstable();
     }

@@ -86,7 +86,8 @@ impl Pipeline {
         add(stage.rejected(), "unreadable");
         let id = stage.id();
         let open = self.alarms().open().filter(|alarm| alarm.source.feed == id && alarm.state.is_active());
-        let worst = open.filter(|alarm| is_integrity(alarm.source.check)).map(|alarm| Level::from(alarm.severity)).max();
+        let worst =
+            open.filter(|alarm| is_integrity(alarm.source.check)).map(|alarm| Level::from(alarm.severity)).max();
         Some(match (words.is_empty(), worst) {
             (true, None) if stage.is_numbered() => (Level::Ok, "complete".to_owned()),
             // Without numbers of its own a loss would not show: do not claim what cannot be known.
@@ -166,7 +167,8 @@ fn state_words(stage: &FeedStage, now: Time) -> (&'static str, Level, Option<Str
         }
         FeedState::Down => {
             let wait = stage.retry_at().map_or(0.0, |at| at.secs_since(now)).max(0.0);
-            let when = if wait < 1.0 { "reconnecting now".to_owned() } else { format!("reconnecting in {}", seconds(wait)) };
+            let when =
+                if wait < 1.0 { "reconnecting now".to_owned() } else { format!("reconnecting in {}", seconds(wait)) };
             ("down", Level::Warning, Some(format!("{when}: {}", stage.reason())))
         }
         FeedState::Refused => ("refused", Level::Critical, Some(stage.reason().to_owned())),

@@ -143,7 +143,8 @@ fn a_lost_message_leaves_a_gap_and_an_alarm() {
     let messages = messages(&faults);
     let (news, _, _) = run(&messages, 10);
     assert_eq!(kinds(&news, Check::Sequence), [FindingKind::Gap]);
-    let gaps: Vec<_> = news.iter().filter_map(|news| if let News::Gap(gap) = news { Some(gap) } else { None }).collect();
+    let gaps: Vec<_> =
+        news.iter().filter_map(|news| if let News::Gap(gap) = news { Some(gap) } else { None }).collect();
     assert_eq!(gaps.len(), 1);
     assert_eq!((gaps[0].cause, gaps[0].missing), (GapCause::Sequence, Some(3)));
     assert!(news.iter().any(|news| matches!(news, News::Alarm(_))));
@@ -180,8 +181,12 @@ fn the_time_the_console_was_not_running_is_a_gap() {
 
 #[test]
 fn two_scopes_that_lose_messages_at_one_moment_leave_two_gaps() {
-    let mut shared =
-        Shared { registry: Registry::default(), alarms: Alarms::default(), output: Output::new(false), gaps: Vec::new() };
+    let mut shared = Shared {
+        registry: Registry::default(),
+        alarms: Alarms::default(),
+        output: Output::new(false),
+        gaps: Vec::new(),
+    };
     let gap = |missing| Gap {
         feed: FeedId(0),
         from: at(0),
