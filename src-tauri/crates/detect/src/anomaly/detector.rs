@@ -3,7 +3,8 @@
 //! Channels of this version: `u`, the calibrated tail of the residual, raises episodes; `su1`, the tail of its running
 //! mean, is evidence; `stall` raises episodes. A channel's bar is `level * (1 + 0.2 f)`: `f` starts at 1 (caution
 //! while young), halves every 1000 rows and grows by 1 with every crossing (alarm fatigue). The first 100 rows are
-//! silent. A gap is never unusual: the row behind it is not judged, and the means start there if it moved.
+//! silent. Neither a gap nor the reset of a counter is unusual: the row behind it is not judged, and the means start
+//! there if it moved.
 //!
 //! A severity of [`ALARM_BAR`] from channel `u` needs more than rarity: 250 rows of past, an error at least 2.4 times
 //! as large as all that is remembered, and more of it where the series' tail is heavy. Seen on 200 series of each of
@@ -12,6 +13,7 @@
 
 use feedwatch_model::{FindingKind, Time};
 
+use super::counter::Counter;
 use super::episode::{Episodes, QUIET_ROWS, Running};
 use super::predict::{Prediction, Predictors, floor};
 use super::stall::{self, Stall};
@@ -75,6 +77,7 @@ pub struct Detector {
     mean_surprise: f64,
     mean_surprises: Tail<1>,
     stall: Stall,
+    counter: Counter,
     caution: Caution,
     stall_caution: Caution,
     episodes: Episodes,
@@ -202,6 +205,7 @@ impl Detector {
             mean_surprise: 0.0,
             mean_surprises: Tail::new(),
             stall: Stall::new(),
+            counter: Counter::new(),
             caution: Caution::new(),
             stall_caution: Caution::new(),
             episodes: Episodes::default(),
@@ -233,7 +237,8 @@ impl Detector {
         let gap = self.rows > 0 && self.clock.row(clock, self.rows);
         let thawed = self.stall.is_frozen() && self.stall.judge(x, 1.0).0 == 0.0;
         let stalled = self.episodes.running().is_some_and(|running| running.kind == Some(FindingKind::Stall));
-        let blind = gap || thawed || self.rows == 0;
+        let reset = self.counter.row(x);
+        let blind = gap || thawed || reset || self.rows == 0;
         let evidence = self.judge(x, &before, blind, gap);
         let (episode, running) = self.episodes.row(row.onset(&evidence), evidence.by_stall);
         self.learn(x, &before, blind, gap, evidence, stalled);
@@ -289,9 +294,13 @@ impl Detector {
         }
         let residual = x - before.value;
         if blind {
-            // The first row, a gap, the end of a stall: nothing is known of the way from there to here.
+            // The first row, a gap, a reset, the end of a stall: nothing is known of the way from there to here.
             if residual.abs() > 4.0 * before.scale {
                 self.predictors.reset(x);
+                // A sawtooth may pass for a counter for a while; its falls are remembered.
+                if !gap && self.rows > LEARN_FROM_ROW {
+                    self.residuals.add(usize::from(residual < 0.0), residual.abs() / before.scale, EPISODE_WEIGHT);
+                }
             }
             if self.rows == 1 {
                 self.predictors.learn(x, before);

@@ -1,5 +1,6 @@
 //! Unusual behaviour of one series, and of a group of series.
 
+mod counter;
 mod detector;
 mod episode;
 mod explain;

@@ -136,6 +136,24 @@ fn a_gap_is_never_unusual() {
 }
 
 #[test]
+fn a_reset_of_a_counter_is_nothing_and_a_burst_is_a_spike() {
+    for seed in SEEDS {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let mut total = 5_000.0;
+        let values: Vec<f64> = (0..ROWS)
+            .map(|row| {
+                total = if row == 900 { 0.0 } else { total + f64::from(rng.u32(3..9)) };
+                total += if row == 400 { 900.0 } else { 0.0 };
+                total
+            })
+            .collect();
+        let rows = run(&values);
+        assert!(rows[880..].iter().all(|row| row.severity < 1.0), "{seed}");
+        assert_eq!(opened(&rows), [400], "{seed}");
+    }
+}
+
+#[test]
 fn missing_and_old_rows_change_nothing() {
     let values = sensor(1);
     let (mut plain, mut disturbed) = (Detector::new(), Detector::new());
