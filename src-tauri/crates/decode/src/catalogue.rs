@@ -54,13 +54,19 @@ pub struct Rule {
     pub rule: SequenceRule,
 }
 
-/// What the samples of a series were.
-#[derive(Clone, Copy, Debug, Default)]
+/// What the samples of a series were; before the first finite one `min` is above `max`.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Samples {
     pub(crate) count: u64,
-    pub(crate) min: Option<f64>,
-    pub(crate) max: Option<f64>,
-    pub(crate) last: Option<f64>,
+    pub(crate) min: f64,
+    pub(crate) max: f64,
+    pub(crate) last: f64,
+}
+
+impl Default for Samples {
+    fn default() -> Samples {
+        Samples { count: 0, min: f64::INFINITY, max: f64::NEG_INFINITY, last: f64::NAN }
+    }
 }
 
 impl Samples {
@@ -69,9 +75,13 @@ impl Samples {
         self.count += 1;
         let value = value.as_f64();
         if value.is_finite() {
-            self.min = Some(self.min.map_or(value, |min| min.min(value)));
-            self.max = Some(self.max.map_or(value, |max| max.max(value)));
-            self.last = Some(value);
+            if value < self.min {
+                self.min = value;
+            }
+            if value > self.max {
+                self.max = value;
+            }
+            self.last = value;
         }
     }
 }

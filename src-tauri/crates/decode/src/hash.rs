@@ -10,27 +10,31 @@ fn mix(a: u64, b: u64) -> u64 {
     (wide as u64) ^ ((wide >> 64) as u64)
 }
 
+/// Eight bytes as a number; fewer are read as two halves that may overlap.
 #[inline]
-fn word(bytes: &[u8]) -> u64 {
-    let mut padded = [0; 8];
-    for (to, from) in padded.iter_mut().zip(bytes) {
-        *to = *from;
+fn words(bytes: &[u8]) -> (u64, u64) {
+    match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
+        _ => match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+            (Some(first), Some(last)) => (u32::from_le_bytes(*first).into(), u32::from_le_bytes(*last).into()),
+            _ => (bytes.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)), 0),
+        },
     }
-    u64::from_le_bytes(padded)
 }
 
 /// The hash of `bytes`; another `seed` gives another hash.
 #[inline]
 pub(crate) fn hash64(bytes: &[u8], seed: u64) -> u64 {
-    let mut state = mix(seed ^ SECRET[0], SECRET[1]);
+    let mut state = seed ^ SECRET[0];
     let mut rest = bytes;
-    while let Some((chunk, after)) = rest.split_first_chunk::<16>() {
-        let (low, high) = chunk.split_at(8);
-        state = mix(word(low) ^ SECRET[1], word(high) ^ state);
+    while rest.len() > 16 {
+        let Some((chunk, after)) = rest.split_first_chunk::<16>() else { break };
+        let (low, high) = words(chunk);
+        state = mix(low ^ SECRET[1], high ^ state);
         rest = after;
     }
-    let (low, high) = rest.split_at(rest.len().min(8));
-    state = mix(word(low) ^ SECRET[2], word(high) ^ state);
+    let (low, high) = words(rest);
+    state = mix(low ^ SECRET[2], high ^ state);
     mix(state ^ SECRET[3], (bytes.len() as u64) ^ SECRET[1])
 }
 

@@ -15,24 +15,27 @@ impl Decoder {
         let learned = &self.learned;
         let mut order: Vec<usize> = (0..learned.kinds.len()).filter(|kind| learned.kinds.messages(*kind) > 0).collect();
         order.sort_by_key(|kind| std::cmp::Reverse(learned.kinds.messages(*kind)));
-        let sequence = learned.sequences.rules.iter().filter(|rule| rule.checked > 0).map(|rule| SequenceProfile {
-            kinds: {
-                let mut kinds: Vec<usize> = (0..order.len())
-                    .filter(|at| order.get(*at).is_some_and(|kind| rule.kinds.contains(&(*kind as u32))))
-                    .collect();
-                kinds.sort_unstable();
-                kinds
-            },
-            paths: vec![self.trie.path(rule.node)],
-            rule: SequenceRule::PlusOne,
-            per: match rule.per {
-                Per::Connection => Vec::new(),
-                Per::Path(node) => vec![self.trie.path(node)],
-                Per::Topic => vec!["topic".to_owned()],
-            },
-            checked: rule.checked,
-            violations: rule.violations,
-        });
+        let sequence =
+            learned.sequences.rules.iter().filter(|rule| rule.checked > 0 && !rule.is_refuted()).map(|rule| {
+                SequenceProfile {
+                    kinds: {
+                        let mut kinds: Vec<usize> = (0..order.len())
+                            .filter(|at| order.get(*at).is_some_and(|kind| rule.kinds.contains(&(*kind as u32))))
+                            .collect();
+                        kinds.sort_unstable();
+                        kinds
+                    },
+                    paths: vec![self.trie.path(rule.node)],
+                    rule: SequenceRule::PlusOne,
+                    per: match rule.per {
+                        Per::Connection => Vec::new(),
+                        Per::Path(node) => vec![self.trie.path(node)],
+                        Per::Topic => vec!["topic".to_owned()],
+                    },
+                    checked: rule.checked,
+                    violations: rule.violations,
+                }
+            });
         Profile {
             format: if learned.read > 0 { "json" } else { "unknown" }.to_owned(),
             kinds: order.iter().filter_map(|kind| self.kind_profile(*kind)).collect(),
@@ -72,9 +75,9 @@ impl Decoder {
                 kind: series.kind,
                 unit: series.unit.as_deref().map(str::to_owned),
                 samples: samples.count,
-                min: samples.min,
-                max: samples.max,
-                last: samples.last,
+                min: finite(samples.min),
+                max: finite(samples.max),
+                last: finite(samples.last),
             })
             .collect()
     }
@@ -83,4 +86,8 @@ impl Decoder {
         let reasons = (ROOT..).zip(&plan.roles).filter_map(|(node, role)| Some((node, role.why?)));
         reasons.map(|(node, why)| Ignored { path: self.trie.path(node), why }).collect()
     }
+}
+
+fn finite(value: f64) -> Option<f64> {
+    value.is_finite().then_some(value)
 }

@@ -49,71 +49,161 @@ fn digits_end(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
+/// A number in two registers: enums of this size travel through memory, byte and word apart, which stalls the reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Bits {
+    sort: Sort,
+    bits: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sort {
+    /// Not a number.
+    None,
+    /// Not read yet.
+    Later,
+    Bool,
+    I64,
+    U64,
+    F64,
+}
+
+impl Bits {
+    pub(crate) const NONE: Bits = Bits { sort: Sort::None, bits: 0 };
+    pub(crate) const LATER: Bits = Bits { sort: Sort::Later, bits: 0 };
+
+    #[inline]
+    fn float(value: f64) -> Bits {
+        Bits { sort: Sort::F64, bits: value.to_bits() }
+    }
+
+    /// Hands on the value, each variant in a call of its own.
+    #[inline]
+    pub(crate) fn give(self, mut to: impl FnMut(Value)) {
+        match self.sort {
+            Sort::F64 => to(Value::F64(f64::from_bits(self.bits))),
+            Sort::I64 => to(Value::I64(self.bits.cast_signed())),
+            Sort::U64 => to(Value::U64(self.bits)),
+            Sort::Bool => to(Value::Bool(self.bits != 0)),
+            Sort::None | Sort::Later => {}
+        }
+    }
+
+    #[inline]
+    pub(crate) fn truth(yes: bool) -> Bits {
+        Bits { sort: Sort::Bool, bits: u64::from(yes) }
+    }
+
+    /// Itself, or what `text` is worth if it was not read yet.
+    #[inline]
+    pub(crate) fn or_of(self, text: &[u8]) -> Bits {
+        if self.sort == Sort::Later { bits(text) } else { self }
+    }
+
+    #[inline]
+    pub(crate) fn is_number(self) -> bool {
+        self.sort != Sort::None
+    }
+}
+
 /// What `text` is worth if all of it is a number of JSON's grammar; so `00860`, `+1`, `NaN` and `0x1F` are not numbers.
 #[inline]
 pub(crate) fn number(text: &[u8]) -> Option<Value> {
-    let (negative, digits) = match text {
-        [b'-', rest @ ..] => (true, rest),
-        _ => (false, text),
-    };
-    let mut mantissa: u64 = 0;
-    let mut whole = 0;
-    let mut at = 0;
-    while let Some(digit) = digits.get(at).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit < 10) {
-        mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit));
-        whole += 1;
-        at += 1;
-    }
+    let mut found = None;
+    bits(text).give(|value| found = Some(value));
+    found
+}
+
+/// [`number`], in registers.
+#[inline]
+pub(crate) fn bits(text: &[u8]) -> Bits {
+    let negative = text.first() == Some(&b'-');
+    let digits = text.get(usize::from(negative)..).unwrap_or_default();
+    let (whole, mantissa) = run(digits, 0);
     if whole == 0 || (whole > 1 && digits.first() == Some(&b'0')) {
+        return Bits::NONE;
+    }
+    if whole == digits.len() && whole <= 19 {
+        return integer(negative, mantissa);
+    }
+    let Some((b'.', decimals)) = digits.get(whole..).and_then(<[u8]>::split_first) else { return general(text) };
+    let (fraction, mantissa) = run(decimals, mantissa);
+    if fraction == decimals.len() && whole + fraction <= 19 {
+        decimal(negative, mantissa, fraction).unwrap_or_else(|| general(text))
+    } else {
+        general(text)
+    }
+}
+
+/// The length of the run of digits at the start of `text`, and `sum` continued by them (wrapping beyond 19 digits).
+#[inline]
+fn run(text: &[u8], mut sum: u64) -> (usize, u64) {
+    let mut count = 0;
+    for byte in text {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            break;
+        }
+        sum = sum.wrapping_mul(10).wrapping_add(u64::from(digit));
+        count += 1;
+    }
+    (count, sum)
+}
+
+/// `mantissa` with `fraction` digits behind the point, where one division is exact.
+#[inline]
+fn decimal(negative: bool, mantissa: u64, fraction: usize) -> Option<Bits> {
+    let power = POWERS.get(fraction).filter(|_| fraction > 0 && mantissa <= 1 << 53)?;
+    let size = mantissa as f64 / power;
+    Some(Bits::float(if negative { -size } else { size }))
+}
+
+/// The number that starts at `at` and its end, if it has at most 19 digits and no exponent. `None` says nothing.
+#[inline]
+pub(crate) fn short(bytes: &[u8], at: usize) -> Option<(Bits, usize)> {
+    let negative = bytes.get(at) == Some(&b'-');
+    let start = at + usize::from(negative);
+    let (count, whole) = run(bytes.get(start..)?, 0);
+    if count == 0 || count > 19 || (count > 1 && bytes.get(start) == Some(&b'0')) {
         return None;
     }
-    if at == digits.len() && whole <= 19 {
-        return Some(integer(negative, mantissa));
+    let end = start + count;
+    match bytes.get(end) {
+        Some(b'.') => {}
+        Some(b'e' | b'E') => return None,
+        _ => return Some((integer(negative, whole), end)),
     }
-    if digits.get(at) == Some(&b'.') {
-        at += 1;
-        let start = at;
-        while let Some(digit) = digits.get(at).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit < 10) {
-            mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit));
-            at += 1;
-        }
-        let fraction = at - start;
-        if fraction == 0 {
-            return None;
-        }
-        if at == digits.len() && whole + fraction <= 19 && mantissa <= 1 << 53 {
-            let size = mantissa as f64 / POWERS.get(fraction)?;
-            return Some(Value::F64(if negative { -size } else { size }));
-        }
+    let (fraction, mantissa) = run(bytes.get(end + 1..)?, whole);
+    let end = end + 1 + fraction;
+    if count + fraction > 19 || matches!(bytes.get(end), Some(b'e' | b'E')) {
+        return None;
     }
-    general(text)
+    decimal(negative, mantissa, fraction).map(|bits| (bits, end))
 }
 
 #[inline]
-fn integer(negative: bool, size: u64) -> Value {
+fn integer(negative: bool, size: u64) -> Bits {
+    let signed = |value: i64| Bits { sort: Sort::I64, bits: value.cast_unsigned() };
     match (negative, i64::try_from(size)) {
-        (true, Ok(0)) => Value::F64(-0.0),
-        (true, Ok(size)) => Value::I64(-size),
-        (false, Ok(size)) => Value::I64(size),
-        (false, Err(_)) => Value::U64(size),
-        (true, Err(_)) if size == 1 << 63 => Value::I64(i64::MIN),
-        (true, Err(_)) => Value::F64(-(size as f64)),
+        (true, Ok(0)) => Bits::float(-0.0),
+        (true, Ok(size)) => signed(-size),
+        (false, Ok(size)) => signed(size),
+        (false, Err(_)) => Bits { sort: Sort::U64, bits: size },
+        (true, Err(_)) if size == 1 << 63 => signed(i64::MIN),
+        (true, Err(_)) => Bits::float(-(size as f64)),
     }
 }
 
 #[cold]
-fn general(text: &[u8]) -> Option<Value> {
-    if number_end(text, 0) != Ok(text.len()) {
-        return None;
+fn general(text: &[u8]) -> Bits {
+    let valid = number_end(text, 0) == Ok(text.len());
+    let Some(text) = std::str::from_utf8(text).ok().filter(|_| valid) else { return Bits::NONE };
+    match (text.parse::<u64>(), text.parse::<i64>(), text.parse::<f64>()) {
+        (Ok(whole), ..) => integer(false, whole),
+        (_, Ok(whole), _) => Bits { sort: Sort::I64, bits: whole.cast_unsigned() },
+        (.., Ok(float)) => Bits::float(float),
+        _ => Bits::NONE,
     }
-    let text = std::str::from_utf8(text).ok()?;
-    if let Ok(whole) = text.parse::<u64>() {
-        return Some(integer(false, whole));
-    }
-    if let Ok(whole) = text.parse::<i64>() {
-        return Some(Value::I64(whole));
-    }
-    text.parse().ok().map(Value::F64)
 }
 
 /// The number if `text` is a whole one without sign, fraction, exponent or leading zero, as far as `u64` goes.

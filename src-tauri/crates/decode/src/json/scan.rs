@@ -14,8 +14,8 @@
 
 use feedwatch_model::Rejected;
 
-use super::number::number_end;
-use super::text::{string_end, unescape};
+use super::number::{Bits, number_end, short};
+use super::text::{Survey, string_end, unescape};
 use super::trie::{NONE, ROOT, Trie};
 
 /// Deeper payloads are refused.
@@ -47,12 +47,26 @@ pub(crate) struct Leaf {
     /// Index into [`Scanner::elements`].
     pub(crate) element: u32,
     pub(crate) kind: LeafKind,
+    /// The number, where it was read in passing.
+    number: Bits,
 }
 
 impl Leaf {
+    /// The payload is below 4 GiB.
+    #[inline]
+    fn new(node: u32, start: usize, end: usize, element: u32, kind: LeafKind, number: Bits) -> Leaf {
+        Leaf { node, start: start as u32, end: end as u32, element, kind, number }
+    }
+
     #[inline]
     pub(crate) fn raw<'a>(&self, payload: &'a [u8]) -> &'a [u8] {
         payload.get(self.start as usize..self.end as usize).unwrap_or_default()
+    }
+
+    /// What it is worth, if it is a number, also as a string, or a truth value.
+    #[inline]
+    pub(crate) fn number(&self, payload: &[u8]) -> Bits {
+        self.number.or_of(self.raw(payload))
     }
 
     #[inline]
@@ -99,6 +113,14 @@ struct Frame {
     inside: Inside,
 }
 
+/// How far [`Scanner::members`] came.
+struct Reached {
+    at: usize,
+    member: u32,
+    /// Whether `at` is before the value of `member` or behind it.
+    before_value: bool,
+}
+
 /// Buffers that are kept from message to message.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Scanner {
@@ -109,6 +131,8 @@ pub(crate) struct Scanner {
     pub(crate) beyond: u64,
     stack: Vec<Frame>,
     key: Vec<u8>,
+    /// Whether strings of this payload end at the next quote.
+    plain: bool,
 }
 
 #[inline]
@@ -142,6 +166,11 @@ impl Scanner {
         if u32::try_from(payload.len()).is_err() {
             return Err(Fault::at(0, "the message is larger than 4 GiB").into());
         }
+        let survey = Survey::of(payload);
+        self.plain = survey.plain;
+        if survey.ascii {
+            return self.value(trie, payload).map_err(Rejected::from);
+        }
         match std::str::from_utf8(payload) {
             Ok(_) => self.value(trie, payload).map_err(Rejected::from),
             Err(error) => {
@@ -161,21 +190,12 @@ impl Scanner {
         let mut element = 0;
         loop {
             match peek(bytes, at) {
-                b'"' => {
-                    let (end, escaped) = string_end(bytes, at + 1)?;
-                    let kind = if escaped { LeafKind::Escaped } else { LeafKind::Text };
-                    self.leaf(node, at + 1, end, element, kind);
-                    at = end + 1;
-                }
-                b'-' | b'0'..=b'9' => {
-                    let end = number_end(bytes, at).map_err(|at| unfit(bytes, at, "this is not a number"))?;
-                    self.leaf(node, at, end, element, LeafKind::Number);
-                    at = end;
-                }
+                b'"' => at = self.string(bytes, at + 1, node, element)?,
+                b'-' | b'0'..=b'9' => at = self.number(bytes, at, node, element)?,
                 b'{' => {
                     let inner = skip_space(bytes, at + 1);
                     if peek(bytes, inner) == b'}' {
-                        self.leaf(node, at, inner + 1, element, LeafKind::EmptyObject);
+                        self.leaf(Leaf::new(node, at, inner + 1, element, LeafKind::EmptyObject, Bits::NONE));
                         at = inner + 1;
                     } else {
                         self.enter(frame, at)?;
@@ -188,7 +208,7 @@ impl Scanner {
                 b'[' => {
                     let inner = skip_space(bytes, at + 1);
                     if peek(bytes, inner) == b']' {
-                        self.leaf(node, at, inner + 1, element, LeafKind::EmptyArray);
+                        self.leaf(Leaf::new(node, at, inner + 1, element, LeafKind::EmptyArray, Bits::NONE));
                         at = inner + 1;
                     } else {
                         self.enter(frame, at)?;
@@ -202,6 +222,16 @@ impl Scanner {
                 b'f' => at = self.word(bytes, at, b"false", node, element, LeafKind::False)?,
                 b'n' => at = self.word(bytes, at, b"null", node, element, LeafKind::Null)?,
                 _ => return Err(unfit(bytes, at, "expected a value")),
+            }
+            if let Inside::Object(previous) = frame.inside {
+                let reached = self.members(trie, bytes, at, previous, frame.element)?;
+                at = reached.at;
+                frame.inside = Inside::Object(reached.member);
+                if reached.before_value {
+                    node = reached.member;
+                    element = frame.element;
+                    continue;
+                }
             }
             // Behind a value: close what ends here, or go on to the next one.
             loop {
@@ -241,6 +271,65 @@ impl Scanner {
         }
     }
 
+    /// The members of an object that come as expected and hold strings or numbers, in one tight loop. `at` is behind the
+    /// value of `member`.
+    fn members(
+        &mut self,
+        trie: &Trie,
+        bytes: &[u8],
+        mut at: usize,
+        mut member: u32,
+        element: u32,
+    ) -> Result<Reached, Fault> {
+        while peek(bytes, at) == b',' {
+            let guess = trie.next(member);
+            let space = usize::from(peek(bytes, at + 1) == b' ');
+            let Some(used) = trie.matches(guess, bytes, at + 1 + space) else { break };
+            member = guess;
+            at = skip_space(bytes, at + 1 + space + used);
+            match peek(bytes, at) {
+                b'"' => at = self.string(bytes, at + 1, member, element)?,
+                b'-' | b'0'..=b'9' => at = self.number(bytes, at, member, element)?,
+                _ => return Ok(Reached { at, member, before_value: true }),
+            }
+        }
+        Ok(Reached { at, member, before_value: false })
+    }
+
+    /// A string whose first byte is at `start`: the first byte behind its closing quote. A number in it is read on the
+    /// way.
+    #[inline]
+    fn string(&mut self, bytes: &[u8], start: usize, node: u32, element: u32) -> Result<usize, Fault> {
+        let mut number = Bits::NONE;
+        if matches!(peek(bytes, start), b'-' | b'0'..=b'9') {
+            match short(bytes, start) {
+                Some((bits, end)) if peek(bytes, end) == b'"' => {
+                    self.leaf(Leaf::new(node, start, end, element, LeafKind::Text, bits));
+                    return Ok(end + 1);
+                }
+                _ => number = Bits::LATER,
+            }
+        }
+        let (end, escaped) = string_end(bytes, start, self.plain)?;
+        let (kind, number) = if escaped { (LeafKind::Escaped, Bits::NONE) } else { (LeafKind::Text, number) };
+        self.leaf(Leaf::new(node, start, end, element, kind, number));
+        Ok(end + 1)
+    }
+
+    /// A number that starts at `start`: the first byte behind it.
+    #[inline]
+    fn number(&mut self, bytes: &[u8], start: usize, node: u32, element: u32) -> Result<usize, Fault> {
+        let (number, end) = match short(bytes, start) {
+            Some(found) => found,
+            None => {
+                let end = number_end(bytes, start).map_err(|at| unfit(bytes, at, "this is not a number"))?;
+                (Bits::LATER, end)
+            }
+        };
+        self.leaf(Leaf::new(node, start, end, element, LeafKind::Number, number));
+        Ok(end)
+    }
+
     #[inline]
     fn enter(&mut self, frame: Frame, at: usize) -> Result<(), Fault> {
         if self.stack.len() >= MAX_DEPTH {
@@ -251,13 +340,12 @@ impl Scanner {
     }
 
     #[inline]
-    fn leaf(&mut self, node: u32, start: usize, end: usize, element: u32, kind: LeafKind) {
-        if node == NONE || self.leaves.len() >= MAX_LEAVES {
+    fn leaf(&mut self, leaf: Leaf) {
+        if leaf.node == NONE || self.leaves.len() >= MAX_LEAVES {
             self.beyond += 1;
             return;
         }
-        // The payload is below 4 GiB.
-        self.leaves.push(Leaf { node, start: start as u32, end: end as u32, element, kind });
+        self.leaves.push(leaf);
     }
 
     #[inline]
@@ -275,7 +363,12 @@ impl Scanner {
                 return Err(unfit(bytes, place, "expected true, false or null"));
             }
         }
-        self.leaf(node, at, at + word.len(), element, kind);
+        let truth = match kind {
+            LeafKind::True => Bits::truth(true),
+            LeafKind::False => Bits::truth(false),
+            _ => Bits::NONE,
+        };
+        self.leaf(Leaf::new(node, at, at + word.len(), element, kind, truth));
         Ok(at + word.len())
     }
 
@@ -307,7 +400,7 @@ impl Scanner {
         if peek(bytes, at) != b'"' {
             return Err(unfit(bytes, at, "expected a key in quotes"));
         }
-        let (end, escaped) = string_end(bytes, at + 1)?;
+        let (end, escaped) = string_end(bytes, at + 1, self.plain)?;
         let colon = skip_space(bytes, end + 1);
         if peek(bytes, colon) != b':' {
             return Err(unfit(bytes, colon, "expected ':'"));

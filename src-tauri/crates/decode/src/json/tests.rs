@@ -246,7 +246,11 @@ proptest! {
 
     #[test]
     fn no_text_is_taken_for_a_number_that_json_would_not_take(text in "[-+0-9.eE]{0,6}") {
-        let json = serde_json::from_str::<serde_json::Value>(&text).is_ok_and(|value| value.is_number());
+        // serde_json refuses what is too large for a double; to the grammar it is a number.
+        let json = match serde_json::from_str::<serde_json::Value>(&text) {
+            Ok(value) => value.is_number(),
+            Err(error) => error.to_string().contains("out of range"),
+        };
         prop_assert_eq!(number(text.as_bytes()).is_some(), json);
     }
 }

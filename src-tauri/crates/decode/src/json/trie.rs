@@ -45,6 +45,22 @@ struct Node {
     step: Step,
     /// Whether the key reads the same with and without escapes.
     plain: bool,
+    /// The first eight bytes of `"key":` under their mask, and the last eight. What is no plain key matches nothing: its
+    /// mask is 0 and its head is not.
+    head: u64,
+    mask: u64,
+    tail: u64,
+}
+
+/// Head, mask and tail of the bytes of a plain key.
+fn words(quoted: &[u8]) -> (u64, u64, u64) {
+    let mut head = [0; 8];
+    for (to, from) in head.iter_mut().zip(quoted) {
+        *to = *from;
+    }
+    let mask = if quoted.len() >= 8 { u64::MAX } else { (1 << (8 * quoted.len())) - 1 };
+    let tail = quoted.last_chunk::<8>().copied().unwrap_or_default();
+    (u64::from_le_bytes(head), mask, u64::from_le_bytes(tail))
 }
 
 #[derive(Clone, Debug)]
@@ -57,8 +73,9 @@ pub(crate) struct Trie {
 
 impl Trie {
     pub(crate) fn new(limit: usize) -> Trie {
-        let root = Node { parent: NONE, first: NONE, next: NONE, start: 0, end: 0, step: Step::Root, plain: false };
-        Trie { nodes: vec![root], arena: Vec::new(), index: FxHashMap::default(), limit: limit.max(1) }
+        let mut trie = Trie { nodes: Vec::new(), arena: Vec::new(), index: FxHashMap::default(), limit: limit.max(1) };
+        trie.add(NONE, Step::Root, false, 0, 0);
+        trie
     }
 
     #[cfg(test)]
@@ -82,8 +99,25 @@ impl Trie {
     #[inline]
     pub(crate) fn matches(&self, node: u32, payload: &[u8], at: usize) -> Option<usize> {
         let node = self.nodes.get(node as usize)?;
+        let here = payload.get(at..)?;
+        let Some(head) = here.first_chunk::<8>() else { return self.matches_slowly(node, here) };
+        if u64::from_le_bytes(*head) & node.mask != node.head {
+            return None;
+        }
+        let length = (node.end - node.start) as usize;
+        match length {
+            ..=8 => Some(length),
+            9..=16 => {
+                let tail = here.get(length - 8..).and_then(|rest| rest.first_chunk::<8>())?;
+                (u64::from_le_bytes(*tail) == node.tail).then_some(length)
+            }
+            _ => self.matches_slowly(node, here),
+        }
+    }
+
+    fn matches_slowly(&self, node: &Node, here: &[u8]) -> Option<usize> {
         let key = self.arena.get(node.start as usize..node.end as usize)?;
-        (node.plain && payload.get(at..at + key.len()) == Some(key)).then_some(key.len())
+        (node.plain && here.starts_with(key)).then_some(key.len())
     }
 
     /// The member `text` (without escapes) of `parent`, made if there is room; `previous` came before it.
@@ -108,6 +142,10 @@ impl Trie {
             self.arena.extend_from_slice(b"\":");
             self.index.insert(slot, made);
             self.follow(parent, previous, made);
+            let quoted = self.arena.get(start..).unwrap_or_default();
+            if let Some(node) = self.nodes.get_mut(made as usize).filter(|_| plain) {
+                (node.head, node.mask, node.tail) = words(quoted);
+            }
         }
         made
     }
@@ -159,7 +197,7 @@ impl Trie {
         else {
             return NONE;
         };
-        self.nodes.push(Node { parent, first: NONE, next: NONE, start, end, step, plain });
+        self.nodes.push(Node { parent, first: NONE, next: NONE, start, end, step, plain, head: 1, mask: 0, tail: 0 });
         made
     }
 

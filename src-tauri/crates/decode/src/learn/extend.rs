@@ -6,7 +6,7 @@ use std::sync::Arc;
 use feedwatch_model::{SeriesKind, TimeUnit, Why};
 use rustc_hash::FxHashMap;
 
-use super::facts::{Facts, Verdict};
+use super::facts::{ENOUGH, Facts, Verdict};
 use super::hints;
 use super::keys;
 use super::kinds::Kinds;
@@ -232,7 +232,7 @@ impl New {
         if trie.element_of(self.node) != ROOT {
             return true;
         }
-        let moves = messages < 3 || self.facts.change() * 2.0 >= liveliest && self.facts.change() > 0.0;
+        let moves = messages < ENOUGH as usize || self.facts.change() * 2.0 >= liveliest && self.facts.change() > 0.0;
         let is_side = hints::is_side_time(&name(trie, self.node));
         moves && (!is_side || (secs < 86_400.0 && messages >= 3))
     }

@@ -48,6 +48,8 @@ pub(crate) struct Kinds {
     fields: Vec<Field>,
     known: Vec<Kind>,
     index: FxHashMap<u64, u32>,
+    /// The kind of the message before.
+    last: u32,
 }
 
 impl Kinds {
@@ -67,15 +69,24 @@ impl Kinds {
     #[inline]
     pub(crate) fn of(&mut self, leaves: &[Leaf], payload: &[u8]) -> u32 {
         let mut values = [None; MAX_FIELDS];
-        let mut hash = 0;
         for (field, value) in self.fields.iter_mut().zip(&mut values) {
             *value = find(leaves, field.node, &mut field.guess)
                 .filter(|leaf| leaf.end - leaf.start <= 64)
                 .and_then(|leaf| text_of(leaf, payload));
-            hash = hash64(value.unwrap_or_default(), hash ^ u64::from(value.is_some()));
         }
         let values = values.get(..self.fields.len()).unwrap_or_default();
-        let mut slot = hash;
+        if self.known.get(self.last as usize).is_some_and(|known| equal(&known.values, values)) {
+            return self.last;
+        }
+        self.last = self.look_up(values);
+        self.last
+    }
+
+    fn look_up(&mut self, values: &[Option<&[u8]>]) -> u32 {
+        let mut slot = 0;
+        for value in values {
+            slot = hash64(value.unwrap_or_default(), slot ^ u64::from(value.is_some()));
+        }
         while let Some(&kind) = self.index.get(&slot) {
             if self.known.get(kind as usize).is_some_and(|known| equal(&known.values, values)) {
                 return kind;

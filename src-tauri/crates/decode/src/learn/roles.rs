@@ -1,6 +1,6 @@
 //! The plan of one kind of message: what each path means, and reading by it.
 
-use feedwatch_model::{Message, Point, Reading, SeriesKind, Time, TimeUnit, Value, Why};
+use feedwatch_model::{Message, Point, Reading, SeriesKind, Time, TimeUnit, Why};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
@@ -18,8 +18,6 @@ use crate::stamp;
 
 /// Stands for the topic among key paths.
 pub(crate) const TOPIC: u32 = NONE - 1;
-/// A series that would be one too many.
-const REFUSED: u32 = NONE - 1;
 
 /// What a path means.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -182,6 +180,8 @@ impl Plan {
             self.fill_columns(seen);
         }
         let mut element_time = (0, None);
+        // Neighbours mostly share their keys.
+        let mut last = (NONE, NONE, 0);
         for leaf in seen.leaves {
             let role = self.roles.get(leaf.node as usize).copied().unwrap_or_default();
             if role.watch != Watch::No && leaf.element == 0 {
@@ -189,14 +189,17 @@ impl Plan {
             }
             match role.what {
                 What::Series(slot) => {
-                    let Some(value) = value_of(leaf, seen.payload()) else { continue };
                     if deep && leaf.element != element_time.0 {
                         element_time = (leaf.element, self.element_time(seen, leaf.element));
                     }
                     let time = if leaf.element == 0 { None } else { element_time.1 };
-                    if let Some(series) = self.series(slot, leaf.element, seen, found) {
-                        found.reading.points.push(Point { series, time, value });
+                    let number = leaf.number(seen.payload());
+                    if !number.is_number() {
+                        continue;
                     }
+                    let Some(series) = self.series(slot, leaf.element, seen, found, &mut last) else { continue };
+                    let points = &mut found.reading.points;
+                    number.give(|value| points.push(Point { series, time, value }));
                 }
                 What::Time(unit) => found.reading.time = time_of(leaf, unit, seen).or(found.reading.time),
                 What::Key(_) | What::ElementTime(_) | What::Skip => {}
@@ -258,16 +261,32 @@ impl Plan {
         }
     }
 
-    /// The series of a slot for the keys around `element`; made if it is the first of them.
+    /// The series of a slot for the keys around `element`; made if it is the first of them. `last` is the table, the
+    /// element and the key number found before.
     #[inline]
-    fn series(&mut self, slot: u32, element: u32, seen: &Seen<'_>, found: &mut Found<'_>) -> Option<u32> {
-        let table = self.slots.get(slot as usize)?.table;
-        let key = if table == NONE { 0 } else { self.key(table as usize, element, seen, found.max_series)? };
-        let series = self.slots.get(slot as usize)?.series.get(key as usize).copied().unwrap_or(NONE);
-        if series < REFUSED {
-            return Some(series);
+    fn series(
+        &mut self,
+        slot: u32,
+        element: u32,
+        seen: &Seen<'_>,
+        found: &mut Found<'_>,
+        last: &mut (u32, u32, u32),
+    ) -> Option<u32> {
+        let at = self.slots.get(slot as usize)?;
+        if at.table == NONE {
+            return match at.series.first() {
+                Some(&series) if series != NONE => Some(series),
+                _ => self.new_series(slot as usize, 0, found),
+            };
         }
-        self.new_series(slot as usize, key as usize, found)
+        if (last.0, last.1) != (at.table, element) {
+            let table = at.table;
+            *last = (table, element, self.key(table as usize, element, seen, found.max_series)?);
+        }
+        match self.slots.get(slot as usize)?.series.get(last.2 as usize) {
+            Some(&series) if series != NONE => Some(series),
+            _ => self.new_series(slot as usize, last.2 as usize, found),
+        }
     }
 
     /// The number of the key texts around `element`.
@@ -393,16 +412,6 @@ fn tells(leaf: &Leaf) -> bool {
         LeafKind::Null | LeafKind::EmptyArray | LeafKind::EmptyObject => false,
         LeafKind::Text | LeafKind::Escaped => leaf.end > leaf.start,
         LeafKind::True | LeafKind::False | LeafKind::Number => true,
-    }
-}
-
-#[inline]
-fn value_of(leaf: &Leaf, payload: &[u8]) -> Option<Value> {
-    match leaf.kind {
-        LeafKind::Number | LeafKind::Text => number(leaf.raw(payload)),
-        LeafKind::True => Some(Value::Bool(true)),
-        LeafKind::False => Some(Value::Bool(false)),
-        LeafKind::Null | LeafKind::Escaped | LeafKind::EmptyArray | LeafKind::EmptyObject => None,
     }
 }
 

@@ -4,7 +4,8 @@
 //! each kind alone, each kind per key. The simplest scope whose share of pairs with +1 is within 5 % of the best is
 //! taken once it has 8 pairs and a share of 80 %, so that losses during the trial do not hide a rule. One rule is
 //! accepted of the numbers of a kind (the one with the better name, then the higher share), further ones only if their
-//! names say so. A trial ends after 256 messages.
+//! names say so. A trial ends after 256 messages. A number without such a name needs 95 % of fewer than 32 pairs, and its
+//! rule falls when more than a fifth of the pairs break it.
 //!
 //! A kind that had no message during the trial joins when its first number fits. Where one key text was all the trial
 //! saw, connection and key cannot be told apart: the key is taken, and the first message with another text decides.
@@ -22,6 +23,8 @@ use crate::hash::hash64;
 const MAX_CANDIDATES: usize = 64;
 const MAX_TRIAL: u32 = 256;
 const MIN_SHARE: f64 = 0.8;
+/// Of a number whose name does not say so, while there are few pairs.
+const MIN_SHARE_UNNAMED: f64 = 0.95;
 const NEARLY: f64 = 0.05;
 /// A number that falls back farther than this starts anew; otherwise it came late.
 const LATE: u64 = 1000;
@@ -81,6 +84,7 @@ pub(crate) struct RuleState {
     scopes: FxHashMap<u64, (u32, u64)>,
     pub(crate) checked: u64,
     pub(crate) violations: u64,
+    named: bool,
 }
 
 /// A rule to be put into force: see [`Sequences::accept`].
@@ -233,6 +237,7 @@ impl Sequences {
                 scopes: FxHashMap::default(),
                 checked: 0,
                 violations: 0,
+                named: candidate.named,
             };
             if keep_evidence {
                 (rule.checked, rule.violations) = (score.pairs.into(), (score.pairs - score.hits).into());
@@ -261,8 +266,9 @@ impl Candidate {
     /// The simplest scope that explains nearly as much as the best.
     fn choose(&self) -> Option<(usize, Score)> {
         let ready = self.trials.iter().enumerate().filter(|(_, trial)| trial.score.pairs >= ENOUGH);
-        let best = ready.clone().map(|(_, trial)| trial.score.share()).max_by(f64::total_cmp)?;
-        let bar = MIN_SHARE.max(best - NEARLY);
+        let best = ready.clone().map(|(_, trial)| trial.score).max_by(|a, b| a.share().total_cmp(&b.share()))?;
+        let least = if self.named || best.pairs >= 4 * ENOUGH { MIN_SHARE } else { MIN_SHARE_UNNAMED };
+        let bar = least.max(best.share() - NEARLY);
         ready.map(|(at, trial)| (at, trial.score)).find(|(_, score)| score.share() >= bar)
     }
 
@@ -278,6 +284,12 @@ impl Candidate {
 }
 
 impl RuleState {
+    /// Whether the feed went on to contradict it: a number whose name does not say that it counts messages, with more
+    /// than a fifth of its pairs broken, was taken for a sequence by accident. It is marked no more.
+    pub(crate) fn is_refuted(&self) -> bool {
+        !self.named && self.checked >= 16 && self.violations * 5 > self.checked
+    }
+
     /// The place of a message in the sequence. `text` is what a scope reads from it.
     pub(crate) fn mark<'a>(
         &mut self,
@@ -288,6 +300,9 @@ impl RuleState {
         catalogue: &mut Catalogue,
         max_scopes: usize,
     ) -> Option<SequenceMark> {
+        if self.is_refuted() {
+            return None;
+        }
         if let Some(known) = self.unsettled {
             self.settle(known, value, text(self.per));
         }

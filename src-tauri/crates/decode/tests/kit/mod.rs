@@ -1,5 +1,5 @@
 //! Runs captures and made-up feeds through a decoder.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used, clippy::print_stdout)]
 
 use std::path::PathBuf;
 
@@ -63,12 +63,16 @@ pub(crate) fn run(messages: Vec<Message>) -> Outcome {
     }
 }
 
+/// When made-up feeds start.
+pub(crate) fn start() -> Time {
+    Time::parse_rfc3339("2026-03-01T12:00:00Z").unwrap()
+}
+
 /// Texts received one every `step_millis` from a fixed time on.
 pub(crate) fn feed(texts: impl IntoIterator<Item = String>, step_millis: i64) -> Vec<Message> {
-    let start = Time::parse_rfc3339("2026-03-01T12:00:00Z").unwrap();
     (0..)
         .zip(texts)
-        .map(|(at, text)| Message::new(at, start.plus_nanos(at as i64 * step_millis * 1_000_000), text))
+        .map(|(at, text)| Message::new(at, start().plus_nanos(at as i64 * step_millis * 1_000_000), text))
         .collect()
 }
 
