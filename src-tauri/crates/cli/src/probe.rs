@@ -43,11 +43,15 @@ pub fn run(args: &args::Probe) -> Result<Outcome, Trouble> {
         probe.run(Some(args.time), stop, &mut told, &mut |_| {}).await;
         watch.abort();
     });
-    let report = probe.report().map_err(|error| match feed.source.protocol() {
+    let mut report = probe.report().map_err(|error| match feed.source.protocol() {
         // A capture that is not there is a wrong input; a server that is not there could not be reached.
         Protocol::File => wrong(error),
         _ => could_not(error),
     })?;
+    if feed.source.protocol() == Protocol::File {
+        // As it was given: the path inside is absolute, for the configuration.
+        report.source.clone_from(&args.source);
+    }
     if args.output.json {
         out::object(&report)?;
     } else {

@@ -73,7 +73,7 @@ impl Bits {
     pub(crate) const LATER: Bits = Bits { sort: Sort::Later, bits: 0 };
 
     #[inline]
-    fn float(value: f64) -> Bits {
+    fn of(value: f64) -> Bits {
         Bits { sort: Sort::F64, bits: value.to_bits() }
     }
 
@@ -98,6 +98,12 @@ impl Bits {
     #[inline]
     pub(crate) fn or_of(self, text: &[u8]) -> Bits {
         if self.sort == Sort::Later { bits(text) } else { self }
+    }
+
+    /// The value if it is a float, as most are.
+    #[inline]
+    pub(crate) fn float(self) -> Option<f64> {
+        (self.sort == Sort::F64).then(|| f64::from_bits(self.bits))
     }
 
     #[inline]
@@ -155,11 +161,11 @@ fn run(text: &[u8], mut sum: u64) -> (usize, u64) {
 fn decimal(negative: bool, mantissa: u64, fraction: usize) -> Option<Bits> {
     let power = POWERS.get(fraction).filter(|_| fraction > 0 && mantissa <= 1 << 53)?;
     let size = mantissa as f64 / power;
-    Some(Bits::float(if negative { -size } else { size }))
+    Some(Bits::of(if negative { -size } else { size }))
 }
 
 /// The number that starts at `at` and its end, if it has at most 19 digits and no exponent. `None` says nothing.
-#[inline]
+#[inline(always)]
 pub(crate) fn short(bytes: &[u8], at: usize) -> Option<(Bits, usize)> {
     let negative = bytes.get(at) == Some(&b'-');
     let start = at + usize::from(negative);
@@ -185,12 +191,12 @@ pub(crate) fn short(bytes: &[u8], at: usize) -> Option<(Bits, usize)> {
 fn integer(negative: bool, size: u64) -> Bits {
     let signed = |value: i64| Bits { sort: Sort::I64, bits: value.cast_unsigned() };
     match (negative, i64::try_from(size)) {
-        (true, Ok(0)) => Bits::float(-0.0),
+        (true, Ok(0)) => Bits::of(-0.0),
         (true, Ok(size)) => signed(-size),
         (false, Ok(size)) => signed(size),
         (false, Err(_)) => Bits { sort: Sort::U64, bits: size },
         (true, Err(_)) if size == 1 << 63 => signed(i64::MIN),
-        (true, Err(_)) => Bits::float(-(size as f64)),
+        (true, Err(_)) => Bits::of(-(size as f64)),
     }
 }
 
@@ -201,7 +207,7 @@ fn general(text: &[u8]) -> Bits {
     match (text.parse::<u64>(), text.parse::<i64>(), text.parse::<f64>()) {
         (Ok(whole), ..) => integer(false, whole),
         (_, Ok(whole), _) => Bits { sort: Sort::I64, bits: whole.cast_unsigned() },
-        (.., Ok(float)) => Bits::float(float),
+        (.., Ok(float)) => Bits::of(float),
         _ => Bits::NONE,
     }
 }

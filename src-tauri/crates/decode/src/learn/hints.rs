@@ -246,6 +246,9 @@ pub(crate) fn unit(name: &str) -> Option<&'static str> {
     let words = words(name);
     let (last, before) = words.split_last()?;
     let about = |of: &[&str]| any(before, of);
+    if let Some(rate) = before.last().and_then(|of| per_time(of, last)) {
+        return Some(rate);
+    }
     Some(match last.as_str() {
         "ms" | "millis" | "milliseconds" if !before.is_empty() => "ms",
         "s" | "sec" | "secs" | "seconds" if !before.is_empty() => "s",
@@ -285,6 +288,19 @@ pub(crate) fn unit(name: &str) -> Option<&'static str> {
     })
 }
 
+/// A unit of speed or flow whose stroke a name cannot hold: `vibration_mm_s`.
+fn per_time(of: &str, time: &str) -> Option<&'static str> {
+    Some(match (of, time) {
+        ("mm", "s") => "mm/s",
+        ("m", "s") => "m/s",
+        ("km", "h") => "km/h",
+        ("rad", "s") => "rad/s",
+        ("l", "min") => "l/min",
+        ("bytes", "s" | "sec") => "B/s",
+        _ => return None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -304,6 +320,7 @@ mod tests {
         assert_eq!(unit("pressure_bar"), Some("bar"));
         assert_eq!(unit("latency_ms"), Some("ms"));
         assert_eq!(unit("speed_rpm"), Some("rpm"));
+        assert_eq!(unit("vibration_mm_s"), Some("mm/s"));
         assert_eq!(unit("current_a"), Some("A"));
         assert_eq!(unit("side_a"), None);
         assert_eq!(unit("c"), None);

@@ -1,6 +1,6 @@
 //! The plan of one kind of message: what each path means, and reading by it.
 
-use feedwatch_model::{Message, Point, Reading, SeriesKind, Time, TimeUnit, Why};
+use feedwatch_model::{Message, Point, Reading, SeriesKind, Time, TimeUnit, Value, Why};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::observed::text_of;
 use super::sequence::Per;
 use crate::catalogue::{Catalogue, Samples, Series};
 use crate::hash::hash64;
-use crate::json::number::{number, unsigned};
+use crate::json::number::{Bits, number, unsigned};
 use crate::json::scan::{Leaf, LeafKind};
 use crate::json::text::unescape;
 use crate::json::trie::{NONE, ROOT};
@@ -55,6 +55,21 @@ pub(crate) struct Role {
     pub(crate) what: What,
     pub(crate) watch: Watch,
     pub(crate) why: Option<Why>,
+}
+
+/// In place of a slot's index: there is nothing to read.
+const SKIP: u32 = NONE;
+/// In place of a slot's index: the role says what to do.
+const SLOW: u32 = NONE - 1;
+
+impl Role {
+    fn code(&self) -> u32 {
+        match (self.what, self.watch) {
+            (What::Series(slot), Watch::No) => slot,
+            (What::Skip | What::Key(_) | What::ElementTime(_), Watch::No) => SKIP,
+            _ => SLOW,
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -108,9 +123,29 @@ pub(crate) struct Plan {
     pub(crate) other_times: Vec<(u32, TimeUnit)>,
     /// The element and the path of its time.
     pub(crate) element_times: Vec<(u32, u32, TimeUnit)>,
+    /// What reading needs of the roles, in a word each; made anew when they have changed.
+    codes: Vec<u32>,
+    changed: bool,
     /// Per element: the leaf of each key and, last, of the time.
     columns: Vec<u32>,
     scratch: Vec<u8>,
+    clock: Clock,
+}
+
+/// Reads times; that of the next message mostly begins like that of the one before.
+#[derive(Clone, Debug, Default)]
+struct Clock {
+    rfc3339: stamp::Reader,
+}
+
+/// What the neighbours of a leaf share: the time of their element, and the key number in one table.
+struct Around {
+    element: u32,
+    time: Option<Time>,
+    table: u32,
+    /// The element that the key belongs to.
+    keyed: u32,
+    key: u32,
 }
 
 /// A path was met that the plan does not know.
@@ -161,6 +196,7 @@ impl Plan {
         if self.roles.len() <= node as usize {
             self.roles.resize(node as usize + 1, Role::default());
         }
+        self.changed = true;
         self.roles.get_mut(node as usize)
     }
 
@@ -172,6 +208,10 @@ impl Plan {
 
     /// Reads one message. With `strict` the first unknown path ends it.
     pub(crate) fn read(&mut self, seen: &Seen<'_>, strict: bool, found: &mut Found<'_>) -> Result<(), Unknown> {
+        if self.changed {
+            self.codes = self.roles.iter().map(Role::code).collect();
+            self.changed = false;
+        }
         for table in &mut self.tables {
             table.cached = None;
         }
@@ -179,37 +219,67 @@ impl Plan {
         if deep {
             self.fill_columns(seen);
         }
-        let mut element_time = (0, None);
-        // Neighbours mostly share their keys.
-        let mut last = (NONE, NONE, 0);
+        let mut around = Around { element: 0, time: None, table: NONE, keyed: NONE, key: 0 };
         for leaf in seen.leaves {
-            let role = self.roles.get(leaf.node as usize).copied().unwrap_or_default();
-            if role.watch != Watch::No && leaf.element == 0 {
-                found.watched.extend(unsigned(leaf.raw(seen.payload())).map(|value| (leaf.node, role.watch, value)));
-            }
-            match role.what {
-                What::Series(slot) => {
-                    if deep && leaf.element != element_time.0 {
-                        element_time = (leaf.element, self.element_time(seen, leaf.element));
-                    }
-                    let time = if leaf.element == 0 { None } else { element_time.1 };
-                    let number = leaf.number(seen.payload());
-                    if !number.is_number() {
-                        continue;
-                    }
-                    let Some(series) = self.series(slot, leaf.element, seen, found, &mut last) else { continue };
-                    let points = &mut found.reading.points;
-                    number.give(|value| points.push(Point { series, time, value }));
-                }
-                What::Time(unit) => found.reading.time = time_of(leaf, unit, seen).or(found.reading.time),
-                What::Key(_) | What::ElementTime(_) | What::Skip => {}
-                What::Unseen if strict => return Err(Unknown),
-                What::Pending if strict && tells(leaf) => return Err(Unknown),
-                What::Unseen | What::Pending => {}
+            match self.codes.get(leaf.node as usize).copied().unwrap_or(SLOW) {
+                SKIP => {}
+                SLOW => self.read_slowly(leaf, seen, strict, deep, found, &mut around)?,
+                slot => self.read_value(slot, leaf, seen, deep, found, &mut around),
             }
         }
         if found.reading.time.is_none() && deep {
             found.reading.time = found.reading.points.iter().filter_map(|point| point.time).max();
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn read_value(
+        &mut self,
+        slot: u32,
+        leaf: &Leaf,
+        seen: &Seen<'_>,
+        deep: bool,
+        found: &mut Found<'_>,
+        around: &mut Around,
+    ) {
+        if deep && leaf.element != around.element {
+            around.element = leaf.element;
+            around.time = if leaf.element == 0 { None } else { self.element_time(seen, leaf.element) };
+        }
+        let number = leaf.number(seen.payload());
+        if !number.is_number() {
+            return;
+        }
+        let Some(series) = self.series(slot, leaf.element, seen, found, around) else { return };
+        let (time, points) = (around.time, &mut found.reading.points);
+        match number.float() {
+            Some(float) => points.push(Point { series, time, value: Value::F64(float) }),
+            None => push(points, series, time, number),
+        }
+    }
+
+    fn read_slowly(
+        &mut self,
+        leaf: &Leaf,
+        seen: &Seen<'_>,
+        strict: bool,
+        deep: bool,
+        found: &mut Found<'_>,
+        around: &mut Around,
+    ) -> Result<(), Unknown> {
+        let role = self.role(leaf.node);
+        if role.watch != Watch::No && leaf.element == 0 {
+            found.watched.extend(unsigned(leaf.raw(seen.payload())).map(|value| (leaf.node, role.watch, value)));
+        }
+        match role.what {
+            What::Series(slot) => self.read_value(slot, leaf, seen, deep, found, around),
+            What::Time(unit) => {
+                found.reading.time = self.clock.time_of(leaf, unit, seen).or(found.reading.time);
+            }
+            What::Unseen if strict => return Err(Unknown),
+            What::Pending if strict && tells(leaf) => return Err(Unknown),
+            _ => {}
         }
         Ok(())
     }
@@ -253,16 +323,15 @@ impl Plan {
         }
     }
 
-    fn element_time(&self, seen: &Seen<'_>, element: u32) -> Option<Time> {
+    fn element_time(&mut self, seen: &Seen<'_>, element: u32) -> Option<Time> {
         let leaf = self.column(seen, element, self.width() - 1)?;
         match self.role(leaf.node).what {
-            What::ElementTime(unit) => time_of(leaf, unit, seen),
+            What::ElementTime(unit) => self.clock.time_of(leaf, unit, seen),
             _ => None,
         }
     }
 
-    /// The series of a slot for the keys around `element`; made if it is the first of them. `last` is the table, the
-    /// element and the key number found before.
+    /// The series of a slot for the keys around `element`; made if it is the first of them.
     #[inline]
     fn series(
         &mut self,
@@ -270,7 +339,7 @@ impl Plan {
         element: u32,
         seen: &Seen<'_>,
         found: &mut Found<'_>,
-        last: &mut (u32, u32, u32),
+        around: &mut Around,
     ) -> Option<u32> {
         let at = self.slots.get(slot as usize)?;
         if at.table == NONE {
@@ -279,13 +348,17 @@ impl Plan {
                 _ => self.new_series(slot as usize, 0, found),
             };
         }
-        if (last.0, last.1) != (at.table, element) {
+        let series = if (around.table, around.keyed) == (at.table, element) {
+            at.series.get(around.key as usize)
+        } else {
             let table = at.table;
-            *last = (table, element, self.key(table as usize, element, seen, found.max_series)?);
-        }
-        match self.slots.get(slot as usize)?.series.get(last.2 as usize) {
+            let key = self.key(table as usize, element, seen, found.max_series)?;
+            (around.table, around.keyed, around.key) = (table, element, key);
+            self.slots.get(slot as usize)?.series.get(key as usize)
+        };
+        match series {
             Some(&series) if series != NONE => Some(series),
-            _ => self.new_series(slot as usize, last.2 as usize, found),
+            _ => self.new_series(slot as usize, around.key as usize, found),
         }
     }
 
@@ -415,12 +488,19 @@ fn tells(leaf: &Leaf) -> bool {
     }
 }
 
-#[inline]
-fn time_of(leaf: &Leaf, unit: TimeUnit, seen: &Seen<'_>) -> Option<Time> {
-    let raw = text_of(leaf, seen.payload())?;
-    match unit {
-        TimeUnit::Rfc3339 => stamp::rfc3339(raw),
-        TimeUnit::Local => None,
-        _ => stamp::from_epoch(number(raw)?, unit),
+#[inline(never)]
+fn push(points: &mut Vec<Point>, series: u32, time: Option<Time>, number: Bits) {
+    number.give(|value| points.push(Point { series, time, value }));
+}
+
+impl Clock {
+    #[inline]
+    fn time_of(&mut self, leaf: &Leaf, unit: TimeUnit, seen: &Seen<'_>) -> Option<Time> {
+        let raw = text_of(leaf, seen.payload())?;
+        match unit {
+            TimeUnit::Rfc3339 => self.rfc3339.read(raw),
+            TimeUnit::Local => None,
+            _ => stamp::from_epoch(number(raw)?, unit),
+        }
     }
 }

@@ -118,15 +118,16 @@ pub(super) fn tell(core: &Core, bodies: &[PushBody], lines: &[Value]) {
 
 /// An alarm as the desktop tells it.
 pub(super) fn note_of(alarm: &AlarmRow, severity: Severity) -> Note {
-    let place = match &alarm.series_name {
-        Some(series) => format!("{} · {series}", alarm.feed_title),
-        None => alarm.feed_title.clone(),
+    // The feed stands in the note's own line.
+    let title = match &alarm.series_name {
+        Some(series) => format!("{series}: {}", alarm.title),
+        None => alarm.title.clone(),
     };
     Note {
         alarm: Some(AlarmId(u64::from(alarm.id))),
         severity,
         feed: alarm.feed_title.clone(),
-        title: format!("{place}: {}", alarm.title),
+        title,
         text: alarm.text.clone(),
     }
 }
