@@ -3,9 +3,9 @@
 //! A chunk is a version, a count, and five columns: times, kinds, values, delays (receive time minus time) and
 //! qualities. Each column chooses for itself what is smallest:
 //!
-//! - integers ([`ints`]): divided by what they have in common, predicted by nothing, by the one before or by the slope,
+//! - integers (module `ints`): divided by what they have in common, predicted by nothing, by the one before or by the slope,
 //!   and what is left bit-packed in blocks;
-//! - values ([`reals`]): as decimal fractions where they are such (`71.25` is 7125 and two digits), else XOR with the
+//! - values (module `reals`): as decimal fractions where they are such (`71.25` is 7125 and two digits), else XOR with the
 //!   one before.
 //!
 //! Limits: [`MAX_ROWS`] rows a chunk. Bytes of any origin are decoded without panic and without more memory than that

@@ -26,7 +26,8 @@ pub struct Bucket {
 
 /// The start of the slot of `width` nanoseconds that holds `at`; the grid begins at the epoch. `width` must be positive.
 pub const fn bucket_start(at: Time, width: i64) -> Time {
-    Time::from_nanos(at.nanos() - at.nanos().rem_euclid(width))
+    // A feed may send the earliest time there is: before the grid's first whole slot it saturates.
+    Time::from_nanos(at.nanos().saturating_sub(at.nanos().rem_euclid(width)))
 }
 
 impl Bucket {
@@ -121,6 +122,11 @@ mod tests {
             let start = bucket_start(Time::from_nanos(at), width).nanos();
             prop_assert!(start <= at && at - start < width);
         }
+    }
+
+    #[test]
+    fn the_earliest_time_has_a_slot() {
+        assert_eq!(bucket_start(Time::MIN, 7), Time::MIN);
     }
 
     #[test]

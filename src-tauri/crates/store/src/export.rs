@@ -12,7 +12,8 @@
 //! ```
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, VecDeque};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::ops::ControlFlow;
@@ -191,14 +192,20 @@ struct Merged {
     streams: Vec<Stream>,
     to: Time,
     limit: usize,
-    /// The stream with the earliest sample.
-    first: Option<usize>,
+    /// The time of the first sample held of each stream, and its index.
+    first: BinaryHeap<Reverse<(Time, usize)>>,
 }
 
 struct Stream {
     series: SeriesId,
     held: VecDeque<Sample>,
     next: Option<Cursor>,
+}
+
+impl Stream {
+    fn place(&self, index: usize) -> Option<Reverse<(Time, usize)>> {
+        self.held.front().map(|sample| Reverse((sample.at, index)))
+    }
 }
 
 impl Merged {
@@ -209,27 +216,17 @@ impl Merged {
             let page = reader.samples(series, selection.from, selection.to, None, limit)?;
             streams.push(Stream { series, held: page.samples.into(), next: page.next });
         }
-        let mut merged = Merged { streams, to: selection.to, limit, first: None };
-        merged.find_first();
-        Ok(merged)
-    }
-
-    fn find_first(&mut self) {
-        self.first = self
-            .streams
-            .iter()
-            .enumerate()
-            .filter_map(|(index, stream)| stream.held.front().map(|sample| (sample.at, index)))
-            .min()
-            .map(|(_, index)| index);
+        let first = (0..).zip(&streams).filter_map(|(index, stream)| stream.place(index)).collect();
+        Ok(Merged { streams, to: selection.to, limit, first })
     }
 
     fn peek(&self) -> Option<Time> {
-        self.streams.get(self.first?)?.held.front().map(|sample| sample.at)
+        self.first.peek().map(|Reverse((at, _))| *at)
     }
 
     fn pop(&mut self, reader: &Reader) -> Result<Option<Sample>, StoreError> {
-        let Some(stream) = self.first.and_then(|first| self.streams.get_mut(first)) else { return Ok(None) };
+        let Some(Reverse((_, index))) = self.first.pop() else { return Ok(None) };
+        let Some(stream) = self.streams.get_mut(index) else { return Ok(None) };
         let sample = stream.held.pop_front();
         if stream.held.is_empty()
             && let Some(cursor) = stream.next.take()
@@ -238,7 +235,7 @@ impl Merged {
             stream.held = page.samples.into();
             stream.next = page.next;
         }
-        self.find_first();
+        self.first.extend(stream.place(index));
         Ok(sample)
     }
 }

@@ -98,7 +98,7 @@ impl Reader {
         after: Option<Cursor>,
         limit: usize,
     ) -> Result<Page, StoreError> {
-        self.ask(|connection| series::samples(connection, of, from, to, after, limit.min(MOST_ROWS)))
+        self.ask(|connection| series::samples(connection, of, from, to, after, limit.clamp(1, MOST_ROWS)))
     }
 
     /// Gaps that touch the range.

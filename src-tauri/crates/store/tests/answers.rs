@@ -111,7 +111,7 @@ fn check(reader: &Reader, samples: &[Sample], page: usize, cuts: (i64, i64)) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 100, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 100, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_history_answers_like_a_plain_list(
