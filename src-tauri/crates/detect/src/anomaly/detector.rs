@@ -295,12 +295,15 @@ impl Detector {
         let residual = x - before.value;
         if blind {
             // The first row, a gap, a reset, the end of a stall: nothing is known of the way from there to here.
-            if residual.abs() > 4.0 * before.scale {
+            let (low, high) = self.band_of(before);
+            if residual.abs() > 4.0 * before.scale || gap && !(low..=high).contains(&x) {
                 self.predictors.reset(x);
                 // A sawtooth may pass for a counter for a while; its falls are remembered.
                 if !gap && self.rows > LEARN_FROM_ROW {
                     self.residuals.add(usize::from(residual < 0.0), residual.abs() / before.scale, EPISODE_WEIGHT);
                 }
+            } else if gap {
+                self.predictors.follow(x);
             }
             if self.rows == 1 {
                 self.predictors.learn(x, before);

@@ -70,6 +70,13 @@ impl Predictors {
         self.since_reset = self.since_reset.saturating_add(1);
     }
 
+    /// The way to `x` says nothing of the errors (a gap), but the means go on from it.
+    pub(super) fn follow(&mut self, x: f64) {
+        for (mean, steady) in self.means.iter_mut().zip(RATES) {
+            *mean += rate(steady, self.since_reset) * (x - *mean);
+        }
+    }
+
     /// The past says nothing of the level any more (a gap): all means start at `x`.
     pub(super) fn reset(&mut self, x: f64) {
         self.means = [x; 4];

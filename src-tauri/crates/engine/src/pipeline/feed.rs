@@ -425,8 +425,11 @@ impl Book {
     fn elapse(&mut self, now: Time, shared: &mut Shared) {
         self.integrity.elapse(now, &mut self.findings);
         self.flush_findings(shared);
+        // The samples' own clock runs behind by what messages take to come.
+        let lag = if self.axis.is_receive_time() { 0.0 } else { self.lateness.median_ms().unwrap_or(0.0).max(0.0) };
+        let there = now.plus_nanos(-(lag * 1e6) as i64);
         for state in &mut self.series {
-            if let Some(verdict) = state.watch.elapse(now) {
+            if let Some(verdict) = state.watch.elapse(there) {
                 super::episode::follow(self.id, state, &verdict, shared);
             }
         }

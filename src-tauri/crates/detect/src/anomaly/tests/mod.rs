@@ -136,6 +136,22 @@ fn a_gap_is_never_unusual() {
 }
 
 #[test]
+fn a_counter_that_went_on_a_little_during_a_gap_is_as_usual() {
+    for seed in 0..40 {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let mut detector = Detector::new();
+        let mut total = 5_000.0;
+        for row in 0i64..900 {
+            total += rng.f64() * 0.08;
+            let wait = if row < 600 { 0 } else { 2_000 };
+            total += if row == 600 { 0.05 + rng.f64() * 0.4 } else { 0.0 };
+            let verdict = detector.observe(Time::from_millis(100 * row + wait), total);
+            assert!(!(600..620).contains(&row) || verdict.severity < 1.0, "{seed} {row}: {verdict:?}");
+        }
+    }
+}
+
+#[test]
 fn a_reset_of_a_counter_is_nothing_and_a_burst_is_a_spike() {
     for seed in SEEDS {
         let mut rng = fastrand::Rng::with_seed(seed);
