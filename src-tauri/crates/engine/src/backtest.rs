@@ -15,13 +15,16 @@ use serde::Serialize;
 #[non_exhaustive]
 pub enum BacktestError {
     /// A file or folder could not be read or written.
-    #[error("{path}: {source}")]
+    #[error("{path} cannot be read or written: {source}.")]
     Disk {
         /// Which.
         path: PathBuf,
         /// Why.
         source: io::Error,
     },
+    /// What was named is not there.
+    #[error("There is no file or folder {0}. Check the path.")]
+    Missing(PathBuf),
     /// A CSV is not one of ours.
     #[error("{path}, line {line}: {reason}")]
     Csv {
@@ -116,7 +119,7 @@ fn find(root: &Path, path: &Path, files: &mut Vec<(PathBuf, PathBuf)>) -> Result
         };
         files.push((path.to_owned(), relative.unwrap_or_else(|| path.to_owned())));
     } else if !path.exists() {
-        return Err(disk(io::Error::from(io::ErrorKind::NotFound)));
+        return Err(BacktestError::Missing(path.to_owned()));
     }
     Ok(())
 }

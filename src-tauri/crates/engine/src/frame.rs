@@ -327,3 +327,6 @@ impl From<Level> for u32 {
         level as u32
     }
 }
+
+#[cfg(test)]
+mod tests;

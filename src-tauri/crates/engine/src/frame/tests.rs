@@ -1,0 +1,139 @@
+use feedwatch_ingest::Event;
+use feedwatch_model::{Message, Protocol};
+
+use super::*;
+use crate::alarms::Alarms;
+use crate::pipeline::FeedSettings;
+use crate::registry::Registry;
+use crate::wire::PanelRequest;
+
+const START: i64 = 1_772_366_400_000;
+
+fn at(ms: i64) -> Time {
+    Time::from_millis(START + ms)
+}
+
+/// A pipeline with one feed of one series, learned; and the number of the series.
+fn pipeline() -> (Pipeline, u32) {
+    let mut pipeline = Pipeline::new(Registry::default(), Alarms::default(), false);
+    let settings = FeedSettings {
+        name: "spot".to_owned(),
+        title: "Spot".to_owned(),
+        protocol_word: "ws",
+        protocol: Protocol::WebSocket,
+        address: String::new(),
+        decode: feedwatch_decode::Options::default(),
+        watched_until: None,
+    };
+    pipeline.add_feed(settings, at(0));
+    pipeline.step(0, Event::Connected { at: at(0), endpoint: String::new(), detail: String::new() });
+    for tick in 0..100 {
+        send(&mut pipeline, tick);
+    }
+    let series = pipeline.series().iter().find(|meta| meta.name.contains("price")).unwrap().id.0;
+    (pipeline, series)
+}
+
+fn send(pipeline: &mut Pipeline, tick: i64) {
+    let text = format!(r#"{{"time":"{}","price":"{}.5"}}"#, at(tick * 100), 100 + tick % 7);
+    pipeline.step(0, Event::Message(Message::new(tick as u64, at(tick * 100 + 2), text)));
+}
+
+fn frame(pipeline: &mut Pipeline, series: u32, cursor: Option<f64>, now: Time) -> Frame {
+    let panels = vec![PanelRequest { series, columns: 600, cursor }];
+    Frame::begin(pipeline, &FrameRequest { span_ms: 60_000.0, until_ms: None, panels }, now)
+}
+
+struct Nothing;
+
+impl Past for Nothing {
+    fn buckets(&self, _: SeriesId, _: Time, _: Time, _: i64) -> Option<Vec<LiveBucket>> {
+        Some(Vec::new())
+    }
+}
+
+#[test]
+fn a_first_frame_holds_everything_and_the_next_only_what_changed() {
+    let (mut pipeline, series) = pipeline();
+    let mut first = frame(&mut pipeline, series, None, at(10_000));
+    first.fill(Some(&Nothing));
+    let panel = &first.panels()[0];
+    assert_eq!(panel.flags & (RESET | UNKNOWN | NO_HISTORY), RESET);
+    assert_eq!(panel.points.len(), 40, "ten seconds in slots of 250 ms");
+    send(&mut pipeline, 100);
+    let second = frame(&mut pipeline, series, Some(panel.cursor), at(10_100));
+    let delta = &second.panels()[0];
+    assert_eq!(delta.flags & RESET, 0);
+    assert!(delta.points.len() <= UNSETTLED as usize + 2, "{}", delta.points.len());
+    assert_eq!(delta.points.last().unwrap().start, at(10_000));
+    assert_eq!(delta.last.unwrap().1, 102.5);
+}
+
+#[test]
+fn a_late_sample_in_an_old_slot_begins_the_frame_anew() {
+    let (mut pipeline, series) = pipeline();
+    let cursor = frame(&mut pipeline, series, None, at(10_000)).panels()[0].cursor;
+    let late = format!(r#"{{"time":"{}","price":"900.5"}}"#, at(310));
+    pipeline.step(0, Event::Message(Message::new(100, at(10_010), late)));
+    let after = frame(&mut pipeline, series, Some(cursor), at(10_050));
+    assert_eq!(after.panels()[0].flags & RESET, RESET);
+}
+
+#[test]
+fn bytes_are_as_the_layout_says() {
+    let (mut pipeline, series) = pipeline();
+    let frame = frame(&mut pipeline, series, None, at(10_000));
+    let bytes = frame.encode();
+    let word = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
+    let float = |at: usize| f64::from_le_bytes(bytes[at..at + 8].try_into().unwrap());
+    assert_eq!((word(0), word(4)), (MAGIC, 1));
+    assert_eq!(float(24) - float(16), 60_000.0);
+    let points = word(32 + 8) as usize;
+    assert_eq!((word(32), points), (series, 40));
+    assert_eq!(float(32 + 56), frame.panels()[0].points[0].start.millis_f64());
+    assert_eq!(bytes.len(), 32 + 56 + points * 40);
+    assert_eq!(bytes.len() % 8, 0);
+}
+
+#[test]
+fn a_series_that_is_not_there_is_told_as_such() {
+    let (mut pipeline, _) = pipeline();
+    let unknown = frame(&mut pipeline, 9_999, None, at(10_000));
+    assert_eq!(unknown.panels()[0].flags, UNKNOWN | RESET);
+}
+
+#[test]
+fn what_only_the_history_has_stands_before_what_is_live() {
+    struct Older;
+    impl Past for Older {
+        fn buckets(&self, _: SeriesId, from: Time, to: Time, width: i64) -> Option<Vec<LiveBucket>> {
+            assert!(from < to && width == 250_000_000);
+            let bucket = |ms| LiveBucket { start: at(ms), min: 1.0, max: 2.0, low: f64::NAN, high: f64::NAN };
+            // The last one stands in the live view too.
+            Some(vec![bucket(-2_000), bucket(-1_000), bucket(0)])
+        }
+    }
+    let (mut pipeline, series) = pipeline();
+    let mut frame = frame(&mut pipeline, series, None, at(10_000));
+    frame.fill(Some(&Older));
+    let starts: Vec<Time> = frame.panels()[0].points.iter().map(|point| point.start).collect();
+    assert_eq!(starts.len(), 42);
+    assert!(starts.windows(2).all(|pair| pair[0] < pair[1]));
+    assert_eq!(starts[0], at(-2_000));
+}
+
+#[test]
+fn no_request_panics() {
+    let (mut pipeline, series) = pipeline();
+    for span_ms in [f64::NAN, -1.0, 0.0, 1e300, 3e5] {
+        for until_ms in [None, Some(f64::NAN), Some(-1e300), Some(1e300)] {
+            for cursor in [None, Some(f64::NAN), Some(-1.0), Some(1e300)] {
+                let panels = vec![PanelRequest { series, columns: u32::MAX, cursor }; 70];
+                let mut frame = Frame::begin(&mut pipeline, &FrameRequest { span_ms, until_ms, panels }, at(0));
+                assert_eq!(frame.panels().len(), MAX_PANELS);
+                frame.fill(None);
+                assert!(!frame.encode().is_empty());
+            }
+        }
+    }
+}
