@@ -18,7 +18,7 @@ use std::time::Duration;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Backoff {
-    /// The longest wait after the first failure. A server may set it (SSE `retry`).
+    /// The longest wait after the first failure. A server may set it together with the floor (SSE `retry`).
     pub base: Duration,
     /// The longest wait of all.
     pub cap: Duration,

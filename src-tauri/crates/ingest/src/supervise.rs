@@ -30,7 +30,10 @@ pub async fn supervise(
     shutdown: CancellationToken,
 ) {
     let last_good = clock();
-    Supervision { source, inbox, resume, policy, clock, shutdown, last_good, failures: 0, tries: 0 }.run().await;
+    let shortest = policy.floor;
+    Supervision { source, inbox, resume, policy, shortest, clock, shutdown, last_good, failures: 0, tries: 0 }
+        .run()
+        .await;
 }
 
 struct Supervision {
@@ -38,6 +41,8 @@ struct Supervision {
     inbox: Arc<Inbox>,
     resume: Option<Position>,
     policy: Backoff,
+    /// The policy's own shortest wait, below which no server brings it.
+    shortest: Duration,
     clock: Clock,
     shutdown: CancellationToken,
     last_good: Time,
@@ -149,7 +154,9 @@ impl Supervision {
     /// Puts the batch into the inbox; `false` if it was stopped while it waited for room.
     async fn deliver(&mut self, flow: FlowControl, batch: &mut Batch) -> bool {
         if let Some(retry) = batch.take_retry() {
-            self.policy.base = retry.min(self.policy.cap);
+            // Not sooner than the server asked for (WHATWG HTML, 9.2.3); what a busy server adds is spread as ever.
+            let retry = retry.clamp(self.shortest, self.policy.cap.max(self.shortest));
+            (self.policy.base, self.policy.floor) = (retry, retry);
         }
         if let Some(last) = batch.messages().last() {
             self.last_good = last.received;

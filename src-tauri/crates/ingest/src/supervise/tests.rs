@@ -206,12 +206,12 @@ async fn the_next_session_resumes_behind_the_last_position() {
 }
 
 /// Says how long to wait, then cuts.
-struct Patient;
+struct Patient(Duration);
 
 #[async_trait]
 impl Source for Patient {
     async fn connect(&self, _: Option<&Position>) -> Result<Box<dyn Session>, ConnectError> {
-        Ok(Box::new(Patient))
+        Ok(Box::new(Patient(self.0)))
     }
 
     fn address(&self) -> String {
@@ -222,7 +222,7 @@ impl Source for Patient {
 #[async_trait]
 impl Session for Patient {
     async fn recv(&mut self, batch: &mut Batch) -> Result<(), SessionError> {
-        batch.set_retry(Duration::ZERO);
+        batch.set_retry(self.0);
         Err(cut())
     }
 }
@@ -230,10 +230,22 @@ impl Session for Patient {
 #[tokio::test(start_paused = true)]
 async fn the_server_may_set_the_base_of_the_waits() {
     let policy = Backoff { base: Duration::from_secs(1000), cap: Duration::from_secs(1000), ..Backoff::default() };
-    let mut feed = Watched::start(Patient, policy.clone());
+    let mut feed = Watched::start(Patient(Duration::ZERO), policy.clone());
+    assert_eq!(feed.loss().await.retry_in, policy.floor);
+    feed.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_comes_back_sooner_than_the_server_asked_for() {
+    let asked = Duration::from_secs(3);
+    let mut feed = Watched::start(Patient(asked), Backoff::default());
+    assert_eq!(feed.loss().await.retry_in, asked);
     for _ in 0..20 {
-        assert_eq!(feed.loss().await.retry_in, policy.floor);
+        assert!(feed.loss().await.retry_in >= asked);
     }
+    feed.stop().await;
+    let mut feed = Watched::start(Patient(Duration::from_secs(86_400)), Backoff::default());
+    assert_eq!(feed.loss().await.retry_in, Backoff::default().cap, "nor is it forgotten for a day");
     feed.stop().await;
 }
 
