@@ -1,7 +1,7 @@
 //! How results and troubles are told.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // This is what a terminal shell is for.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 
 use feedwatch_engine::report::FindingReport;
 use feedwatch_model::Check;
@@ -47,7 +47,9 @@ pub fn could_not(error: impl std::fmt::Display) -> Trouble {
 
 pub fn log_to_stderr() {
     let filter = EnvFilter::try_from_env("FEEDWATCH_LOG").unwrap_or_else(|_| EnvFilter::new("error"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    // Colours are for eyes: in a file or a pipe they are noise.
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
 }
 
 pub fn complain(trouble: &Trouble) {
