@@ -115,7 +115,7 @@ impl Probe {
     }
 
     /// Looks until the source ends, `at_most` is over (files are read whole) or `stop` is cancelled. `told` gets a line
-    /// for each finding; `progress` is called a few times a second.
+    /// for each finding, and the accounts now and then; `progress` is called a few times a second.
     pub async fn run(
         &mut self,
         at_most: Option<Duration>,
@@ -143,6 +143,8 @@ impl Probe {
                 _ = look.tick() => {
                     self.pipeline.elapse((self.clock)());
                     self.take(told).await;
+                    let accounts = std::iter::once((self.name.clone(), self.accounts())).collect();
+                    told(&report::accounts_line(&accounts));
                     progress(self);
                 }
                 () = stop.cancelled() => {}

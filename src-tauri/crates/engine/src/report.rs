@@ -197,6 +197,11 @@ pub(crate) fn line(pipeline: &Pipeline, news: &News) -> Option<Value> {
     Some(value)
 }
 
+/// The accounts as a line of `--follow`.
+pub(crate) fn accounts_line(accounts: &BTreeMap<String, Accounts>) -> Value {
+    json!({ "type": "accounts", "accounts": accounts })
+}
+
 /// The accounts of all feeds at this moment, by name.
 pub(crate) fn accounts(core: &Core) -> BTreeMap<String, Accounts> {
     let pipeline = core.pipeline.lock();

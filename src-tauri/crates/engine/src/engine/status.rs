@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use feedwatch_model::{Accounts, Time};
 
-use super::{Core, Engine, listeners};
-use crate::platform;
+use super::{Core, Engine, Listener, listeners};
+use crate::{platform, report};
 use crate::wire::{FeedRow, HistoryRow, Level, PushBody, Status};
 
 /// What is remembered between two looks.
@@ -117,15 +117,21 @@ pub(super) fn in_pieces(rows: Vec<FeedRow>) -> Vec<PushBody> {
         .collect()
 }
 
-/// Tells the status to everybody.
+/// Tells the status to pages, and the accounts to terminals.
 pub(super) fn push(core: &Core) {
-    if core.listeners.lock().is_empty() {
-        return;
+    let (pages, terminals) = {
+        let listeners = core.listeners.lock();
+        let pages = listeners.iter().any(|listener| matches!(listener, Listener::Page { .. }));
+        (pages, listeners.iter().any(|listener| matches!(listener, Listener::Lines(_))))
+    };
+    let mut bodies = Vec::new();
+    if pages {
+        let (status, rows) = read(core);
+        bodies.push(PushBody::Status { status });
+        bodies.extend(in_pieces(rows));
     }
-    let (status, rows) = read(core);
-    let mut bodies = vec![PushBody::Status { status }];
-    bodies.extend(in_pieces(rows));
-    listeners::tell(core, &bodies, &[]);
+    let lines: Vec<_> = terminals.then(|| report::accounts_line(&report::accounts(core))).into_iter().collect();
+    listeners::tell(core, &bodies, &lines);
 }
 
 impl Engine {
