@@ -88,6 +88,7 @@ fn build(console: Arc<Console>) -> tauri::Result<tauri::App> {
                 })
                 .build()?;
             platform::watch_web_process(&window);
+            platform::end_on_signals(app.handle());
             tray::add(app.handle());
             Ok(())
         })

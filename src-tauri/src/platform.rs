@@ -59,6 +59,23 @@ pub fn watch_web_process(window: &tauri::WebviewWindow) {
     }
 }
 
+/// Ends the program in order when the desktop or a person asks it to by SIGTERM, SIGINT or SIGHUP: what is in the queues
+/// is written first. Must be called on the main thread.
+#[cfg(target_os = "linux")]
+pub fn end_on_signals(app: &tauri::AppHandle) {
+    const SIGHUP: i32 = 1;
+    const SIGINT: i32 = 2;
+    const SIGTERM: i32 = 15;
+    for signal in [SIGHUP, SIGINT, SIGTERM] {
+        let app = app.clone();
+        webkit2gtk::glib::unix_signal_add_local_once(signal, move || app.exit(0));
+    }
+}
+
+/// The system's own way to end a program is in order.
+#[cfg(not(target_os = "linux"))]
+pub fn end_on_signals(_app: &tauri::AppHandle) {}
+
 /// Nothing to watch here.
 #[cfg(not(target_os = "linux"))]
 pub fn watch_web_process(_window: &tauri::WebviewWindow) {}
