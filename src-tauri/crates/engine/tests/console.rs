@@ -1,0 +1,100 @@
+//! Feeds are added, removed and taken back: the file is written first, the engine follows, the demo gives way.
+
+use std::path::Path;
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use feedwatch_engine::config::Paths;
+use feedwatch_engine::wire::{NewFeed, Push, PushBody};
+use feedwatch_engine::{Console, DemoMode, EngineOptions};
+
+fn paths(home: &Path) -> Paths {
+    let home = home.to_str().unwrap().to_owned();
+    Paths::new(&move |name| (name == "HOME").then(|| home.clone())).unwrap()
+}
+
+fn capture(home: &Path, name: &str) -> NewFeed {
+    let file = home.join(name);
+    std::fs::write(&file, "{\"price\":1.5}\n{\"price\":2.5}\n").unwrap();
+    NewFeed {
+        address: file.display().to_string(),
+        name: String::new(),
+        title: "A capture".to_owned(),
+        subscribe: Vec::new(),
+        headers: Vec::new(),
+        token_env: String::new(),
+    }
+}
+
+fn demo(home: &Path) -> (Console, EngineOptions) {
+    let options = EngineOptions {
+        notifications: false,
+        ..EngineOptions::of_demo(DemoMode { seed: 1, faults: false }, paths(home))
+    };
+    (Console::start(options.clone()).unwrap(), options)
+}
+
+/// Waits for a push that fits.
+fn wait_for(pushes: &mpsc::Receiver<Push>, fits: impl Fn(&PushBody) -> bool) {
+    while let Ok(push) = pushes.recv_timeout(Duration::from_secs(20)) {
+        if fits(&push.body) {
+            return;
+        }
+    }
+    panic!("nothing like it was pushed");
+}
+
+#[test]
+fn the_first_feed_takes_the_demos_place_and_undo_brings_the_demo_back() {
+    let home = tempfile::tempdir().unwrap();
+    let (console, options) = demo(home.path());
+    let (sender, pushes) = mpsc::channel();
+    let sender = Mutex::new(sender);
+    console.subscribe(Arc::new(move |push| sender.lock().unwrap().send(push).is_ok()));
+    wait_for(&pushes, |body| matches!(body, PushBody::Snapshot { status } if status.demo));
+
+    let change = console.add_feed(&capture(home.path(), "prices.jsonl")).unwrap();
+    assert_eq!(change.config_path, options.config_path.display().to_string());
+    assert!(std::fs::read_to_string(&options.config_path).unwrap().contains("A capture"));
+    wait_for(&pushes, |body| matches!(body, PushBody::Snapshot { status } if !status.demo));
+    assert_eq!(console.engine().unwrap().feed_names(), [change.name.as_str()]);
+    assert!(options.paths.data.join("demo.db").exists(), "the demo's history stays its own");
+
+    console.undo_feed_change(&change.undo).unwrap();
+    assert!(!options.config_path.exists(), "there was no file before");
+    wait_for(&pushes, |body| matches!(body, PushBody::Snapshot { status } if status.demo));
+    console.stop();
+}
+
+#[test]
+fn further_feeds_come_and_go_without_touching_the_others() {
+    let home = tempfile::tempdir().unwrap();
+    let (console, options) = demo(home.path());
+    let first = console.add_feed(&capture(home.path(), "one.jsonl")).unwrap();
+    let engine = console.engine().unwrap();
+    let second = console.add_feed(&capture(home.path(), "two.jsonl")).unwrap();
+    assert!(Arc::ptr_eq(&engine, &console.engine().unwrap()), "the engine went on");
+    assert_eq!(engine.feed_names(), [first.name.clone(), second.name.clone()]);
+
+    let removed = console.remove_feed(&second.name).unwrap();
+    assert_eq!(engine.feed_names(), [first.name.as_str()]);
+    assert!(!std::fs::read_to_string(&options.config_path).unwrap().contains("two.jsonl"));
+    console.undo_feed_change(&removed.undo).unwrap();
+    assert_eq!(engine.feed_names(), [first.name, second.name]);
+    assert!(console.undo_feed_change(&removed.undo).is_err(), "what was taken back cannot be taken back again");
+    drop(engine);
+    console.stop();
+}
+
+#[test]
+fn what_cannot_be_added_changes_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let (console, options) = demo(home.path());
+    let wrong = NewFeed { address: "example.com/feed".to_owned(), ..capture(home.path(), "one.jsonl") };
+    assert_eq!(console.add_feed(&wrong).unwrap_err().code, "bad_request");
+    assert!(!options.config_path.exists());
+    assert_eq!(console.remove_feed("prices").unwrap_err().code, "bad_request", "the demo's feeds are not in a file");
+    assert!(console.undo_feed_change("{}").is_err());
+    console.stop();
+}
