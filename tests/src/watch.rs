@@ -1,0 +1,42 @@
+//! Looking at an engine from outside, as a shell does.
+
+use feedwatch_engine::Engine;
+use feedwatch_model::Accounts;
+
+use crate::wait::{LONG, wait_for};
+
+/// The books of one feed.
+///
+/// # Panics
+/// If there is no such feed.
+#[track_caller]
+pub fn accounts(engine: &Engine, feed: &str) -> Accounts {
+    *engine.accounts().get(feed).unwrap_or_else(|| panic!("there is no feed {feed}"))
+}
+
+/// Waits until a feed has received at least so many messages and all of them are where they belong.
+///
+/// # Panics
+/// If that takes too long, or the books do not balance meanwhile.
+#[track_caller]
+pub fn settled(engine: &Engine, feed: &str, received: u64) -> Accounts {
+    wait_for(&format!("{feed} has {received} messages and none in flight"), LONG, || {
+        let books = accounts(engine, feed);
+        assert!(books.balance(), "{books:?}");
+        (books.received >= received && books.in_flight == 0).then_some(books)
+    })
+}
+
+/// Waits until the feed's state is this word.
+///
+/// # Panics
+/// If that takes too long.
+#[track_caller]
+pub fn state(engine: &Engine, feed: &str, word: &str) {
+    let mut last = String::new();
+    let row = |engine: &Engine| engine.status().1.into_iter().find(|row| row.name == feed);
+    wait_for(&format!("{feed} is {word}"), LONG, || {
+        last = row(engine).map(|row| format!("{} {:?}", row.state, row.state_text)).unwrap_or_default();
+        last.starts_with(word).then_some(())
+    });
+}

@@ -1,0 +1,17 @@
+//! Claims about the whole program, without the window. One program for all of them, since each links the whole engine.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // A test fails by panicking.
+
+mod accounts;
+mod contracts;
+mod demo;
+mod disk;
+mod export;
+mod faults;
+mod hostile;
+mod imports;
+mod killed;
+mod nchan;
+mod probe;
+mod replay;
+mod sse;
+mod websocket;
