@@ -1,1 +1,16 @@
-//! The kit of the whole-program tests.
+//! The kit of the whole-program tests: programs that end with their test, folders that nobody shares, servers of our own
+//! and of others, a proxy with faults.
+//!
+//! Nothing here sleeps: [`wait::wait_until`] looks at a condition until a deadline that only a failure meets.
+#![allow(clippy::print_stderr)] // Tests tell why they skip.
+
+pub mod binary;
+pub mod desktop;
+pub mod home;
+pub mod process;
+pub mod proxy;
+pub mod python;
+pub mod shared;
+pub mod wait;
+pub mod watch;
+pub mod websocket;
