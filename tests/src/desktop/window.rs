@@ -21,19 +21,19 @@ use crate::binary;
 use crate::process::Process;
 use crate::wait::{LONG, wait_for, wait_until};
 
-/// What is remembered of the page's life from the moment the driver has it: violations of its policy, with those from
-/// before that moment, and errors that nobody caught.
+/// What is remembered of the page's life from the moment the driver reaches it, which is mostly before its first script
+/// has run: violations of its policy, and errors that nobody caught.
 const WATCH: &str = "
+    if (location.protocol !== 'tauri:' || document.body === null) return false;
+    if ('seenByTest' in window) return document.readyState === 'complete';
     window.seenByTest = [];
     const note = (text) => window.seenByTest.push(text);
-    document.addEventListener('securitypolicyviolation', (e) => note(`${e.violatedDirective} ${e.blockedURI} ${e.sample}`));
+    document.addEventListener('securitypolicyviolation', (e) => note(`policy ${e.violatedDirective} ${e.blockedURI}`));
     window.addEventListener('error', (e) => {
         if (!String(e.message).startsWith('ResizeObserver loop')) note(`error ${e.message}`);
     });
     window.addEventListener('unhandledrejection', (e) => note(`rejection ${e.reason}`));
-    if ('ReportingObserver' in window) {
-        new ReportingObserver((all) => all.forEach((r) => note(JSON.stringify(r))), { buffered: true }).observe();
-    }
+    return false;
 ";
 
 /// An open window. Dropping it kills the program and its driver.
@@ -90,7 +90,8 @@ impl Window {
             Pid::from_raw(std::fs::read_to_string(&number).ok()?.trim().parse().ok()?)
         });
         let window = Window { client: Some(client), runtime, program, _driver: driver, log };
-        window.script(WATCH, vec![]);
+        // The first answers may still come from the empty page before ours.
+        wait_until("the page is loaded", LONG, || window.script(WATCH, vec![]) == Value::Bool(true));
         window
     }
 
@@ -215,9 +216,13 @@ impl Window {
     }
 
     /// Violations of the page's policy and errors that nobody caught, until now.
+    ///
+    /// # Panics
+    /// If the page was loaded again, so that nobody watched it.
     #[track_caller]
     pub fn wrongs(&self) -> Vec<String> {
         let all = self.value("window.seenByTest");
+        assert!(all.is_array(), "the page was loaded again: {}", self.log());
         all.as_array().into_iter().flatten().map(|text| text.as_str().unwrap_or_default().to_owned()).collect()
     }
 
