@@ -42,4 +42,4 @@ mod stamp;
 
 pub use catalogue::{Catalogue, Rule, Scope, Series};
 pub use decoder::{Decoder, Options, Sink};
-pub use json::scan::leaves;
+pub use json::leaf::leaves;

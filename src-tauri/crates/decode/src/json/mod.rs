@@ -1,5 +1,6 @@
 //! Reading JSON: one pass over the bytes that names every leaf by its place in a trie of paths.
 
+pub(crate) mod leaf;
 pub(crate) mod number;
 pub(crate) mod scan;
 pub(crate) mod text;

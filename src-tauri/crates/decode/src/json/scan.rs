@@ -14,6 +14,7 @@
 
 use feedwatch_model::Rejected;
 
+use super::leaf::{Leaf, LeafKind};
 use super::number::{Bits, number_end, short};
 use super::text::{Survey, string_end, unescape};
 use super::trie::{NONE, ROOT, Trie};
@@ -22,58 +23,6 @@ use super::trie::{NONE, ROOT, Trie};
 pub(crate) const MAX_DEPTH: usize = 128;
 /// More leaves of one payload are counted, not kept.
 const MAX_LEAVES: usize = 1 << 20;
-
-/// What stands at a leaf.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum LeafKind {
-    Null,
-    False,
-    True,
-    Number,
-    /// A string without escapes.
-    Text,
-    /// A string with escapes.
-    Escaped,
-    EmptyObject,
-    EmptyArray,
-}
-
-/// One leaf: its path, where its raw text stands (inside the quotes of a string), and in which element.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Leaf {
-    pub(crate) node: u32,
-    pub(crate) start: u32,
-    pub(crate) end: u32,
-    /// Index into [`Scanner::elements`].
-    pub(crate) element: u32,
-    pub(crate) kind: LeafKind,
-    /// The number, where it was read in passing.
-    number: Bits,
-}
-
-impl Leaf {
-    /// The payload is below 4 GiB.
-    #[inline]
-    fn new(node: u32, start: usize, end: usize, element: u32, kind: LeafKind, number: Bits) -> Leaf {
-        Leaf { node, start: start as u32, end: end as u32, element, kind, number }
-    }
-
-    #[inline]
-    pub(crate) fn raw<'a>(&self, payload: &'a [u8]) -> &'a [u8] {
-        payload.get(self.start as usize..self.end as usize).unwrap_or_default()
-    }
-
-    /// What it is worth, if it is a number, also as a string, or a truth value.
-    #[inline]
-    pub(crate) fn number(&self, payload: &[u8]) -> Bits {
-        self.number.or_of(self.raw(payload))
-    }
-
-    #[inline]
-    pub(crate) fn is_string(&self) -> bool {
-        matches!(self.kind, LeafKind::Text | LeafKind::Escaped)
-    }
-}
 
 /// The first byte that did not fit, and why.
 #[derive(Clone, Copy, Debug)]
@@ -437,29 +386,4 @@ impl Scanner {
 
 fn array(trie: &mut Trie, node: u32, first: u8) -> Inside {
     if matches!(first, b'{' | b'[') { Inside::Elements(trie.element(node)) } else { Inside::Positions(NONE, 0) }
-}
-
-/// Visits every leaf of `payload` with its path and its raw text (strings with their quotes), in order.
-///
-/// # Errors
-/// The first byte that is not JSON; the leaves before it have been visited by then only if all of it is valid.
-///
-/// ```
-/// let mut seen = Vec::new();
-/// feedwatch_decode::leaves(br#"{"s":"BTC-USD","bids":[["1.50","2"]]}"#, |path, raw| {
-///     seen.push(format!("{path} {raw}"));
-/// })
-/// .unwrap();
-/// assert_eq!(seen, ["/s \"BTC-USD\"", "/bids/*/0 \"1.50\"", "/bids/*/1 \"2\""]);
-/// ```
-pub fn leaves(payload: &[u8], mut visit: impl FnMut(&str, &str)) -> Result<(), Rejected> {
-    let mut trie = Trie::new(20_000);
-    let mut scanner = Scanner::default();
-    scanner.scan(&mut trie, payload)?;
-    for leaf in &scanner.leaves {
-        let quote = u32::from(leaf.is_string());
-        let raw = Leaf { start: leaf.start - quote, end: leaf.end + quote, ..*leaf }.raw(payload);
-        visit(&trie.path(leaf.node), std::str::from_utf8(raw).unwrap_or_default());
-    }
-    Ok(())
 }

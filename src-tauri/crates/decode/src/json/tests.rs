@@ -1,8 +1,9 @@
 use feedwatch_model::{Rejected, Value};
 use proptest::prelude::*;
 
+use super::leaf::LeafKind;
 use super::number::{number, number_end, unsigned};
-use super::scan::{LeafKind, Scanner};
+use super::scan::Scanner;
 use super::text::unescape;
 use super::trie::Trie;
 use crate::leaves;

@@ -12,8 +12,9 @@ use super::keys;
 use super::kinds::Kinds;
 use super::names::{Forms, Names};
 use super::observed::Observed;
-use super::roles::{KeyField, KeyTable, Plan, Slot, TOPIC, Watch, What};
+use super::roles::{KeyField, Plan, Slot, TOPIC, Watch, What};
 use super::sequence::{Per, Sequences};
+use super::table::KeyTable;
 use crate::json::trie::{NONE, ROOT, Trie};
 
 /// Keys of a kind, over all arrays.

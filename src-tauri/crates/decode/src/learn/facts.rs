@@ -5,8 +5,8 @@ use rustc_hash::FxHashSet;
 
 use super::hints;
 use crate::hash::hash64;
+use crate::json::leaf::{Leaf, LeafKind};
 use crate::json::number::{number, unsigned};
-use crate::json::scan::{Leaf, LeafKind};
 use crate::stamp;
 
 /// Distinct values beyond this are not told apart.

@@ -16,7 +16,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::hints;
 use super::observed::{Observed, text_of};
 use crate::hash::hash64;
-use crate::json::scan::{Leaf, LeafKind};
+use crate::json::leaf::{Leaf, LeafKind};
 use crate::json::text::unescape;
 use crate::json::trie::{ROOT, Trie};
 

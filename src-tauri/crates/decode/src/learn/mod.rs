@@ -13,3 +13,4 @@ pub(crate) mod names;
 pub(crate) mod observed;
 pub(crate) mod roles;
 pub(crate) mod sequence;
+pub(crate) mod table;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use feedwatch_model::{Message, Time};
 
-use crate::json::scan::{Leaf, Scanner};
+use crate::json::leaf::Leaf;
+use crate::json::scan::Scanner;
 
 /// Leaves of one message that are looked at while learning.
 const MAX_LEAVES: usize = 20_000;
@@ -44,6 +45,6 @@ impl Observed {
 /// The raw text of a leaf that can name something: a string or a number.
 #[inline]
 pub(crate) fn text_of<'a>(leaf: &Leaf, payload: &'a [u8]) -> Option<&'a [u8]> {
-    use crate::json::scan::LeafKind;
+    use crate::json::leaf::LeafKind;
     matches!(leaf.kind, LeafKind::Text | LeafKind::Escaped | LeafKind::Number).then(|| leaf.raw(payload))
 }

@@ -1,18 +1,16 @@
 //! The plan of one kind of message: what each path means, and reading by it.
 
 use feedwatch_model::{Message, Point, Reading, SeriesKind, Time, TimeUnit, Value, Why};
-use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
 use super::kinds::find;
 use super::names::{Forms, Names};
 use super::observed::text_of;
 use super::sequence::Per;
+use super::table::KeyTable;
 use crate::catalogue::{Catalogue, Samples, Series};
-use crate::hash::hash64;
+use crate::json::leaf::{Leaf, LeafKind};
 use crate::json::number::{Bits, number, unsigned};
-use crate::json::scan::{Leaf, LeafKind};
-use crate::json::text::unescape;
 use crate::json::trie::{NONE, ROOT};
 use crate::stamp;
 
@@ -85,17 +83,6 @@ impl KeyField {
     pub(crate) fn new(node: u32, path: Arc<str>, element: u32) -> KeyField {
         KeyField { node, path, element, guess: 0 }
     }
-}
-
-/// The texts of a set of keys, numbered.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct KeyTable {
-    /// Indices into [`Plan::keys`].
-    pub(crate) fields: Vec<usize>,
-    texts: Vec<Box<[u8]>>,
-    index: FxHashMap<u64, u32>,
-    /// The element asked for last, and its number.
-    cached: Option<(u32, u32)>,
 }
 
 /// A path that is charted, one series for each text of its keys.
@@ -437,45 +424,6 @@ impl Plan {
         }
         *slot.series.get_mut(key)? = series;
         Some(series)
-    }
-}
-
-impl KeyTable {
-    pub(crate) fn new(fields: Vec<usize>) -> KeyTable {
-        KeyTable { fields, ..KeyTable::default() }
-    }
-
-    /// The number of `text`; a new one while there are fewer than `limit`.
-    #[inline]
-    fn number(&mut self, text: &[u8], limit: usize) -> Option<u32> {
-        let mut slot = hash64(text, 0);
-        while let Some(&known) = self.index.get(&slot) {
-            if self.texts.get(known as usize).is_some_and(|there| **there == *text) {
-                return Some(known);
-            }
-            slot = slot.wrapping_add(1);
-        }
-        if self.texts.len() >= limit || text.len() > 256 {
-            return None;
-        }
-        let made = u32::try_from(self.texts.len()).ok()?;
-        self.texts.push(text.into());
-        self.index.insert(slot, made);
-        Some(made)
-    }
-
-    /// The texts of a number, without those that were absent.
-    fn readable(&self, number: usize) -> Vec<(usize, Arc<str>)> {
-        let Some(text) = self.texts.get(number) else { return Vec::new() };
-        let parts = text.split(|byte| *byte == 0x1F);
-        let present = self.fields.iter().copied().zip(parts).filter(|(_, part)| !part.is_empty());
-        present
-            .map(|(field, part)| {
-                let mut plain = Vec::new();
-                unescape(part, &mut plain);
-                (field, Arc::from(String::from_utf8_lossy(&plain).as_ref()))
-            })
-            .collect()
     }
 }
 
