@@ -148,10 +148,7 @@ impl FeedStage {
             }
             Event::Dropped { first, count, from, to, .. } => {
                 book.integrity.dropped(first, count, to);
-                let detail = format!("{count} messages came faster than they could be read; they were dropped here.");
-                let gap =
-                    Gap { feed: book.id, from, to: Some(to), cause: GapCause::Overflow, missing: Some(count), detail };
-                shared.gap(gap);
+                book.link.dropped(count, from, to, shared);
             }
             Event::Ended { at, reason } => {
                 book.link.ended(reason);

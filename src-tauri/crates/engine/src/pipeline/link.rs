@@ -17,7 +17,12 @@ pub(crate) struct Link {
     connected_once: bool,
     watched_until: Option<Time>,
     last_message: Option<Time>,
+    /// The last gap of messages that were dropped here.
+    overflow: Option<Gap>,
 }
+
+/// Drops that end so soon after a gap began are part of it: what is too fast drops thousands of times a second.
+const ONE_OVERFLOW: i64 = 100 * feedwatch_model::NANOS_PER_MILLI;
 
 impl Link {
     pub(crate) fn new(feed: FeedId, watched_until: Option<Time>) -> Link {
@@ -30,6 +35,7 @@ impl Link {
             connected_once: false,
             watched_until,
             last_message: None,
+            overflow: None,
         }
     }
 
@@ -123,6 +129,23 @@ impl Link {
         });
         self.reason = reason;
         finding
+    }
+
+    /// Messages were dropped here, the first received at `from` and the last at `to`.
+    pub(crate) fn dropped(&mut self, count: u64, from: Time, to: Time, shared: &mut Shared) {
+        let near = |gap: &Gap| from == gap.from || to.nanos_since(gap.from) < ONE_OVERFLOW;
+        let before = self.overflow.take().filter(near);
+        let missing = count + before.as_ref().and_then(|gap| gap.missing).unwrap_or(0);
+        let gap = Gap {
+            feed: self.feed,
+            from: before.as_ref().map_or(from, |gap| gap.from),
+            to: before.and_then(|gap| gap.to).max(Some(to)),
+            cause: GapCause::Overflow,
+            missing: Some(missing),
+            detail: format!("{missing} messages came faster than they could be read; they were dropped here."),
+        };
+        self.overflow = Some(gap.clone());
+        shared.gap(gap);
     }
 
     /// The source is finished.

@@ -217,3 +217,17 @@ fn the_first_series_is_charted_within_a_second_of_the_first_message() {
     pipeline.live(id).unwrap().1.live.read(250_000_000, Time::MIN, Time::MAX, &mut out);
     assert!(!out.is_empty());
 }
+
+#[test]
+fn drops_close_together_are_one_gap_that_counts_them_all() {
+    let mut pipeline = pipeline(true);
+    // A batch has one receive time: several drops begin at the same moment.
+    let drops = [(0, 10, 10), (10, 10, 40), (20, 50, 60), (30, 109, 111), (40, 300, 300)];
+    for (first, from, to) in drops {
+        pipeline.step(0, Event::Dropped { first, count: 10, bytes: 100, from: at(from), to: at(to) });
+    }
+    let gaps: Vec<_> = pipeline.gaps().map(|gap| (gap.from, gap.to, gap.missing)).collect();
+    let expected = [(10, 60, 30), (109, 111, 10), (300, 300, 10)];
+    assert_eq!(gaps, expected.map(|(from, to, count)| (at(from), Some(at(to)), Some(count))));
+    assert!(pipeline.gaps().all(|gap| gap.cause == GapCause::Overflow));
+}
