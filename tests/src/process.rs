@@ -139,6 +139,11 @@ impl Process {
         self.signal(Signal::INT);
     }
 
+    /// Asks it to end, as a system that shuts down does.
+    pub fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
     /// Kills it as `kill -9` does, and waits for its end.
     pub fn kill(&mut self) {
         self.signal(Signal::KILL);

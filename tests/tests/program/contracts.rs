@@ -76,6 +76,50 @@ fn a_time_ends_a_run_and_fail_on_makes_its_findings_count() {
 }
 
 #[test]
+fn a_run_for_people_tells_sentences_and_ends_when_the_system_does() {
+    let server = Server::start(ticks);
+    let home = Home::new();
+    let config = of(&home, &server);
+    let run = home.start(&["run", &config]);
+    let line = run.line("a finding", LONG, |line| line.contains("300 never came"));
+    assert!(line.contains("plant") && line.contains("warning"), "{line}");
+    run.terminate();
+    let ended = run.end(LONG);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let last = ended.out.last().expect("the sum");
+    assert!(last.contains("1 findings, 1 alarms") && last.contains("1 gaps"), "{last}");
+    assert!(ended.out.iter().any(|line| line.starts_with("plant: received ")), "{:?}", ended.out);
+    assert!(ended.err.contains("Ctrl-C"), "progress goes to stderr: {}", ended.err);
+}
+
+#[test]
+fn a_probe_of_an_address_learns_it_within_its_time() {
+    let server = Server::start(|talk| {
+        let asked = talk.hear();
+        talk.send(format!("{{\"type\":\"subscribed\",\"to\":{}}}", asked.unwrap_or_default()));
+        ticks(talk);
+    });
+    let home = Home::new();
+    let url = server.url();
+    let args = ["probe", &url, "--send", "{\"op\":\"sub\"}", "--for", "4s", "--json", "--follow"];
+    let ended = home.run(&args);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(server.heard(), ["{\"op\":\"sub\"}"]);
+    let report = ended.json();
+    assert_eq!(report["protocol"], "websocket");
+    let books = &report["accounts"];
+    assert!(books["received"].as_u64() > Some(300) && books["stored"] == books["received"], "{books}");
+    let kinds = report["profile"]["kinds"].as_array().expect("kinds");
+    let names: Vec<_> = kinds.iter().flat_map(|kind| kind["series"].as_array().cloned().unwrap_or_default()).collect();
+    assert!(names.iter().any(|series| series["name"] == "level" && series["max"] == 24.0), "{names:#?}");
+    let rule = &report["profile"]["sequence"][0];
+    assert_eq!((&rule["rule"], &rule["violations"]), (&"plus-one".into(), &1.into()), "{rule}");
+    let told = ended.out.iter().filter(|line| line.contains("\"type\":\"finding\"")).count();
+    assert_eq!(told, report["findings"].as_array().map_or(0, Vec::len), "each finding was a line as well");
+    assert!(!home.history().exists(), "a probe keeps nothing");
+}
+
+#[test]
 fn wrong_input_is_2_with_its_place_and_its_cure() {
     let home = Home::new();
     let bad =

@@ -30,6 +30,14 @@ fn samples(reader: &Reader) -> BTreeMap<SeriesId, u64> {
     all.map(|id| (id, reader.count_samples(id, Time::MIN, Time::MAX).expect("a count"))).collect()
 }
 
+/// The numbers of the messages that are kept, in their order.
+fn kept(reader: &Reader) -> Vec<u64> {
+    let feed = reader.feeds().expect("feeds")[0].id;
+    let all = reader.messages(feed, Time::MIN, Time::MAX, 100_000).expect("messages");
+    let number = |payload: &[u8]| serde_json::from_slice::<serde_json::Value>(payload).ok()?["seq"].as_u64();
+    all.iter().map(|message| number(&message.payload).expect("a number")).collect()
+}
+
 fn start(home: &Home) -> Process {
     home.start(&["run", "feeds.toml", "--json", "--follow"])
 }
@@ -46,7 +54,9 @@ fn what_was_committed_before_a_kill_is_there_after_it() {
     let reader = wait_for("a history", LONG, || feedwatch_store::read(&home.history()).ok());
     wait_until("some thousand samples", LONG, || samples(&reader).values().sum::<u64>() > 3_000);
     wait_until("the alarm of the loss", LONG, || !reader.alarms_open().expect("alarms").is_empty());
-    let before = samples(&reader);
+    let (before, messages) = (samples(&reader), kept(&reader));
+    let sent: Vec<u64> = (1..=*messages.last().expect("messages")).filter(|number| *number != 500).collect();
+    assert_eq!(messages, sent, "every message up to a commit is in it");
     let alarms: Vec<AlarmId> = reader.alarms_open().expect("alarms").iter().map(|alarm| alarm.id).collect();
     let killed = feedwatch_engine::clock::now();
     run.kill();
@@ -67,6 +77,7 @@ fn what_was_committed_before_a_kill_is_there_after_it() {
     for (series, count) in &before {
         assert!(after[series] >= *count, "series {series:?} had {count} samples, and has {}", after[series]);
     }
+    assert_eq!(kept(&reader)[..messages.len()], messages, "every message is there as before");
     assert!(stopped.from <= killed.plus(Duration::from_millis(200)), "{stopped:?}, killed at {killed}");
     assert!(killed.secs_since(stopped.from) < 5.0, "{stopped:?}, killed at {killed}");
     assert!(stopped.to.is_some_and(|to| to > killed), "{stopped:?}, killed at {killed}");

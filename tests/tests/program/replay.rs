@@ -6,6 +6,7 @@ use feedwatch_tests::home::Home;
 use feedwatch_tests::process::Process;
 use feedwatch_tests::wait::{LONG, wait_until};
 use feedwatch_tests::watch::{accounts, settled, state};
+use serde_json::Value;
 
 const MESSAGES: u64 = 2_000;
 
@@ -53,22 +54,31 @@ fn the_faults_of_a_replay_are_the_findings_of_the_run() {
     let home = Home::new();
     let faults = "drop=500,501,502;dup=700;delay=900:300ms";
     let (replay, address) = replay(&home, &["--as", "websocket", "--faults", faults]);
-    let engine = home.engine(&config(&address));
-    let expected = MESSAGES - 3 + 1;
-    let books = settled(&engine, "again", expected);
+    home.write("feeds.toml", config(&address));
+    let run = home.start(&["run", "feeds.toml", "--json"]);
+    // It ends when its client has everything and has said goodbye.
     let sent = replay.end(LONG).json();
+    run.interrupt();
+    let report = run.end(LONG).json();
+    let expected = MESSAGES - 3 + 1;
     let counts = ["sent", "dropped", "repeated", "delayed", "cuts"].map(|key| sent[key].as_u64());
     assert_eq!(counts, [Some(expected), Some(3), Some(1), Some(1), Some(0)], "{sent}");
-    assert_eq!((books.received, books.duplicate), (expected, 1), "{books:?}");
-    let report = engine.stop();
-    let found: Vec<_> = report
-        .findings
+    let books = &report["accounts"]["again"];
+    assert_eq!((&books["received"], &books["duplicate"]), (&expected.into(), &1.into()), "{books}");
+    assert_eq!((&books["stored"], &books["in_flight"]), (&(expected - 1).into(), &0.into()), "{books}");
+    let found: Vec<_> = report["findings"]
+        .as_array()
+        .expect("findings")
         .iter()
-        .filter(|found| ["sequence", "duplicate", "order"].contains(&found.check.word()))
-        .map(|found| (found.check.word(), found.from.map(|from| from.0), found.missing.map(|count| count.0)))
+        .filter(|found| ["sequence", "duplicate", "order"].map(Value::from).contains(&found["check"]))
+        .map(|found| (found["check"].as_str(), found["from"].as_u64(), found["missing"].as_u64()))
         .collect();
-    let expected = [("sequence", Some(500), Some(3)), ("duplicate", Some(700), None), ("order", Some(900), None)];
-    assert_eq!(found, expected, "{:#?}", report.findings);
+    let wanted = [
+        (Some("sequence"), Some(500), Some(3)),
+        (Some("duplicate"), Some(700), None),
+        (Some("order"), Some(900), None),
+    ];
+    assert_eq!(found, wanted, "{:#}", report["findings"]);
 }
 
 #[test]
