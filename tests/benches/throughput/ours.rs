@@ -1,0 +1,74 @@
+//! The engine as it runs without a window: source, inbox, pipeline thread and, where a folder is given, the history.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context;
+use feedwatch_engine::clock;
+use feedwatch_engine::config::{Config, FeedConfig, Limits, Paths, SourceConfig, WebSocketConfig};
+use feedwatch_engine::{Engine, EngineOptions};
+use feedwatch_model::Accounts;
+
+use crate::measure::cpu;
+use crate::sender::{Pace, Sender};
+use crate::ticker::Shape;
+use crate::{PRODUCTS, WINDOW};
+
+/// How often it is looked how far the engine is.
+const LOOK: Duration = Duration::from_millis(2);
+/// A history commits in groups: so many messages more may be under way.
+const GROUPS: u64 = 4;
+
+/// CPU nanoseconds a message, all threads. With a `history` a message counts as done when it is committed.
+pub(crate) fn run(shape: Shape, warm_up: u64, messages: u64, history: Option<&Path>) -> anyhow::Result<f64> {
+    let mut sender = Sender::start(shape, PRODUCTS, Pace::Now)?;
+    let engine = Engine::start(options(&sender, history)?)?;
+    let window = if history.is_some() { GROUPS * WINDOW } else { WINDOW };
+    until(&engine, &mut sender, window, warm_up)?;
+    let before = cpu();
+    until(&engine, &mut sender, window, warm_up + messages)?;
+    let spent = cpu() - before;
+    let accounts = accounts(&engine)?;
+    let lossless = accounts.stored == accounts.received && accounts.in_flight == 0;
+    anyhow::ensure!(lossless, "not every message was read: {accounts:?}");
+    Ok(spent.as_nanos() as f64 / messages as f64)
+}
+
+fn options(sender: &Sender, history: Option<&Path>) -> anyhow::Result<EngineOptions> {
+    let feed = FeedConfig {
+        name: "bench".to_owned(),
+        title: None,
+        source: SourceConfig::WebSocket(WebSocketConfig::new(sender.url().parse()?)),
+        limits: Limits::default(),
+    };
+    let config = Config { feeds: vec![feed], ..Config::default() };
+    let home = std::env::temp_dir();
+    let paths = Paths::new(&|name| (name == "HOME").then(|| home.display().to_string()))?;
+    Ok(EngineOptions {
+        history: history.map(|folder| folder.join("history.db")),
+        insist_on_history: true,
+        notifications: false,
+        ..EngineOptions::of_config(config, paths.config_file(), paths)
+    })
+}
+
+/// Lets messages flow until `total` are done.
+fn until(engine: &Engine, sender: &mut Sender, window: u64, total: u64) -> anyhow::Result<()> {
+    let (mut done, mut moved) = (0, clock::now());
+    while done < total {
+        let accounts = accounts(engine)?;
+        let lost = accounts.dropped + accounts.rejected + accounts.duplicate;
+        anyhow::ensure!(lost == 0, "not every message was read: {accounts:?}");
+        if accounts.stored > done {
+            (done, moved) = (accounts.stored, clock::now());
+        }
+        anyhow::ensure!(clock::now().secs_since(moved) < 30.0, "nothing moves: {accounts:?}");
+        sender.allow((accounts.stored + window).min(total))?;
+        std::thread::park_timeout(LOOK);
+    }
+    Ok(())
+}
+
+fn accounts(engine: &Engine) -> anyhow::Result<Accounts> {
+    engine.accounts().get("bench").copied().context("the feed is gone")
+}
