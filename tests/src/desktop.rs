@@ -20,7 +20,7 @@ pub const SCREEN: (usize, usize) = (1440, 900);
 /// No service is started because somebody calls it: without dunst there is no notification service at all.
 const BUS: &str = "<!DOCTYPE busconfig PUBLIC \"-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN\" \
     \"http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd\">\n\
-    <busconfig><type>session</type><listen>unix:tmpdir=/tmp</listen><policy context=\"default\">\
+    <busconfig><type>session</type><listen>unix:tmpdir=FOLDER</listen><policy context=\"default\">\
     <allow send_destination=\"*\" eavesdrop=\"true\"/><allow eavesdrop=\"true\"/><allow own=\"*\"/>\
     </policy></busconfig>\n";
 
@@ -65,7 +65,9 @@ impl Desktop {
             "tcp",
         ]));
         let display = format!(":{}", screen.line("its display", LONG, |line| line.parse::<u32>().is_ok()));
-        let config = home.write("bus.conf", BUS);
+        // Its socket goes with the home.
+        let folder = home.path("runtime").display().to_string();
+        let config = home.write("bus.conf", BUS.replace("FOLDER", &folder));
         let bus = Process::start(
             home.command("dbus-daemon".as_ref())
                 .arg(format!("--config-file={}", config.display()))
