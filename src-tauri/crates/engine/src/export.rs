@@ -9,6 +9,7 @@ use feedwatch_model::{FeedId, SeriesId, Time};
 pub use feedwatch_store::{ExportReport, Progress};
 use feedwatch_store::{Reader, Selection, StoreError};
 
+use crate::clock;
 use crate::config::{self, Paths, Problems};
 
 /// Why nothing was exported.
@@ -112,7 +113,7 @@ pub fn write(
     out: &mut dyn Write,
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<ExportReport, ExportError> {
-    let selection = Selection { series, from, to };
+    let selection = Selection { series, from, to, now: clock::now() };
     let report = match file {
         Some(file) => feedwatch_store::export(reader, &selection, file, progress)?,
         None => feedwatch_store::export_to(reader, &selection, out, progress)?,

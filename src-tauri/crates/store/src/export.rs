@@ -37,6 +37,8 @@ pub struct Selection {
     pub from: Time,
     /// Before this moment.
     pub to: Time,
+    /// This moment: a gap that still lasts is told up to it, and never beyond `to`.
+    pub now: Time,
 }
 
 /// How far an export is.
@@ -139,7 +141,7 @@ pub fn export_to(
         };
         let at = if gap_first {
             let Some(gap) = gaps.pop_front() else { break };
-            rows.gap(&gap, selection.to)?;
+            rows.gap(&gap, selection.now.min(selection.to))?;
             report.gaps += 1;
             gap.from
         } else {
@@ -278,10 +280,10 @@ impl<'a> Rows<'a> {
             .map_err(output)
     }
 
-    /// A gap that lasts is told up to the end of the selection.
+    /// A gap that lasts is told up to `end`.
     fn gap(&mut self, gap: &Gap, end: Time) -> Result<(), StoreError> {
         let feed = self.names.feeds.get(&gap.feed).map_or("", String::as_str);
-        let nanos = gap.to.unwrap_or(end).nanos_since(gap.from);
+        let nanos = gap.to.unwrap_or(end.max(gap.from)).nanos_since(gap.from);
         set(&mut self.at, gap.from);
         self.value.clear();
         push(&mut self.value, format_args!("{}.{:09}", nanos / 1_000_000_000, (nanos % 1_000_000_000).abs()));

@@ -104,7 +104,8 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a batch in, or gives it back and counts its messages as lost.
+    /// Takes a batch in, or gives it back and counts its messages as lost. While nothing waits, a batch of any size is
+    /// taken: one that is larger than the whole backlog would otherwise never be.
     #[allow(clippy::result_large_err, reason = "a refused batch is moved, as an accepted one is: neither needs a box")]
     pub(crate) fn submit(&self, batch: Batch) -> Result<(), Batch> {
         if batch.is_empty() {
@@ -113,7 +114,8 @@ impl Shared {
         let bytes = batch.bytes();
         let mut state = self.lock();
         let held = state.queue_bytes + state.under_way_bytes;
-        if state.stop || state.stopped || held.saturating_add(bytes) > self.backlog_bytes {
+        let full = held > 0 && held.saturating_add(bytes) > self.backlog_bytes;
+        if state.stop || state.stopped || full {
             add(&mut state.lost, &batch.counted);
             return Err(batch);
         }
@@ -308,5 +310,30 @@ impl State {
 fn add(counts: &mut BTreeMap<FeedId, u64>, counted: &[(FeedId, u64)]) {
     for &(feed, count) in counted {
         *counts.entry(feed).or_default() += count;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(feed: u32, count: u64) -> Batch {
+        Batch { counted: vec![(FeedId(feed), count)], ..Batch::default() }
+    }
+
+    #[test]
+    fn a_batch_larger_than_the_backlog_is_taken_while_nothing_waits() {
+        let queue = Shared::new(0, 0, 0);
+        assert!(of(1, 7).bytes() > 0, "it is larger than this backlog");
+        assert!(queue.submit(of(1, 7)).is_ok());
+        assert_eq!(queue.submit(of(1, 2)), Err(of(1, 2)), "now something waits");
+        assert_eq!(queue.counts(FeedId(1)), MessageCounts { queued: 7, committed: 0, lost: 2 });
+
+        let pace = Pace { every: Duration::ZERO, rows: 1 };
+        assert_eq!(queue.next(pace).map(|work| work.len()), Some(1));
+        assert!(queue.submit(of(1, 3)).is_err(), "what is under way waits too");
+        queue.finish(Committed::default(), Time::from_millis(0));
+        assert!(queue.submit(of(1, 4)).is_ok());
+        assert_eq!(queue.counts(FeedId(1)), MessageCounts { queued: 4, committed: 7, lost: 5 });
     }
 }

@@ -16,7 +16,8 @@ fn at(text: &str) -> Time {
 }
 
 fn everything(series: &[u32]) -> Selection {
-    Selection { series: series.iter().map(|&id| SeriesId(id)).collect(), from: Time::MIN, to: Time::MAX }
+    let series = series.iter().map(|&id| SeriesId(id)).collect();
+    Selection { series, from: Time::MIN, to: Time::MAX, now: kit::clock() }
 }
 
 fn history(folder: &Path, batch: Batch) -> (Writer, Reader) {
@@ -138,4 +139,35 @@ fn only_the_chosen_time_is_written() {
     let (_writer, reader) = history(folder.path(), Batch { samples, ..Batch::default() });
     let selection = Selection { from: Time::from_nanos(10), to: Time::from_nanos(20), ..everything(&[1]) };
     assert_eq!(export_to(&reader, &selection, &mut Vec::new(), &mut go_on()).unwrap().samples, 10);
+}
+
+#[test]
+fn a_gap_that_lasts_is_told_up_to_now_and_never_beyond_the_selection() {
+    let folder = tempfile::tempdir().unwrap();
+    let noon = at("2026-03-01T12:00:00Z");
+    let second = |count: i64| noon.plus_nanos(count * 1_000_000_000);
+    let gap = Gap {
+        feed: FeedId(1),
+        from: noon,
+        to: None,
+        cause: GapCause::Disconnected,
+        missing: None,
+        detail: String::new(),
+    };
+    let batch = Batch {
+        feeds: vec![feed(1, "plant")],
+        series: vec![series(1, 1, "temp")],
+        gaps: vec![gap],
+        ..Batch::default()
+    };
+    let (_writer, reader) = history(folder.path(), batch);
+    let seconds = |to: Time, now: Time| {
+        let mut out = Vec::new();
+        export_to(&reader, &Selection { to, now, ..everything(&[1]) }, &mut out, &mut go_on()).unwrap();
+        let row = csv::Reader::from_reader(out.as_slice()).into_records().next().unwrap().unwrap();
+        row[7].to_owned()
+    };
+    assert_eq!(seconds(Time::MAX, second(90)), "90");
+    assert_eq!(seconds(second(60), second(90)), "60");
+    assert_eq!(seconds(Time::MAX, second(-5)), "0", "a clock that was set back makes no negative gap");
 }

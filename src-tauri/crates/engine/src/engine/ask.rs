@@ -54,6 +54,11 @@ impl Engine {
         unknown
     }
 
+    /// Are notifications of the desktop on?
+    pub fn notifies(&self) -> bool {
+        self.core.notifications_on.load(Ordering::SeqCst)
+    }
+
     /// Switches notifications of the desktop on or off, until the program ends.
     pub fn set_notifications(&self, on: bool) {
         self.core.notifications_on.store(on, Ordering::SeqCst);
@@ -126,8 +131,8 @@ impl Engine {
             Some(ms) if ms.is_finite() => Time::from_millis(ms as i64),
             _ => otherwise,
         };
-        let selection =
-            Selection { series, from: time(request.from_ms, Time::MIN), to: time(request.to_ms, core.now()) };
+        let now = core.now();
+        let selection = Selection { series, from: time(request.from_ms, Time::MIN), to: time(request.to_ms, now), now };
         feedwatch_store::export(&reader, &selection, out, progress)
             .map_err(|error| failure("disk", error.to_string(), "Choose another folder, or free some space."))
     }
