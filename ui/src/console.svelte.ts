@@ -308,7 +308,8 @@ export class ConsoleState {
 
   /** Brings a moment of a series or feed into view, three quarters across the charts. */
   show(atMs: number, feed: number, series: number | null): void {
-    this.pause(Math.min(atMs + this.settings.spanMs / 4, this.nowMs));
+    // A little of the time behind it, also where that is still to come: the mark must not stand at the rim.
+    this.pause(Math.min(atMs + this.settings.spanMs / 4, this.nowMs + this.settings.spanMs / 8));
     const known = series !== null && this.series.some((row) => row.id === series);
     if (series !== null && known) {
       this.hidden.delete(series);

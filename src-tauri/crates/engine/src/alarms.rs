@@ -93,12 +93,19 @@ impl Alarms {
     /// The condition holds: raises an alarm, or keeps the one of its source up.
     pub fn raise(&mut self, cause: Cause, at: Time) {
         if let Some(alarm) = self.by_source.get(&cause.source).and_then(|id| self.open.get_mut(id)) {
+            // What got worse than it was when a person saw it needs a person again.
+            let worse = cause.severity > alarm.severity && alarm.state == AlarmState::Acknowledged;
             alarm.findings += 1;
             alarm.kind = cause.kind;
             alarm.severity = alarm.severity.max(cause.severity);
             alarm.title = cause.title;
             alarm.text = cause.text;
-            let transition = alarm.apply(AlarmEvent::Raise, at, None);
+            let mut transition = alarm.apply(AlarmEvent::Raise, at, None);
+            if worse {
+                (alarm.state, alarm.acknowledged) = (AlarmState::Unacknowledged, None);
+                let (id, state) = (alarm.id, alarm.state);
+                transition = Some(AlarmTransition { id, at, event: AlarmEvent::Raise, state, note: None });
+            }
             self.changes.push(AlarmChange { alarm: alarm.clone(), transition });
             return;
         }
@@ -138,6 +145,19 @@ impl Alarms {
     pub fn clear(&mut self, source: &AlarmSource, at: Time, why: &str) {
         if let Some(&id) = self.by_source.get(source) {
             self.apply(id, AlarmEvent::Clear, at, Some(why.to_owned()));
+        }
+    }
+
+    /// The program was started again: what was unusual in a series is judged anew, and feeds that are not watched any
+    /// more can neither hold nor end anything.
+    pub fn restarted(&mut self, watched: &[FeedId], at: Time) {
+        let sources: Vec<AlarmSource> = self.by_source.keys().cloned().collect();
+        for source in sources {
+            if !watched.contains(&source.feed) {
+                self.clear(&source, at, "The feed is not watched any more.");
+            } else if source.check == Check::Anomaly {
+                self.clear(&source, at, "The console was started again; the series is judged anew.");
+            }
         }
     }
 
@@ -214,9 +234,22 @@ impl Alarms {
         self.open.values()
     }
 
-    /// What changed since the last call.
+    /// Did anything change since [`Alarms::take_changes`]?
+    pub fn has_changes(&self) -> bool {
+        !self.changes.is_empty()
+    }
+
+    /// What changed since the last call: every transition, but of an alarm that was only raised again and again no more
+    /// than its last state.
     pub fn take_changes(&mut self) -> Vec<AlarmChange> {
-        std::mem::take(&mut self.changes)
+        let mut last = std::collections::HashSet::new();
+        let mut kept: Vec<AlarmChange> = std::mem::take(&mut self.changes)
+            .into_iter()
+            .rev()
+            .filter(|change| last.insert(change.alarm.id) || change.transition.is_some())
+            .collect();
+        kept.reverse();
+        kept
     }
 }
 
@@ -313,6 +346,45 @@ mod tests {
         after.raise(cause(1, Check::Decode), at(6));
         let open: Vec<(u64, u64)> = after.open().map(|alarm| (alarm.id.0, alarm.findings)).collect();
         assert_eq!(open, [(1, 2), (2, 1)]);
+    }
+
+    #[test]
+    fn after_a_restart_nothing_is_held_that_nobody_can_end() {
+        let anomaly = |feed| Cause {
+            source: AlarmSource { series: Some(feedwatch_model::SeriesId(1)), ..cause(feed, Check::Anomaly).source },
+            ..cause(feed, Check::Anomaly)
+        };
+        let mut before = Alarms::default();
+        before.raise(anomaly(1), at(1));
+        before.raise(cause(1, Check::Connection), at(1));
+        before.raise(cause(2, Check::Connection), at(1));
+        let mut after = Alarms::restore(before.open().cloned().collect(), AlarmId(4));
+        after.restarted(&[FeedId(1)], at(100));
+        let active: Vec<Check> =
+            after.open().filter(|alarm| alarm.state.is_active()).map(|alarm| alarm.source.check).collect();
+        assert_eq!(active, [Check::Connection], "that of the feed that is still watched");
+    }
+
+    #[test]
+    fn an_acknowledged_alarm_that_gets_worse_needs_a_person_again() {
+        let mut alarms = Alarms::default();
+        alarms.raise(cause(1, Check::Connection), at(1));
+        alarms.acknowledge(AlarmId(1), at(2), None);
+        alarms.take_changes();
+        alarms.raise(Cause { severity: Severity::Critical, ..cause(1, Check::Connection) }, at(3));
+        assert!(alarms.open().all(|alarm| alarm.state == AlarmState::Unacknowledged));
+        assert!(alarms.take_changes().iter().all(|change| change.transition.is_some()));
+    }
+
+    #[test]
+    fn an_alarm_raised_a_thousand_times_is_one_change() {
+        let mut alarms = Alarms::default();
+        for second in 0..1_000 {
+            alarms.raise(cause(1, Check::Sequence), at(second));
+        }
+        let changes = alarms.take_changes();
+        assert_eq!(changes.len(), 2, "raised, and as it is now");
+        assert_eq!(changes[1].alarm.findings, 1_000);
     }
 
     #[test]

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
-use serde::{Deserialize, Serialize};
 
 use crate::config::{self, edit};
 use crate::engine::{DemoMode, Engine, EngineError, EngineOptions, failure};
@@ -17,13 +16,14 @@ type Sink = Arc<dyn Fn(Push) -> bool + Send + Sync>;
 /// An engine behind a window.
 pub struct Console {
     engine: RwLock<Option<Arc<Engine>>>,
-    pages: Mutex<Vec<Sink>>,
+    page: Mutex<Option<Sink>>,
+    /// Held from reading the configuration file until the engine follows it: one change at a time.
+    changes: Mutex<Vec<Undo>>,
     demo: Option<DemoMode>,
     base: EngineOptions,
 }
 
 /// What takes a change of the configuration back.
-#[derive(Serialize, Deserialize)]
 struct Undo {
     /// The text before; `None`: there was no file.
     before: Option<String>,
@@ -40,7 +40,8 @@ impl Console {
         let engine = Engine::start(options.clone())?;
         Ok(Console {
             engine: RwLock::new(Some(Arc::new(engine))),
-            pages: Mutex::new(Vec::new()),
+            page: Mutex::new(None),
+            changes: Mutex::new(Vec::new()),
             demo: options.demo,
             base: options,
         })
@@ -59,12 +60,14 @@ impl Console {
         self.engine().ok_or_else(|| failure("internal", "The engine is not running.", "Start the program again."))
     }
 
-    /// The sink is told everything, beginning with a snapshot; after an exchange of engines with another one.
+    /// The window's page is told everything, beginning with a snapshot; after an exchange of engines with another one.
+    /// A page that subscribes again takes the place of the one before.
     pub fn subscribe(&self, sink: Sink) {
+        let mut page = self.page.lock();
         if let Some(engine) = self.engine() {
             engine.subscribe(forward(&sink));
         }
-        self.pages.lock().push(sink);
+        *page = Some(sink);
     }
 
     /// Names of the feeds in the configuration file or, in the demo, none.
@@ -89,16 +92,15 @@ impl Console {
     /// # Errors
     /// A [`Failure`]; then nothing was changed.
     pub fn add_feed(&self, new: &NewFeed) -> Result<FeedChange, Failure> {
+        let mut changes = self.changes.lock();
         let feed = self.understand(new)?;
-        let path = self.base.config_path.clone();
-        let (before, stamp) = edit::open(&path).map_err(broken)?;
+        let (before, stamp) = edit::open(&self.base.config_path).map_err(broken)?;
         let after = edit::add_feed(&before, &feed).map_err(unwritable)?;
-        edit::write(&path, &after, stamp).map_err(unwritable)?;
-        self.follow(&after)?;
+        let change = self.change(&mut changes, feed.name.clone(), (before, stamp), after)?;
         if let Some(engine) = self.engine() {
             engine.core.notice(Level::Info, format!("{} is being watched.", feed.title()));
         }
-        Ok(change(feed.name, &path, stamp, before, after))
+        Ok(change)
     }
 
     /// Removes a feed: from the configuration file, then from the engine. Its history stays.
@@ -106,16 +108,38 @@ impl Console {
     /// # Errors
     /// A [`Failure`]; then nothing was changed.
     pub fn remove_feed(&self, name: &str) -> Result<FeedChange, Failure> {
-        let path = self.base.config_path.clone();
+        let mut changes = self.changes.lock();
         if self.running()?.core.options.demo.is_some() {
             let cure = "Add a feed of your own: it takes the demo's place.";
             return Err(failure("bad_request", "The demo's feeds cannot be removed.", cure));
         }
-        let (before, stamp) = edit::open(&path).map_err(broken)?;
+        let (before, stamp) = edit::open(&self.base.config_path).map_err(broken)?;
         let after = edit::remove_feed(&before, name).map_err(unwritable)?;
-        edit::write(&path, &after, stamp).map_err(unwritable)?;
-        self.follow(&after)?;
-        Ok(change(name.to_owned(), &path, stamp, before, after))
+        self.change(&mut changes, name.to_owned(), (before, stamp), after)
+    }
+
+    /// Checks that the engine can follow, writes the file, lets the engine follow; where it cannot after all, the file is
+    /// as before.
+    fn change(
+        &self,
+        changes: &mut Vec<Undo>,
+        name: String,
+        (before, stamp): (String, edit::Stamp),
+        after: String,
+    ) -> Result<FeedChange, Failure> {
+        let path = &self.base.config_path;
+        let config = config::parse(&after, path).map_err(broken)?;
+        config::resolve_secrets(&config, &|name| std::env::var(name).ok()).map_err(broken)?;
+        let written = edit::write(path, &after, stamp).map_err(unwritable)?;
+        let before = (stamp != edit::Stamp::Absent).then_some(before);
+        let undo = Undo { before, after };
+        if let Err(failure) = self.follow(config) {
+            undo.write(path, written)?;
+            return Err(failure);
+        }
+        changes.push(undo);
+        let undo = (changes.len() - 1).to_string();
+        Ok(FeedChange { name, config_path: path.display().to_string(), undo })
     }
 
     /// Takes a change back, unless the file was changed since.
@@ -123,64 +147,74 @@ impl Console {
     /// # Errors
     /// A [`Failure`]; then nothing was changed.
     pub fn undo_feed_change(&self, undo: &str) -> Result<(), Failure> {
-        let undo: Undo =
-            serde_json::from_str(undo).map_err(|_| failure("bad_request", "That is nothing to take back.", ""))?;
+        let changes = self.changes.lock();
+        let undo = undo.parse().ok().and_then(|number: usize| changes.get(number));
+        let undo = undo.ok_or_else(|| failure("bad_request", "That is nothing to take back.", ""))?;
         let path = &self.base.config_path;
         let (now, stamp) = edit::open(path).map_err(broken)?;
         if now != undo.after {
             let cure = "Edit the file by hand.";
             return Err(failure("config", format!("{} was changed since.", path.display()), cure));
         }
-        match &undo.before {
-            Some(text) => drop(edit::write(path, text, stamp).map_err(unwritable)?),
-            None => std::fs::remove_file(path)
-                .map_err(|error| failure("disk", format!("{} cannot be removed: {error}.", path.display()), ""))?,
-        }
-        self.follow(undo.before.as_deref().unwrap_or_default())
+        let config = config::parse(undo.before.as_deref().unwrap_or_default(), path).map_err(broken)?;
+        config::resolve_secrets(&config, &|name| std::env::var(name).ok()).map_err(broken)?;
+        undo.write(path, stamp)?;
+        self.follow(config)
     }
 
     /// Brings the engine to what the configuration now says.
-    fn follow(&self, text: &str) -> Result<(), Failure> {
-        let config = config::parse(text, &self.base.config_path).map_err(broken)?;
+    fn follow(&self, config: config::Config) -> Result<(), Failure> {
         let engine = self.running()?;
         let demo_now = engine.core.options.demo.is_some();
         match (demo_now, config.feeds.is_empty(), self.demo) {
             (true, false, _) => {
-                let options = EngineOptions::of_config(config, self.base.config_path.clone(), self.base.paths.clone());
-                drop(engine);
-                self.exchange(options)
+                let (path, paths) = (self.base.config_path.clone(), self.base.paths.clone());
+                self.exchange(&engine, EngineOptions::of_config(config, path, paths))
             }
-            (false, true, Some(mode)) => {
-                drop(engine);
-                self.exchange(EngineOptions::of_demo(mode, self.base.paths.clone()))
-            }
+            (false, true, Some(mode)) => self.exchange(&engine, EngineOptions::of_demo(mode, self.base.paths.clone())),
             _ => adjust(&engine, &config),
         }
     }
 
-    /// Stops this engine and starts another.
-    fn exchange(&self, options: EngineOptions) -> Result<(), Failure> {
+    /// Starts another engine, then stops this one: their histories differ, and if the new one cannot start the old one
+    /// goes on.
+    fn exchange(&self, old: &Engine, options: EngineOptions) -> Result<(), Failure> {
         let options = EngineOptions {
             clock: self.base.clock,
-            notifications: self.base.notifications && options.notifications,
+            notifications: old.notifies() && options.notifications,
             config_path: self.base.config_path.clone(),
             ..options
         };
-        let mut place = self.engine.write();
-        if let Some(old) = place.take() {
-            // Commands under way hold it a moment longer; the last one to let go stops it.
-            drop(old);
-        }
-        let cannot = |error: EngineError| failure("internal", error.to_string(), "Start the program again.");
+        let cannot = |error: EngineError| failure("internal", error.to_string(), "Nothing was changed.");
         let engine = Arc::new(Engine::start(options).map_err(cannot)?);
-        self.pages.lock().iter().for_each(|sink| engine.subscribe(forward(sink)));
-        *place = Some(engine);
+        let page = self.page.lock();
+        old.unsubscribe();
+        *self.engine.write() = Some(Arc::clone(&engine));
+        if let Some(sink) = &*page {
+            engine.subscribe(forward(sink));
+        }
+        drop(page);
+        old.stop();
         Ok(())
     }
 
-    /// Ends everything. Blocks for at most a few seconds.
+    /// Ends everything. Blocks for at most some seconds.
     pub fn stop(&self) {
-        drop(self.engine.write().take());
+        let engine = self.engine.write().take();
+        if let Some(engine) = engine {
+            engine.stop();
+        }
+    }
+}
+
+impl Undo {
+    /// Puts the file back to what it was.
+    fn write(&self, path: &Path, stamp: edit::Stamp) -> Result<(), Failure> {
+        match &self.before {
+            Some(text) => edit::write(path, text, stamp).map(drop).map_err(unwritable),
+            None => std::fs::remove_file(path)
+                .map_err(|error| failure("disk", format!("{} cannot be removed: {error}.", path.display()), "")),
+        }
     }
 }
 
@@ -200,12 +234,6 @@ fn adjust(engine: &Engine, config: &config::Config) -> Result<(), Failure> {
         engine.add_feed(feed, secrets.headers(&feed.name));
     }
     Ok(())
-}
-
-fn change(name: String, path: &Path, stamp: edit::Stamp, before: String, after: String) -> FeedChange {
-    let before = (stamp != edit::Stamp::Absent).then_some(before);
-    let undo = serde_json::to_string(&Undo { before, after }).unwrap_or_default();
-    FeedChange { name, config_path: path.display().to_string(), undo }
 }
 
 #[allow(clippy::needless_pass_by_value)] // For `map_err`.

@@ -36,6 +36,9 @@ pub enum ExportError {
     /// The history cannot be read, or the file not be written.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// What was named is not there.
+    #[error("There is no file {}. Check its name.", .0.display())]
+    Missing(PathBuf),
     /// The file cannot be looked at.
     #[error("{path} cannot be read: {source}.")]
     Read {
@@ -67,7 +70,10 @@ pub fn open(from: &str, paths: &Paths) -> Result<Reader, ExportError> {
 
 /// Does the file begin as SQLite's do (file format, section 1.3)?
 fn is_history(path: &Path) -> Result<bool, ExportError> {
-    let unreadable = |source| ExportError::Read { path: path.to_owned(), source };
+    let unreadable = |source: io::Error| match source.kind() {
+        io::ErrorKind::NotFound => ExportError::Missing(path.to_owned()),
+        _ => ExportError::Read { path: path.to_owned(), source },
+    };
     let mut head = Vec::with_capacity(16);
     File::open(path).map_err(unreadable)?.take(16).read_to_end(&mut head).map_err(unreadable)?;
     Ok(head == b"SQLite format 3\0")

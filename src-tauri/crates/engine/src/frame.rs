@@ -38,9 +38,9 @@ use std::sync::Arc;
 
 use feedwatch_model::{GapCause, SeriesId, Time};
 
-use crate::live::{LiveBucket, UNSETTLED, width_for};
-use crate::pipeline::{Pipeline, ScopedGap, SeriesState};
-use crate::wire::{FrameRequest, Level};
+use crate::live::{LiveBucket, LiveSeries, UNSETTLED, width_for};
+use crate::pipeline::{Pipeline, ScopedGap};
+use crate::wire::FrameRequest;
 
 /// `FFW1`, little-endian.
 pub const MAGIC: u32 = 0x3157_4646;
@@ -85,6 +85,8 @@ pub struct Panel {
     pub marks: Vec<(f64, f64, u32)>,
     /// What the history still has to give: from, to.
     pub past: Option<(Time, Time)>,
+    /// The live view's epoch that the cursor names.
+    epoch: u32,
 }
 
 /// The span of a request, as times.
@@ -154,9 +156,10 @@ impl Frame {
                     }
                     older.append(&mut panel.points);
                     panel.points = older;
-                    if !self.span.live {
-                        panel.cursor = cursor_of(panel.points.last().map(|point| point.start), 0, self.span.width)
-                            .unwrap_or(panel.cursor);
+                    // Where the live view gave a cursor it holds; else it is that of what the history gave.
+                    if !self.span.live || panel.cursor.is_nan() {
+                        let newest = panel.points.last().map_or(from, |point| point.start);
+                        panel.cursor = cursor_of(Some(newest), panel.epoch, self.span.width).unwrap_or(panel.cursor);
                     }
                 }
                 None => panel.flags |= NO_HISTORY,
@@ -189,12 +192,15 @@ impl Frame {
     }
 }
 
+/// Epochs a cursor tells apart.
+const EPOCHS: u32 = 512;
+
 /// A cursor holds the start of the newest slot sent and, in its fraction of a millisecond, the epoch it was sent in:
 /// slots begin at whole milliseconds, so that the fraction is free, and 2^10 epochs stay exact in an f64.
 fn cursor_of(newest: Option<Time>, epoch: u32, width: i64) -> Option<f64> {
     let newest = newest?;
     debug_assert!(width % 1_000_000 == 0);
-    Some(newest.nanos().div_euclid(1_000_000) as f64 + f64::from(epoch % 512) / 1024.0)
+    Some(newest.nanos().div_euclid(1_000_000) as f64 + f64::from(epoch % EPOCHS) / 1024.0)
 }
 
 fn read_cursor(cursor: f64) -> (Time, u32) {
@@ -204,28 +210,28 @@ fn read_cursor(cursor: f64) -> (Time, u32) {
 
 fn panel_of(pipeline: &mut Pipeline, series: SeriesId, cursor: Option<f64>, span: Span) -> Panel {
     let mut panel = Panel { series: series.0, bucket_ms: span.width as f64 / 1e6, ..Panel::default() };
-    let Some((stage, state)) = pipeline.live(series) else {
+    let Some(meta) = pipeline.registry().meta(series).cloned() else {
         panel.flags = UNKNOWN | RESET;
         return panel;
     };
-    let (feed, last) = (stage.id(), state.live.last());
-    if stage.is_receive_time() {
-        panel.flags |= RECEIVE_TIME;
-    }
-    panel.level = state.level() as u32;
-    panel.last = last.map(|(at, value)| (at.millis_f64(), value));
     let inside = |at: Time| at >= span.from && at <= span.to;
-    panel.marks = state
-        .marks
-        .iter()
-        .filter(|mark| inside(mark.at))
-        .map(|mark| (mark.at.millis_f64(), mark.value, mark.level as u32))
-        .collect();
-    points_of(&mut panel, state, cursor, span);
-    let key = pipeline.registry().meta(series).map(|meta| meta.key.clone()).unwrap_or_default();
+    match pipeline.live(series) {
+        Some((stage, state)) => {
+            if stage.is_receive_time() {
+                panel.flags |= RECEIVE_TIME;
+            }
+            panel.level = state.level() as u32;
+            panel.last = state.live.last().map(|(at, value)| (at.millis_f64(), value));
+            let marks = state.marks.iter().filter(|mark| inside(mark.at));
+            panel.marks = marks.map(|mark| (mark.at.millis_f64(), mark.value, mark.level as u32)).collect();
+            points_of(&mut panel, Some(&state.live), cursor, span);
+        }
+        // Known from an earlier run, and nothing of it came in this one: the history has what there is.
+        None => points_of(&mut panel, None, cursor, span),
+    }
     panel.gaps = pipeline
-        .scoped_gaps(feed)
-        .filter(|known| concerns(known, &key))
+        .scoped_gaps(meta.feed)
+        .filter(|known| concerns(known, &meta.key))
         .map(|known| &known.gap)
         .filter(|gap| gap.from <= span.to && gap.to.is_none_or(|to| to >= span.from))
         .map(|gap| (gap.from.millis_f64(), gap.to.map_or(f64::NAN, Time::millis_f64), cause_code(gap.cause)))
@@ -238,35 +244,31 @@ fn concerns(known: &ScopedGap, key: &[(Arc<str>, Arc<str>)]) -> bool {
     key.is_empty() || known.scope.iter().all(|pair| key.contains(pair))
 }
 
-fn points_of(panel: &mut Panel, state: &SeriesState, cursor: Option<f64>, span: Span) {
-    let epoch = state.live.epoch(span.width);
-    let known = cursor.map(read_cursor).filter(|&(_, sent)| !span.live || sent == epoch % 512);
-    if !span.live {
-        // Only the history holds this width: from the newest slot the page has, which may have grown.
-        let from = known.map_or(span.from, |(newest, _)| newest.max(span.from));
-        if known.is_none() {
-            panel.flags |= RESET;
-        }
-        panel.cursor = cursor.unwrap_or(f64::NAN);
-        let due = known.is_none() || span.moving && span.to.nanos_since(from) >= span.width;
+fn points_of(panel: &mut Panel, live: Option<&LiveSeries>, cursor: Option<f64>, span: Span) {
+    let live = live.filter(|_| span.live);
+    panel.epoch = live.map_or(0, |live| live.epoch(span.width) % EPOCHS);
+    let known = cursor.map(read_cursor).filter(|&(_, sent)| sent == panel.epoch);
+    // The newest slots the page has may have grown since, by late samples too.
+    let from = known.map_or(span.from, |(newest, _)| newest.plus_nanos(-UNSETTLED * span.width).max(span.from));
+    if known.is_none() {
+        panel.flags |= RESET;
+    }
+    panel.cursor = cursor.unwrap_or(f64::NAN);
+    let Some(live) = live else {
+        let newest = known.map_or(span.from, |(newest, _)| newest);
+        let due = known.is_none() || span.moving && span.to.nanos_since(newest) >= span.width;
         panel.past = due.then_some((from, span.to));
         return;
-    }
-    let from = match known {
-        Some((newest, _)) => newest.plus_nanos(-UNSETTLED * span.width).max(span.from),
-        None => {
-            panel.flags |= RESET;
-            span.from
-        }
     };
-    state.live.read(span.width, from, span.to, &mut panel.points);
+    live.read(span.width, from, span.to, &mut panel.points);
     if known.is_none() {
-        let held = state.live.oldest(span.width);
+        panel.cursor = f64::NAN;
+        let held = live.oldest(span.width);
         let end = held.map_or(span.to, |oldest| oldest.min(span.to));
         panel.past = (end > span.from).then_some((span.from, end));
     }
     let newest = panel.points.last().map(|point| point.start);
-    panel.cursor = cursor_of(newest, epoch, span.width).or(cursor).unwrap_or(f64::NAN);
+    panel.cursor = cursor_of(newest, panel.epoch, span.width).unwrap_or(panel.cursor);
 }
 
 const CAUSES: [GapCause; 6] = [
@@ -320,12 +322,6 @@ fn words(out: &mut Vec<u8>, values: impl IntoIterator<Item = u32>) {
         out.extend_from_slice(&value.to_le_bytes());
     }
     out.resize(out.len().next_multiple_of(8), 0);
-}
-
-impl From<Level> for u32 {
-    fn from(level: Level) -> u32 {
-        level as u32
-    }
 }
 
 #[cfg(test)]

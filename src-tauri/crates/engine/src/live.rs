@@ -153,9 +153,11 @@ impl LiveSeries {
             self.base = value;
         }
         let base = self.base;
-        let band = band.map(|(low, high)| ((low - base) as f32, (high - base) as f32));
+        // What is beyond f32 is drawn at its end: an infinity would blank the whole chart.
+        let near = |value: f64| ((value - base) as f32).clamp(f32::MIN, f32::MAX);
+        let band = band.map(|(low, high)| (near(low), near(high)));
         for ring in &mut self.rings {
-            ring.add(at, (value - base) as f32, band);
+            ring.add(at, near(value), band);
         }
     }
 

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::alarms::Alarms;
 use crate::config::{FeedConfig, Paths, Secret};
-use crate::pipeline::{FeedSettings, News, Pipeline};
+use crate::pipeline::{FeedSettings, Pipeline};
 use crate::registry::Registry;
 use crate::report::{self, FindingReport, SCHEMA};
 use crate::sources;
@@ -70,6 +70,7 @@ pub struct Probe {
     connected: bool,
     trouble: Option<String>,
     over: bool,
+    interrupted: bool,
 }
 
 impl Probe {
@@ -111,11 +112,13 @@ impl Probe {
             connected: false,
             trouble: None,
             over: false,
+            interrupted: false,
         }
     }
 
     /// Looks until the source ends, `at_most` is over (files are read whole) or `stop` is cancelled. `told` gets a line
-    /// for each finding, and the accounts now and then; `progress` is called a few times a second.
+    /// for each finding, alarm and gap, and the accounts now and then; `progress` is called a few times a second. Neither
+    /// may block.
     pub async fn run(
         &mut self,
         at_most: Option<Duration>,
@@ -141,7 +144,7 @@ impl Probe {
             tokio::select! {
                 () = bell.notified() => self.take(told).await,
                 _ = look.tick() => {
-                    self.pipeline.elapse((self.clock)());
+                    self.pipeline.elapse((self.clock)(), false);
                     self.take(told).await;
                     let accounts = std::iter::once((self.name.clone(), self.accounts())).collect();
                     told(&report::accounts_line(&accounts));
@@ -151,6 +154,7 @@ impl Probe {
                 () = until(deadline) => break,
             }
         }
+        self.interrupted = stop.is_cancelled();
         stop.cancel();
         // Supervision ends within its own time-outs; what it brought until then is read.
         let _ = task.await;
@@ -194,11 +198,7 @@ impl Probe {
 
     fn tell(&mut self, told: &mut (dyn FnMut(&Value) + Send)) {
         let news = self.pipeline.take_output().news;
-        for news in news.iter().filter(|news| matches!(news, News::Finding(_))) {
-            if let Some(line) = report::line(&self.pipeline, news) {
-                told(&line);
-            }
-        }
+        news.iter().filter_map(|news| report::line(&self.pipeline, news)).for_each(|line| told(&line));
     }
 
     fn accounts(&self) -> Accounts {
@@ -212,10 +212,11 @@ impl Probe {
     /// What was learned, at the end.
     ///
     /// # Errors
-    /// [`ProbeError::Unreachable`] if there never was a connection and nothing came.
+    /// [`ProbeError::Unreachable`] if there never was a connection and nothing came, unless the look was interrupted: then
+    /// that is what there is to say.
     pub fn report(&self) -> Result<ProbeReport, ProbeError> {
         let accounts = self.accounts();
-        if accounts.received == 0 && !self.connected {
+        if accounts.received == 0 && !self.connected && !self.interrupted {
             let nothing = || "The connection was not made in time.".to_owned();
             return Err(ProbeError::Unreachable(self.trouble.clone().unwrap_or_else(nothing)));
         }

@@ -76,6 +76,7 @@ pub(crate) use problem::is_unprintable;
 pub use problem::{EXCERPT_CHARS, Excerpt, MAX_PROBLEMS, Problem, Problems};
 pub use read::parse;
 pub use secrets::{FeedHeaders, Secret, Secrets, resolve_secrets};
+pub(crate) use source::is_secret_header;
 pub use units::{UnitError, duration, duration_text, size, size_text};
 
 /// Everything a configuration file says.

@@ -251,7 +251,7 @@ pub(super) fn is_header_text(text: &str) -> bool {
 }
 
 /// Headers that carry secrets by their name.
-fn is_secret_header(name: &str) -> bool {
+pub(crate) fn is_secret_header(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     matches!(name.as_str(), "authorization" | "proxy-authorization" | "cookie")
         || name.ends_with("key")

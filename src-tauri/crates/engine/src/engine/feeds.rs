@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use feedwatch_ingest::{Inbox, supervise};
-use feedwatch_model::{Accounts, FeedId};
+use feedwatch_model::{Accounts, FeedId, Protocol};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{Core, Engine};
+use super::{Core, Engine, worker};
 use crate::config::{FeedConfig, Secret};
 use crate::pipeline::{FeedSettings, Pipeline};
 use crate::sources;
@@ -20,6 +20,7 @@ pub struct Running {
     pub name: String,
     pub(crate) feed: FeedId,
     pub(crate) place: usize,
+    pub(crate) protocol: Protocol,
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) cancel: CancellationToken,
     pub(crate) task: Option<JoinHandle<()>>,
@@ -35,27 +36,25 @@ impl Engine {
         let bell = Arc::clone(&core.bell);
         let inbox = Inbox::new(sources::inbox_limits(config), Arc::new(move || bell.ring()));
         let now = core.now();
-        let (place, feed, position) = {
+        // The disk is asked before the pipeline is locked.
+        let known = core.pipeline.lock().feed_id(&config.name);
+        let (watched_until, position) = known.map_or((None, None), |id| core.history.last_of(id));
+        let settings = FeedSettings {
+            name: config.name.clone(),
+            title: config.title().to_owned(),
+            protocol_word: sources::protocol_word(&config.source),
+            protocol: config.source.protocol(),
+            address: source.address(),
+            decode: feedwatch_decode::Options {
+                max_series: config.limits.series as usize,
+                ..feedwatch_decode::Options::default()
+            },
+            watched_until,
+        };
+        let (place, feed) = {
             let mut pipeline = core.pipeline.lock();
-            let known = pipeline.feed_id(&config.name);
-            let (watched_until, position) = known.map_or((None, None), |id| core.history.last_of(id));
-            let place = pipeline.add_feed(
-                FeedSettings {
-                    name: config.name.clone(),
-                    title: config.title().to_owned(),
-                    protocol_word: sources::protocol_word(&config.source),
-                    protocol: config.source.protocol(),
-                    address: source.address(),
-                    decode: feedwatch_decode::Options {
-                        max_series: config.limits.series as usize,
-                        ..feedwatch_decode::Options::default()
-                    },
-                    watched_until,
-                },
-                now,
-            );
-            let feed = pipeline.feed(place)?.id();
-            (place, feed, position)
+            let place = pipeline.add_feed(settings, now);
+            (place, pipeline.feed(place)?.id())
         };
         let cancel = CancellationToken::new();
         let supervision =
@@ -65,6 +64,7 @@ impl Engine {
             name: config.name.clone(),
             feed,
             place,
+            protocol: config.source.protocol(),
             inbox,
             cancel,
             task: Some(task),
@@ -82,15 +82,18 @@ impl Engine {
             feeds.remove(index)
         };
         running.cancel.cancel();
-        // What it still sends is not wanted; what came before is read.
-        let mut events = Vec::new();
-        running.inbox.drain(&mut events, usize::MAX);
-        let mut pipeline = core.pipeline.lock();
-        for event in events {
-            pipeline.step(running.place, event);
+        // What it still sends is not wanted; what came before is read, in pieces, so that others get their turn.
+        let mut events = Vec::with_capacity(worker::PASS);
+        loop {
+            let mut pipeline = core.pipeline.lock();
+            if running.inbox.drain(&mut events, worker::PASS) == 0 {
+                pipeline.remove_feed(running.place, running.inbox.counters(), core.now());
+                break;
+            }
+            for event in events.drain(..) {
+                pipeline.step(running.place, event);
+            }
         }
-        pipeline.remove_feed(running.place, core.now());
-        drop(pipeline);
         core.bell.ring();
         true
     }

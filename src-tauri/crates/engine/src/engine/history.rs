@@ -1,17 +1,18 @@
 //! The engine's side of the history: opened at start, what it knows restored, trouble told.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use feedwatch_model::{FeedId, Gap, GapCause, Position, SeriesId, Time};
+use feedwatch_model::{Check, FeedId, Gap, GapCause, Position, SeriesId, Time};
 use feedwatch_store::{Options, Reader, StoreError, StoreEvent, Writer};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 
 use super::{EngineError, EngineOptions};
 use crate::alarms::Alarms;
 use crate::frame::Past;
 use crate::live::LiveBucket;
-use crate::pipeline::Pipeline;
+use crate::pipeline::{GAPS, Pipeline};
 use crate::registry::Registry;
 
 /// How far back gaps and marks of earlier runs are brought into memory.
@@ -19,7 +20,7 @@ const RECALL: Duration = Duration::from_secs(24 * 3600);
 
 /// The writer and the reader, if there is a history.
 pub(crate) struct History {
-    writer: Option<Writer>,
+    writer: RwLock<Option<Arc<Writer>>>,
     reader: Option<Reader>,
     problem: Option<String>,
     events: Arc<Mutex<Vec<StoreEvent>>>,
@@ -28,7 +29,7 @@ pub(crate) struct History {
 impl History {
     pub(super) fn open(options: &EngineOptions) -> Result<History, EngineError> {
         let events = Arc::new(Mutex::new(Vec::new()));
-        let none = |problem| History { writer: None, reader: None, problem, events: Arc::clone(&events) };
+        let none = |problem| History { writer: RwLock::new(None), reader: None, problem, events: Arc::clone(&events) };
         let Some(path) = &options.history else { return Ok(none(None)) };
         if let Some(folder) = path.parent()
             && let Err(error) = std::fs::create_dir_all(folder)
@@ -45,7 +46,10 @@ impl History {
         };
         let far = Arc::clone(&events);
         match feedwatch_store::open(store, options.clock, move |event| far.lock().push(event)) {
-            Ok((writer, reader)) => Ok(History { writer: Some(writer), reader: Some(reader), problem: None, events }),
+            Ok((writer, reader)) => {
+                let writer = RwLock::new(Some(Arc::new(writer)));
+                Ok(History { writer, reader: Some(reader), problem: None, events })
+            }
             Err(error @ StoreError::InUse { .. }) if options.insist_on_history => Err(error.into()),
             Err(error) => {
                 tracing::error!(%error, "no history is kept");
@@ -56,8 +60,8 @@ impl History {
         }
     }
 
-    pub(crate) fn writer(&self) -> Option<&Writer> {
-        self.writer.as_ref()
+    pub(crate) fn writer(&self) -> Option<Arc<Writer>> {
+        self.writer.read().clone()
     }
 
     pub(crate) fn reader(&self) -> Option<Reader> {
@@ -82,30 +86,29 @@ impl History {
         (registry, Alarms::restore(told(reader.alarms_open(), "open alarms"), next))
     }
 
-    /// The gaps of the last day, for the charts.
+    /// The latest gaps of the last day, for the charts. Those that were open when the program last ended are closed: from
+    /// here on their standing still is a gap of its own.
     pub(super) fn recall(&self, pipeline: &mut Pipeline, now: Time) {
         let Some(reader) = &self.reader else { return };
+        let mut open: Vec<Gap> = told(reader.gaps(None, Time::MIN, Time::MAX), "gaps");
+        open.retain(|gap| gap.to.is_none());
+        let closed = open.into_iter().map(|gap| Gap { to: Some(now.max(gap.from)), ..gap });
+        pipeline.close_gaps(closed);
         let from = now.minus(RECALL);
-        let gaps = told(reader.gaps(None, from, now), "gaps");
+        let mut gaps = told(reader.gaps(None, from, now), "gaps");
+        gaps.drain(..gaps.len().saturating_sub(GAPS));
         // A loss in one scope of a sequence concerns some charts only; the finding knows which.
-        let findings = told(reader.findings(from, now, None, 5_000), "findings");
-        let scope_of = |gap: &Gap| {
-            let same = |finding: &&feedwatch_model::Finding| {
-                finding.feed == gap.feed && finding.at == gap.from && finding.text == gap.detail
-            };
-            let found = (gap.cause == GapCause::Sequence).then(|| findings.iter().find(same)).flatten();
-            found.map(|finding| finding.per.clone()).unwrap_or_default()
-        };
-        let gaps: Vec<_> = gaps
+        let findings = told(reader.findings(from, now, None, GAPS), "findings");
+        let scopes: HashMap<_, _> = findings
             .into_iter()
-            // What was open when the program ended is closed by the gap that its standing still makes.
-            .map(|gap| Gap { to: Some(gap.to.unwrap_or(now)), ..gap })
-            .map(|gap| {
-                let scope = scope_of(&gap);
-                (gap, scope)
-            })
+            .filter(|finding| finding.check == Check::Sequence)
+            .map(|finding| ((finding.feed, finding.text), finding.per))
             .collect();
-        pipeline.remember_gaps(gaps);
+        pipeline.remember_gaps(gaps.into_iter().map(|gap| {
+            let key = (gap.feed, gap.detail.clone());
+            let scope = scopes.get(&key).filter(|_| gap.cause == GapCause::Sequence).cloned().unwrap_or_default();
+            (Gap { to: Some(gap.to.unwrap_or(now)), ..gap }, scope)
+        }));
     }
 
     /// Up to when a feed was watched, and where it would resume.
@@ -116,13 +119,18 @@ impl History {
         (watched.map(|(_, at)| at), position.map(|(_, position)| position))
     }
 
-    pub(super) fn close(&self, timeout: Duration) {
-        // The writer itself is closed when the engine is dropped; all that was submitted is on disk from here on.
-        if let Some(writer) = &self.writer
+    /// Waits until all that was submitted is on disk.
+    pub(super) fn flush(&self, timeout: Duration) {
+        if let Some(writer) = self.writer()
             && !writer.flush(timeout)
         {
             tracing::error!("the history could not be written to its end");
         }
+    }
+
+    /// Gives the file free, also while somebody still reads.
+    pub(super) fn release(&self) {
+        drop(self.writer.write().take());
     }
 }
 

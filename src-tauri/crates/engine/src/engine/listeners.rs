@@ -49,10 +49,18 @@ impl Engine {
         // The list is locked first, so that what changes meanwhile is told after the snapshot, at worst twice.
         let mut listeners = core.listeners.lock();
         let mut page = Listener::Page { next: 0, sink };
+        // There is one window: a page that subscribes again (it was loaded anew, or missed a number) takes the old one's
+        // place, which would otherwise be told everything for good.
+        listeners.retain(|listener| matches!(listener, Listener::Lines(_)));
         let bodies = snapshot(core);
         if bodies.iter().all(|body| page.push(body)) {
             listeners.push(page);
         }
+    }
+
+    /// Nobody is told anything any more.
+    pub(crate) fn unsubscribe(&self) {
+        self.core.listeners.lock().clear();
     }
 
     /// From now on the sink gets a line `{"type": "finding|alarm|gap", …}` for each.

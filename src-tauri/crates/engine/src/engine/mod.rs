@@ -23,7 +23,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use feedwatch_demo::Demo;
-use feedwatch_model::{FeedId, Time};
+use feedwatch_model::Time;
 use feedwatch_store::{Reader, StoreError, Writer};
 use parking_lot::Mutex;
 use tokio::runtime::Runtime;
@@ -61,9 +61,14 @@ pub enum EngineError {
 /// A running engine.
 pub struct Engine {
     pub(crate) core: Arc<Core>,
-    runtime: Option<Runtime>,
-    thread: Option<JoinHandle<()>>,
+    running: Mutex<Option<Parts>>,
     demo: Mutex<Option<Demo>>,
+}
+
+/// What runs, until it is stopped.
+struct Parts {
+    runtime: Runtime,
+    thread: JoinHandle<()>,
 }
 
 /// What the pipeline thread and the shells share.
@@ -112,7 +117,8 @@ impl Engine {
         let far = Arc::clone(&core);
         let thread =
             std::thread::Builder::new().name("feedwatch-pipeline".to_owned()).spawn(move || worker::run(&far))?;
-        let engine = Engine { core, runtime: Some(runtime), thread: Some(thread), demo: Mutex::new(None) };
+        let running = Mutex::new(Some(Parts { runtime, thread }));
+        let engine = Engine { core, running, demo: Mutex::new(None) };
         if let Some(demo) = demo {
             for feed in options::demo_feeds(&demo) {
                 engine.add_feed(&feed, &[]);
@@ -122,28 +128,30 @@ impl Engine {
         for feed in engine.core.options.config.feeds.clone() {
             engine.add_feed(&feed, secrets.headers(&feed.name));
         }
+        engine.core.pipeline.lock().restarted(engine.core.now());
         Ok(engine)
     }
 
-    /// Ends everything: sources say goodbye, what is in queues is read and written. Gives the last accounts.
-    pub fn stop(mut self) -> RunReport {
-        self.shut_down(true);
+    /// Ends everything: sources say goodbye, what is in queues is read and written. Gives the last accounts. Blocks for
+    /// at most some seconds; whoever still holds the engine can read, and nothing more comes. The second time it only
+    /// tells.
+    pub fn stop(&self) -> RunReport {
+        self.shut_down();
         let mut report = run_report(&self.core);
         report.demo_log = self.demo_log();
+        self.core.history.release();
         report
     }
 
-    fn shut_down(&mut self, politely: bool) {
-        let Some(runtime) = self.runtime.take() else { return };
+    fn shut_down(&self) {
+        let Some(Parts { runtime, thread }) = self.running.lock().take() else { return };
         // From here on the end of a connection is our own doing, not news.
         self.core.quiet.store(true, Ordering::SeqCst);
         if let Some(demo) = self.demo.lock().take() {
             let log = runtime.block_on(demo.stop());
             self.core.health.lock().demo_log = Some(log);
-            if politely {
-                // The servers have written their last message and closed: let the feeds read up to that end.
-                runtime.block_on(feeds::until_disconnected(&self.core, Duration::from_secs(2)));
-            }
+            // The servers have written their last message and closed: let the feeds read up to that end.
+            runtime.block_on(feeds::until_disconnected(&self.core, Duration::from_secs(2)));
         }
         let tasks = feeds::cancel_all(&self.core);
         runtime.block_on(async {
@@ -156,11 +164,10 @@ impl Engine {
         });
         self.core.stop.store(true, Ordering::SeqCst);
         self.core.bell.ring();
-        if let Some(thread) = self.thread.take() {
-            // A panic of the pipeline was told on its thread already; there is nothing left to save here.
-            let _ = thread.join();
-        }
-        self.core.history.close(Duration::from_secs(10));
+        // A panic of the pipeline was told on its thread already; there is nothing left to save here.
+        let _ = thread.join();
+        self.core.history.flush(Duration::from_secs(10));
+        self.core.listeners.lock().clear();
         drop(self.core.notifier.lock().take());
         runtime.shutdown_timeout(Duration::from_secs(1));
     }
@@ -171,7 +178,7 @@ impl Engine {
         F: Future + Send + 'static,
         F::Output: Send,
     {
-        self.runtime.as_ref().map(|runtime| runtime.spawn(task))
+        self.running.lock().as_ref().map(|parts| parts.runtime.spawn(task))
     }
 
     /// What the demo has done so far, or did, if this is the demo.
@@ -190,7 +197,8 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        self.shut_down(false);
+        self.shut_down();
+        self.core.history.release();
     }
 }
 
@@ -224,7 +232,7 @@ impl Core {
         (self.options.clock)()
     }
 
-    pub(crate) fn writer(&self) -> Option<&Writer> {
+    pub(crate) fn writer(&self) -> Option<Arc<Writer>> {
         self.history.writer()
     }
 }
@@ -232,13 +240,4 @@ impl Core {
 /// The numbers and alarms of an engine without a history.
 pub(crate) fn nothing_restored() -> (Registry, Alarms) {
     (Registry::default(), Alarms::default())
-}
-
-/// A feed's number and its place in the pipeline.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// The feed.
-    pub feed: FeedId,
-    /// Its place.
-    pub place: usize,
 }

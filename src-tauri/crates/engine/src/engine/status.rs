@@ -6,8 +6,8 @@ use std::time::Instant;
 use feedwatch_model::{Accounts, Time};
 
 use super::{Core, Engine, Listener, listeners};
-use crate::{platform, report};
 use crate::wire::{FeedRow, HistoryRow, Level, PushBody, Status};
+use crate::{platform, report};
 
 /// What is remembered between two looks.
 #[derive(Debug, Default)]

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use feedwatch_ingest::Event;
-use feedwatch_model::Time;
+use feedwatch_model::{Protocol, Time};
 use feedwatch_store::{Batch, StoreEvent};
 
 use super::{Core, listeners, status};
@@ -12,7 +12,9 @@ use crate::pipeline::{News, Output, Pipeline};
 use crate::wire::{Level, PushBody};
 
 /// Events taken from one inbox before the lock is given free for the shells.
-const PASS: usize = 512;
+pub(super) const PASS: usize = 64;
+/// A capture waits while so much waits for the disk: it can, where a live feed cannot.
+const FILE_BACKLOG: usize = 16 << 20;
 /// Time without data has a voice at least this often.
 const ELAPSE: Duration = Duration::from_millis(50);
 /// A batch for the history waits this long for company.
@@ -27,6 +29,9 @@ struct Worker<'a> {
     elapsed: Instant,
     submitted: Instant,
     told: Instant,
+    /// When the history last took a batch.
+    accepted: Time,
+    /// Since when it takes none.
     refused_since: Option<Time>,
 }
 
@@ -39,6 +44,7 @@ pub(super) fn run(core: &Core) {
         elapsed: start,
         submitted: start,
         told: start,
+        accepted: core.now(),
         refused_since: None,
     };
     loop {
@@ -59,10 +65,13 @@ impl Worker<'_> {
         let core = self.core;
         let places: Vec<_> = {
             let feeds = core.feeds.lock();
-            feeds.iter().map(|feed| (feed.place, feed.feed, feed.inbox.clone())).collect()
+            feeds.iter().map(|feed| (feed.place, feed.protocol, feed.inbox.clone())).collect()
         };
         let mut more = false;
-        for (place, _, inbox) in &places {
+        for (place, protocol, inbox) in &places {
+            if *protocol == Protocol::File && self.is_history_behind() {
+                continue;
+            }
             let mut pipeline = core.pipeline.lock();
             let taken = inbox.drain(&mut self.events, PASS);
             more |= taken >= PASS;
@@ -73,7 +82,7 @@ impl Worker<'_> {
         if now.duration_since(self.elapsed) >= ELAPSE {
             self.elapsed = now;
             let mut pipeline = core.pipeline.lock();
-            pipeline.elapse(core.now());
+            pipeline.elapse(core.now(), !more);
             self.hand_on(now.duration_since(self.submitted) >= SUBMIT, pipeline);
             self.history_events();
         }
@@ -82,6 +91,10 @@ impl Worker<'_> {
             status::push(core);
         }
         more
+    }
+
+    fn is_history_behind(&self) -> bool {
+        self.core.writer().is_some_and(|writer| writer.status().queued_bytes > FILE_BACKLOG)
     }
 
     fn step(&mut self, pipeline: &mut Pipeline, place: usize) {
@@ -123,12 +136,17 @@ impl Worker<'_> {
         }
         match writer.submit(batch) {
             Ok(()) => {
+                self.accepted = self.core.now();
                 if let Some(from) = self.refused_since.take() {
-                    pipeline.not_kept(from, self.core.now());
+                    pipeline.not_kept(from, Some(self.accepted));
                 }
             }
             Err(mut batch) => {
-                self.refused_since.get_or_insert(self.core.now());
+                if self.refused_since.is_none() {
+                    // What is lost came in since the last batch that was taken.
+                    self.refused_since = Some(self.accepted);
+                    pipeline.not_kept(self.accepted, None);
+                }
                 // Samples and messages are lost and counted by the writer; what names things is kept for the next try.
                 batch.samples.clear();
                 batch.messages.clear();
@@ -156,7 +174,10 @@ impl Worker<'_> {
 
     /// The last pass: everything out of the inboxes, everything decided, everything submitted.
     fn end(&mut self) {
-        while self.pass() {}
+        while self.pass() || self.core.feeds.lock().iter().any(|feed| feed.inbox.counters().queued > 0) {
+            // Only a capture that waits for the disk makes this loop turn without work.
+            self.core.bell.wait(Instant::now(), Instant::now() + Duration::from_millis(10));
+        }
         let mut pipeline = self.core.pipeline.lock();
         pipeline.finish();
         self.hand_on(true, pipeline);

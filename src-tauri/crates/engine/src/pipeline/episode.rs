@@ -40,8 +40,9 @@ pub(super) fn follow(feed: FeedId, state: &mut SeriesState, verdict: &Verdict, s
         }
         Episode::Open | Episode::Escalated => judge(feed, state, verdict, shared),
         Episode::Settled => {
-            settle(feed, state, verdict, shared);
+            // Judged first: what the history gets is the finding with its final severity.
             judge(feed, state, verdict, shared);
+            settle(feed, state, verdict, shared);
         }
         Episode::Closed => end(feed, state, verdict, shared),
     }

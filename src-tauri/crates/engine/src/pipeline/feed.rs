@@ -5,16 +5,16 @@ use std::sync::Arc;
 use bytes::Bytes;
 use feedwatch_decode::{Catalogue, Decoder, Sink};
 use feedwatch_detect::{Arrival, Integrity, Scopes, Watch};
-use feedwatch_ingest::Event;
+use feedwatch_ingest::{Event, InboxCounters};
 use feedwatch_model::{
-    Check, FeedId, FeedState, Finding, FindingKind, Gap, GapCause, Message, Profile, Protocol, Quality, Reading,
-    Rejected, Sample, SeriesId, SeriesMeta, Time,
+    AlarmSource, Check, FeedId, FeedState, Finding, FindingKind, Gap, GapCause, Message, Profile, Protocol, Quality,
+    Reading, Rejected, Sample, SeriesId, SeriesMeta, Time,
 };
 use feedwatch_store::{FeedRecord, Outcome, StoredMessage};
 
 use super::episode::OpenEpisode;
 use super::link::Link;
-use super::{FeedSettings, Shared};
+use super::{Carried, FeedSettings, Shared};
 use crate::alarms;
 use crate::axis::Axis;
 use crate::live::LiveSeries;
@@ -38,18 +38,20 @@ pub(super) struct Book {
     lateness: LatenessMeter,
     pub(super) series: Vec<SeriesState>,
     tally: Tally,
+    carried: InboxCounters,
     findings: Vec<Finding>,
     last_heartbeat: Time,
 }
 
 /// Counters of a feed.
 #[derive(Clone, Copy, Debug, Default)]
-struct Tally {
+pub(crate) struct Tally {
     read: u64,
     duplicate: u64,
     rejected: u64,
     lost: u64,
     reordered: u64,
+    conflated: u64,
 }
 
 /// One series, live.
@@ -99,7 +101,7 @@ impl Sink for Intake<'_> {
 }
 
 impl FeedStage {
-    pub(super) fn new(id: FeedId, settings: FeedSettings, now: Time) -> FeedStage {
+    pub(super) fn new(id: FeedId, settings: FeedSettings, carried: Carried, now: Time) -> FeedStage {
         let book = Book {
             id,
             link: Link::new(id, settings.watched_until),
@@ -108,7 +110,8 @@ impl FeedStage {
             rate: RateMeter::default(),
             lateness: LatenessMeter::default(),
             series: Vec::new(),
-            tally: Tally::default(),
+            tally: carried.tally,
+            carried: carried.inbox,
             findings: Vec::new(),
             last_heartbeat: now,
             settings,
@@ -131,6 +134,11 @@ impl FeedStage {
         let book = &mut self.book;
         match event {
             Event::Message(message) => {
+                if book.link.last_message().is_none() {
+                    // A silence of an earlier run is over.
+                    let silence = AlarmSource { feed: book.id, series: None, check: Check::Silence };
+                    shared.alarms.clear(&silence, message.received, "Messages come again.");
+                }
                 book.rate.count(message.received);
                 book.link.message(message.received);
                 self.decoder.push(message, &mut Intake { book, shared });
@@ -151,14 +159,14 @@ impl FeedStage {
                 book.link.dropped(count, from, to, shared);
             }
             Event::Ended { at, reason } => {
-                book.link.ended(reason);
+                book.link.ended(at, reason, shared);
                 book.integrity.lost(at);
                 self.finish(shared);
             }
         }
     }
 
-    pub(super) fn elapse(&mut self, now: Time, shared: &mut Shared) {
+    pub(super) fn elapse(&mut self, now: Time, caught_up: bool, shared: &mut Shared) {
         let book = &mut self.book;
         if book.settings.protocol == Protocol::File {
             // A capture has its own time; what the wall clock says means nothing to it.
@@ -166,6 +174,9 @@ impl FeedStage {
         }
         self.decoder.elapse(now, &mut Intake { book, shared });
         book.elapse(now, shared);
+        if caught_up && self.decoder.held() == 0 {
+            book.heartbeat(now, shared);
+        }
     }
 
     pub(super) fn finish(&mut self, shared: &mut Shared) {
@@ -266,7 +277,24 @@ impl FeedStage {
 
     /// Samples of which a detector saw only the most telling of their time slot.
     pub fn conflated(&self) -> u64 {
-        self.book.series.iter().map(|state| state.watch.conflated()).sum()
+        let now: u64 = self.book.series.iter().map(|state| state.watch.conflated()).sum();
+        self.book.tally.conflated + now
+    }
+
+    /// The inbox's counters with those of the feed's earlier stay in this run.
+    pub(super) fn whole(&self, inbox: InboxCounters) -> InboxCounters {
+        let before = self.book.carried;
+        InboxCounters {
+            received: before.received + inbox.received,
+            bytes: before.bytes + inbox.bytes,
+            dropped: before.dropped + inbox.dropped,
+            queued: inbox.queued,
+        }
+    }
+
+    /// Its counters, to be carried on.
+    pub(super) fn tally(&self) -> Tally {
+        Tally { conflated: self.conflated(), ..self.book.tally }
     }
 
     /// How many series it has.
@@ -338,7 +366,7 @@ impl Book {
             // The band before this value: a value must not widen the band it is judged by.
             let band = state.watch.band();
             let verdict = state.watch.observe(at, value);
-            state.live.add(at, value, band);
+            state.live.add(at.min(received.plus_nanos(AHEAD)), value, band);
             if keeps {
                 let quality = match (value.is_finite(), late || !own && reading.time.is_some()) {
                     (false, _) => Quality::Bad,
@@ -430,7 +458,11 @@ impl Book {
                 super::episode::follow(self.id, state, &verdict, shared);
             }
         }
-        if self.link.is_watching() && now.nanos_since(self.last_heartbeat) >= HEARTBEAT {
+    }
+
+    /// Tells the history up to when the feed was watched: only where all that came was taken in.
+    fn heartbeat(&mut self, now: Time, shared: &mut Shared) {
+        if self.link.is_watching() && now.nanos_since(self.last_heartbeat).saturating_abs() >= HEARTBEAT {
             self.last_heartbeat = now;
             let id = self.id;
             shared.output.batch_mut(|batch| batch.heartbeats.push((id, now)));
@@ -439,7 +471,9 @@ impl Book {
 
     fn finish_watches(&mut self, shared: &mut Shared) {
         for state in &mut self.series {
-            if let Some(verdict) = state.watch.elapse(Time::MAX) {
+            // Closes the open slot, not the episode: what lasts, lasts.
+            let end = state.live.last().map(|(last, _)| last.plus_nanos(2 * WATCH_SLOT));
+            if let Some(verdict) = end.and_then(|end| state.watch.elapse(end)) {
                 super::episode::follow(self.id, state, &verdict, shared);
             }
             super::episode::keep_open(state, shared);
@@ -447,5 +481,9 @@ impl Book {
     }
 }
 
+/// The slot of a watch, nanoseconds.
+const WATCH_SLOT: i64 = 100 * feedwatch_model::NANOS_PER_MILLI;
+/// So far ahead of the clock a sample may stand in a live chart; one farther ahead would push the present out of it.
+const AHEAD: i64 = 2 * feedwatch_model::NANOS_PER_SECOND;
 /// How often the history is told up to when a feed was watched: a crash leaves this much in doubt.
 const HEARTBEAT: i64 = 500 * feedwatch_model::NANOS_PER_MILLI;

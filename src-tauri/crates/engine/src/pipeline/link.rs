@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use feedwatch_model::{Check, FeedId, FeedState, Finding, FindingKind, Gap, GapCause, Severity, Time};
+use feedwatch_model::{AlarmSource, Check, FeedId, FeedState, Finding, FindingKind, Gap, GapCause, Severity, Time};
 
 use super::Shared;
 
@@ -84,6 +84,8 @@ impl Link {
         self.retry_at = None;
         let gap = self.open_gap.take();
         self.connected_once = true;
+        // Also one of an earlier run, of which no gap is open here.
+        shared.alarms.clear(&self.source(), at, "The connection stands.");
         if let Some(from) = self.watched_until.take() {
             shared.gap(Gap {
                 feed: self.feed,
@@ -91,7 +93,7 @@ impl Link {
                 to: Some(at),
                 cause: GapCause::Stopped,
                 missing: None,
-                detail: "The console was not running.".to_owned(),
+                detail: "The feed was not being watched.".to_owned(),
             });
         }
         let gap = gap?;
@@ -148,10 +150,18 @@ impl Link {
         shared.gap(gap);
     }
 
-    /// The source is finished.
-    pub(crate) fn ended(&mut self, reason: String) {
+    /// The source is finished: an outage before it is over.
+    pub(crate) fn ended(&mut self, at: Time, reason: String, shared: &mut Shared) {
+        if let Some(gap) = self.open_gap.take() {
+            shared.gap(Gap { to: Some(at), ..gap });
+        }
+        shared.alarms.clear(&self.source(), at, "The source has ended.");
         self.state = FeedState::Stopped;
         self.reason = reason;
         self.retry_at = None;
+    }
+
+    fn source(&self) -> AlarmSource {
+        AlarmSource { feed: self.feed, series: None, check: Check::Connection }
     }
 }

@@ -18,6 +18,7 @@ pub mod rows;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use feedwatch_ingest::{Event, InboxCounters};
@@ -55,6 +56,15 @@ pub struct Pipeline {
     feeds: Vec<Option<FeedStage>>,
     shared: Shared,
     places: Vec<(SeriesId, usize, usize)>,
+    indexed: usize,
+    carried: HashMap<FeedId, Carried>,
+}
+
+/// The books of a feed that was removed in this run: if it comes back they go on.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Carried {
+    pub(crate) inbox: InboxCounters,
+    pub(crate) tally: feed::Tally,
 }
 
 /// What all feeds of a pipeline share.
@@ -73,7 +83,7 @@ pub(crate) struct ScopedGap {
 }
 
 /// Gaps that are remembered for the charts; older ones are in the history.
-const GAPS: usize = 2_000;
+pub(crate) const GAPS: usize = 2_000;
 
 impl Pipeline {
     /// An empty one. `keep`: is there a history that wants batches?
@@ -82,6 +92,8 @@ impl Pipeline {
             feeds: Vec::new(),
             shared: Shared { registry, alarms, output: Output::new(keep), gaps: Vec::new() },
             places: Vec::new(),
+            indexed: 0,
+            carried: HashMap::new(),
         }
     }
 
@@ -89,20 +101,27 @@ impl Pipeline {
     pub fn add_feed(&mut self, settings: FeedSettings, now: Time) -> usize {
         let (id, _) = self.shared.registry.feed(&settings.name);
         self.shared.registry.touch();
-        let stage = FeedStage::new(id, settings, now);
+        let carried = self.carried.get(&id).copied().unwrap_or_default();
+        let stage = FeedStage::new(id, settings, carried, now);
         self.shared.output.batch_mut(|batch| batch.feeds.push(stage.record()));
         self.feeds.push(Some(stage));
+        self.places.clear();
+        self.indexed = 0;
         self.feeds.len() - 1
     }
 
-    /// Takes a feed out: what is held is read, its alarms end.
-    pub fn remove_feed(&mut self, place: usize, now: Time) {
+    /// Takes a feed out: what is held is read, its alarms end. `inbox`: its inbox at the end, drained.
+    pub fn remove_feed(&mut self, place: usize, inbox: InboxCounters, now: Time) {
         let Some(Some(stage)) = self.feeds.get_mut(place) else { return };
         stage.finish(&mut self.shared);
         let id = stage.id();
+        // What still stood in the inbox is nobody's any more: it was never taken in.
+        let inbox = InboxCounters { received: inbox.received - inbox.queued, queued: 0, ..inbox };
+        self.carried.insert(id, Carried { inbox: stage.whole(inbox), tally: stage.tally() });
         self.shared.alarms.clear_feed(id, now, "The feed was removed.");
-        self.shared.collect_alarms();
         self.shared.registry.touch();
+        self.places.clear();
+        self.indexed = 0;
         if let Some(slot) = self.feeds.get_mut(place) {
             *slot = None;
         }
@@ -112,7 +131,6 @@ impl Pipeline {
     pub fn step(&mut self, place: usize, event: Event) {
         let Some(Some(stage)) = self.feeds.get_mut(place) else { return };
         stage.step(event, &mut self.shared);
-        self.shared.collect_alarms();
     }
 
     /// Takes one message in; the same as an event with it, for benches and probes.
@@ -120,13 +138,13 @@ impl Pipeline {
         self.step(place, Event::Message(message));
     }
 
-    /// Time goes by, with or without messages.
-    pub fn elapse(&mut self, now: Time) {
+    /// Time goes by, with or without messages. `caught_up`: nothing waits in an inbox, so that up to `now` all that came
+    /// was taken in.
+    pub fn elapse(&mut self, now: Time, caught_up: bool) {
         for stage in self.feeds.iter_mut().flatten() {
-            stage.elapse(now, &mut self.shared);
+            stage.elapse(now, caught_up, &mut self.shared);
         }
         self.shared.alarms.elapse(now);
-        self.shared.collect_alarms();
     }
 
     /// The end of all feeds: what is held is decided.
@@ -134,29 +152,28 @@ impl Pipeline {
         for stage in self.feeds.iter_mut().flatten() {
             stage.finish(&mut self.shared);
         }
-        self.shared.collect_alarms();
     }
 
     /// A person has seen an alarm.
     pub fn acknowledge(&mut self, id: AlarmId, now: Time, note: Option<String>) -> bool {
-        let known = self.shared.alarms.acknowledge(id, now, note);
-        self.shared.collect_alarms();
-        known
+        self.shared.alarms.acknowledge(id, now, note)
     }
 
     /// What has come out since the last call.
     pub fn take_output(&mut self) -> Output {
+        self.shared.collect_alarms();
         self.shared.output.take()
     }
 
     /// What is to be told, leaving the batch to grow.
     pub fn take_news(&mut self) -> Output {
+        self.shared.collect_alarms();
         self.shared.output.take_news()
     }
 
     /// Is there anything to be told?
     pub fn has_news(&self) -> bool {
-        !self.shared.output.news.is_empty()
+        !self.shared.output.news.is_empty() || self.shared.alarms.has_changes()
     }
 
     /// The history refused this part of a batch: it goes before the next one.
@@ -164,12 +181,12 @@ impl Pipeline {
         self.shared.output.put_back(batch);
     }
 
-    /// The history could not be written from `from` to `to`: a gap of every feed.
-    pub fn not_kept(&mut self, from: Time, to: Time) {
+    /// The history could not be written from `from` on; `to`: until it could again. A gap of every feed.
+    pub fn not_kept(&mut self, from: Time, to: Option<Time>) {
         let feeds: Vec<FeedId> = self.feeds.iter().flatten().map(FeedStage::id).collect();
         for feed in feeds {
             let detail = "The history could not be written.".to_owned();
-            self.shared.gap(Gap { feed, from, to: Some(to), cause: GapCause::NotKept, missing: None, detail });
+            self.shared.gap(Gap { feed, from, to, cause: GapCause::NotKept, missing: None, detail });
         }
     }
 
@@ -189,6 +206,7 @@ impl Pipeline {
     pub fn accounts(&self, place: usize, inbox: InboxCounters, kept: Option<MessageCounts>) -> Accounts {
         let Some(Some(stage)) = self.feeds.get(place) else { return Accounts::default() };
         let waiting = self.shared.output.waiting_of(stage.id());
+        let inbox = stage.whole(inbox);
         let kept = kept.unwrap_or(MessageCounts { queued: 0, committed: stage.read(), lost: 0 });
         Accounts {
             received: inbox.received,
@@ -238,6 +256,17 @@ impl Pipeline {
         self.shared.gaps.iter().map(|known| &known.gap)
     }
 
+    /// Ends what a restart ends: alarms of feeds that are not watched, and of series, which are judged anew.
+    pub fn restarted(&mut self, now: Time) {
+        let watched: Vec<FeedId> = self.feeds.iter().flatten().map(FeedStage::id).collect();
+        self.shared.alarms.restarted(&watched, now);
+    }
+
+    /// Gaps that were open when the program last ended are over: the history is told.
+    pub fn close_gaps(&mut self, gaps: impl IntoIterator<Item = Gap>) {
+        self.shared.output.batch_mut(|batch| batch.gaps.extend(gaps));
+    }
+
     /// Gaps of earlier runs, for the charts, with the scope where they are a loss in one scope only.
     pub fn remember_gaps(&mut self, gaps: impl IntoIterator<Item = (Gap, Vec<(Arc<str>, Arc<str>)>)>) {
         self.shared.gaps.splice(0..0, gaps.into_iter().map(|(gap, scope)| ScopedGap { gap, scope }));
@@ -245,8 +274,10 @@ impl Pipeline {
 
     /// The live state of a series.
     pub(crate) fn live(&mut self, series: SeriesId) -> Option<(&FeedStage, &SeriesState)> {
-        if self.places.binary_search_by_key(&series, |&(id, ..)| id).is_err() {
+        let known: usize = self.feeds.iter().flatten().map(FeedStage::series_count).sum();
+        if self.indexed != known {
             self.index_series();
+            self.indexed = known;
         }
         let found = self.places.binary_search_by_key(&series, |&(id, ..)| id).ok()?;
         let &(_, place, local) = self.places.get(found)?;

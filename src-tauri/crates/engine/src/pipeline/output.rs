@@ -131,10 +131,23 @@ impl Output {
         earlier.transitions.extend(later.transitions);
         earlier.positions.extend(later.positions);
         earlier.heartbeats = later.heartbeats;
-        // Findings explain what was not kept; they are many only where much goes wrong, and then the first tell most.
+        // A disk may be away for days: what replaces what stands already takes its place, and what adds up is bounded.
+        // Of findings and transitions the first tell most.
+        earlier.alarms = last_of_each(earlier.alarms, |alarm| alarm.id);
+        earlier.gaps = last_of_each(earlier.gaps, |gap| (gap.feed, gap.from, gap.cause));
+        earlier.gaps.truncate(FINDINGS);
         earlier.findings.truncate(FINDINGS);
+        earlier.transitions.truncate(FINDINGS);
         self.batch = earlier;
     }
+}
+
+/// Of all with the same key the last one, in the order of these.
+fn last_of_each<T, K: Eq + std::hash::Hash>(all: Vec<T>, key: impl Fn(&T) -> K) -> Vec<T> {
+    let mut seen = std::collections::HashSet::new();
+    let mut kept: Vec<T> = all.into_iter().rev().filter(|one| seen.insert(key(one))).collect();
+    kept.reverse();
+    kept
 }
 
 impl super::Pipeline {
