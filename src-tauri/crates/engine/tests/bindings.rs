@@ -1,5 +1,7 @@
 //! The TypeScript types of the page are those of `wire.rs`. `UPDATE_BINDINGS=1` writes them anew.
 
+#![allow(clippy::unwrap_used)] // Its functions beside the tests are tests too.
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

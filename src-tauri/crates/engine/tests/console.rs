@@ -1,5 +1,7 @@
 //! Feeds are added, removed and taken back: the file is written first, the engine follows, the demo gives way.
 
+#![allow(clippy::unwrap_used)] // Its functions beside the tests are tests too.
+
 use std::path::Path;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
