@@ -134,7 +134,7 @@ pub fn read(path: impl AsRef<Path>, clock: Clock) -> Result<Capture, CaptureErro
         _ => Format::Lines,
     };
     let next = clock();
-    Ok(Capture { lines, times, format, number: 0, next, failed: false })
+    Ok(Capture { lines, times, format, number: 0, next, timed: false, failed: false })
 }
 
 /// The messages of a capture, in order. After an error about one line it goes on behind that line; after any other error
@@ -147,6 +147,8 @@ pub struct Capture {
     number: u64,
     /// The receive time of the next message that tells none.
     next: Time,
+    /// Has a message told its time?
+    timed: bool,
     failed: bool,
 }
 
@@ -173,6 +175,29 @@ impl From<Bytes> for Found {
 }
 
 impl Capture {
+    /// Which file this is, and how far it was read: all lines so far and the number of messages in them.
+    fn place(&self) -> Position {
+        Position::EventId(format!("file:{}:{:016x}", self.number, self.lines.digest()).into())
+    }
+
+    /// Reads on behind `position`; `false` if this file does not begin with what was read then. The times of a grid
+    /// begin anew.
+    fn resume(&mut self, position: &Position) -> bool {
+        let Position::EventId(text) = position;
+        let number = text.strip_prefix("file:").and_then(|text| text.split(':').next()?.parse().ok());
+        let Some(number) = number else { return false };
+        let opened = self.next;
+        while self.number < number {
+            if !matches!(self.next(), Some(Ok(_))) {
+                return false;
+            }
+            if !self.timed && self.times.is_none() {
+                self.next = opened;
+            }
+        }
+        self.place() == *position
+    }
+
     fn find(&mut self) -> Result<Option<Found>, CaptureError> {
         let stamped = self.times.is_none();
         match &mut self.format {
@@ -205,7 +230,11 @@ impl Capture {
     fn stamp(&mut self, found: Found) -> Result<Message, CaptureError> {
         let received = match &mut self.times {
             Some(times) => times.next()?,
-            None => found.time.or_else(|| envelope::timestamp(&found.payload)).unwrap_or(self.next),
+            None => {
+                let own = found.time.or_else(|| envelope::timestamp(&found.payload));
+                self.timed |= own.is_some();
+                own.unwrap_or(self.next)
+            }
         };
         self.next = received.plus_nanos(NANOS_PER_MILLI);
         let message = Message { number: self.number, received, payload: found.payload, meta: found.meta };

@@ -1,12 +1,19 @@
 //! A capture as a source: as fast as the inbox takes it, nothing dropped, then the end.
+//!
+//! Every message tells where it stands: `file:NUMBER:DIGEST`, the messages up to it and a digest of all lines up to it.
+//! The next connection reads on behind the last one that was kept, so that a capture is stored once however often the
+//! program starts; what has grown since is read from there on. A file that does not begin with the same lines, be it
+//! shorter, edited or another one, is read anew. Where it lies and when it was changed does not matter.
+//!
+//! Limit: to find its place, the part that was read before is read once more, without being told.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
-use feedwatch_model::Position;
+use feedwatch_model::{MessageMeta, Position};
 use tokio::task::spawn_blocking;
 
-use super::{Capture, read};
+use super::{Capture, CaptureError, read};
 use crate::source::{Batch, FlowControl, Session, Source};
 use crate::{Clock, ConnectError, SessionError};
 
@@ -26,14 +33,14 @@ impl FileSource {
 
 #[async_trait]
 impl Source for FileSource {
-    async fn connect(&self, _resume: Option<&Position>) -> Result<Box<dyn Session>, ConnectError> {
-        let (path, clock) = (self.path.clone(), self.clock);
-        let opened = spawn_blocking(move || read(path, clock)).await;
+    async fn connect(&self, resume: Option<&Position>) -> Result<Box<dyn Session>, ConnectError> {
+        let (path, clock, resume) = (self.path.clone(), self.clock, resume.cloned());
+        let opened = spawn_blocking(move || open(&path, clock, resume.as_ref())).await;
         let opened =
             opened.map_err(|error| ConnectError::Network(format!("The file could not be opened: {error}.")))?;
         // A person must act: nobody will put the file there for us.
-        let capture = opened.map_err(|error| ConnectError::Options(error.to_string()))?;
-        Ok(Box::new(FileSession { capture: Some(Box::new(capture)) }))
+        let (capture, resumed) = opened.map_err(|error| ConnectError::Options(error.to_string()))?;
+        Ok(Box::new(FileSession { capture: Some(Box::new(capture)), unread: resumed }))
     }
 
     fn address(&self) -> String {
@@ -41,9 +48,21 @@ impl Source for FileSource {
     }
 }
 
+/// Opens the file behind what was read before; tells whether it is that file.
+fn open(path: &Path, clock: Clock, resume: Option<&Position>) -> Result<(Capture, bool), CaptureError> {
+    let mut capture = read(path, clock)?;
+    match resume {
+        Some(position) if capture.resume(position) => Ok((capture, true)),
+        Some(_) => Ok((read(path, clock)?, false)),
+        None => Ok((capture, false)),
+    }
+}
+
 struct FileSession {
     /// Away while a batch is read, and for good when the future that reads it was dropped.
     capture: Option<Box<Capture>>,
+    /// It was read before, and nothing new has come since.
+    unread: bool,
 }
 
 #[async_trait]
@@ -58,10 +77,18 @@ impl Session for FileSession {
         });
         let (capture, mut read, end) = filled.await.map_err(|error| ended(&format!("Reading stopped: {error}.")))?;
         self.capture = Some(capture);
+        self.unread &= read.is_empty();
         for message in read.drain(usize::MAX) {
             batch.push(message.received, message.payload, message.meta);
         }
-        end.map_or(Ok(()), Err)
+        match end {
+            None => Ok(()),
+            Some(End::Error(error)) => Err(ended(&error.to_string())),
+            Some(End::Reached) if self.unread => {
+                Err(ended("The file was read to its end before, and there is nothing new in it."))
+            }
+            Some(End::Reached) => Err(ended("The file was read to its end.")),
+        }
     }
 
     fn flow(&self) -> FlowControl {
@@ -69,13 +96,24 @@ impl Session for FileSession {
     }
 }
 
+/// Why a batch is not full.
+enum End {
+    Reached,
+    Error(CaptureError),
+}
+
 /// Reads till the batch is full; otherwise says why it is not.
-fn fill(capture: &mut Capture, batch: &mut Batch) -> Option<SessionError> {
+fn fill(capture: &mut Capture, batch: &mut Batch) -> Option<End> {
     while !batch.is_full() {
         match capture.next() {
-            Some(Ok(message)) => batch.push(message.received, message.payload, message.meta),
-            Some(Err(error)) => return Some(ended(&error.to_string())),
-            None => return Some(ended("The file was read to its end.")),
+            Some(Ok(message)) => {
+                // Also the event id of an .sse capture makes way: nobody could be asked for it here.
+                let position = Some(capture.place());
+                let meta = MessageMeta { position, ..message.meta.map(|meta| *meta).unwrap_or_default() };
+                batch.push(message.received, message.payload, Some(Box::new(meta)));
+            }
+            Some(Err(error)) => return Some(End::Error(error)),
+            None => return Some(End::Reached),
         }
     }
     None

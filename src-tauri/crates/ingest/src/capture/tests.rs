@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::testkit::{Watched, clock, eager};
-use crate::{Backoff, InboxLimits};
+use crate::{Backoff, Event, InboxLimits};
 
 fn folder(files: &[(&str, &str)]) -> TempDir {
     let folder = TempDir::new().unwrap();
@@ -191,6 +191,90 @@ async fn a_file_that_waits_for_room_can_be_stopped() {
     let source = FileSource::new(folder.path().join("a.txt"), clock);
     let mut feed = Watched::resume(source, eager(), None, InboxLimits { messages: 7, bytes: 20 });
     feed.message().await;
+    feed.stop().await;
+}
+
+/// Reads a file behind `resume`: what came, where it stands then, and how it ended.
+async fn look(path: PathBuf, resume: Option<Position>) -> (Vec<String>, Option<Position>, String) {
+    let mut feed = Watched::resume(FileSource::new(path, clock), eager(), resume.clone(), InboxLimits::default());
+    let (mut came, mut position) = (Vec::new(), resume);
+    loop {
+        match feed.next().await {
+            Event::Message(message) => {
+                came.push(String::from_utf8(message.payload.to_vec()).unwrap());
+                position = message.position().cloned();
+            }
+            Event::Ended { reason, .. } => return (came, position, reason),
+            _ => {}
+        }
+    }
+}
+
+const NOTHING_NEW: &str = "The file was read to its end before, and there is nothing new in it.";
+
+#[tokio::test]
+async fn a_file_is_read_once_however_often_it_is_opened() {
+    for (name, text, more) in [
+        ("a.jsonl", "{\"a\":1}\n\n{\"topic\":\"t\",\"payload\":\"7\"}\n", "{\"a\":2}\n"),
+        ("a.txt", "one\r\ntwo", "\r\nthree"),
+        ("a.sse", "id: 7\ndata: 1\n\ndata: 2\n\n", "data: 3\n\n"),
+    ] {
+        let folder = folder(&[(name, text)]);
+        let path = folder.path().join(name);
+        let (came, position, end) = look(path.clone(), None).await;
+        assert_eq!((came.len(), end.as_str()), (2, "The file was read to its end."), "{name}");
+        assert_eq!(look(path.clone(), position.clone()).await, (vec![], position.clone(), NOTHING_NEW.to_owned()));
+        // A copy is the same capture, and what has grown since is read from there on.
+        let copy = folder.path().join(format!("copy-of-{name}"));
+        fs::write(&copy, format!("{text}{more}")).unwrap();
+        let (came, position, end) = look(copy.clone(), position).await;
+        assert_eq!((came.len(), end.as_str()), (1, "The file was read to its end."), "{name}: {came:?}");
+        assert_eq!(look(copy, position).await.0, [""; 0], "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_was_stopped_within_goes_on_there() {
+    let lines: Vec<String> = (0..1000).map(|number| number.to_string()).collect();
+    let folder = folder(&[("a.txt", &lines.join("\n"))]);
+    let path = folder.path().join("a.txt");
+    let mut feed = Watched::start(FileSource::new(path.clone(), clock), eager());
+    let mut position = None;
+    for _ in 0..300 {
+        position = feed.message().await.position().cloned();
+    }
+    feed.stop().await;
+    assert_eq!(look(path, position).await.0, lines[300..]);
+}
+
+#[tokio::test]
+async fn a_file_that_is_another_one_is_read_anew() {
+    let text = "x\n".repeat(90_000);
+    let folder = folder(&[("a.txt", &text)]);
+    let path = folder.path().join("a.txt");
+    let position = look(path.clone(), None).await.1;
+    let edited = format!("{}y\n{}", &text[..170_000], &text[170_002..]);
+    for (changed, count) in [("", 0), ("x\nx\n", 2), (edited.as_str(), 90_000)] {
+        fs::write(&path, changed).unwrap();
+        let (came, _, end) = look(path.clone(), position.clone()).await;
+        assert_eq!((came.len(), end.as_str()), (count, "The file was read to its end."));
+    }
+    // What a server would be asked for is no place in a file.
+    fs::write(&path, "x\n").unwrap();
+    for strange in ["", "17", "file:", "file:1", "file:1:", "file:18446744073709551615:0"] {
+        assert_eq!(look(path.clone(), Some(Position::EventId(strange.into()))).await.0, ["x"], "{strange}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_new_in_a_file_without_times_is_of_now() {
+    let folder = folder(&[("a.txt", &"x\n".repeat(50_000))]);
+    let path = folder.path().join("a.txt");
+    let position = look(path.clone(), None).await.1;
+    fs::write(&path, "x\n".repeat(50_001)).unwrap();
+    let mut feed = Watched::resume(FileSource::new(path, clock), eager(), position, InboxLimits::default());
+    let (before, received) = (clock(), feed.message().await.received);
+    assert!(received.nanos_since(before).abs() < 10_000_000_000, "not 50 s ahead: {received} {before}");
     feed.stop().await;
 }
 
