@@ -32,7 +32,9 @@ pub fn built(program: &str, package: &str) -> PathBuf {
     let folder = own.ancestors().nth(2).expect("a test lies in target/PROFILE/deps");
     let path = folder.join(program);
     let made = fs::metadata(&path).and_then(|file| file.modified()).ok();
-    if made.is_none_or(|made| newest(&root().join("src-tauri")) > made) {
+    // Only the window stands on what is beside the crates.
+    let sources = if package == "feedwatch-desktop" { "src-tauri" } else { "src-tauri/crates" };
+    if made.is_none_or(|made| newest(&root().join(sources)) > made) {
         eprintln!("{program} is missing or older than its sources: building {package}");
         let built = Command::new(env!("CARGO"))
             .args(["build", "--locked", "-p", package])
@@ -50,7 +52,9 @@ fn newest(folder: &Path) -> SystemTime {
     let times = entries.map(|entry| {
         let path = entry.path();
         if path.is_dir() {
-            return newest(&path);
+            // Tests, benches and examples are no part of a program.
+            let counts = !["tests", "benches", "examples", "target", "fuzz"].iter().any(|name| path.ends_with(name));
+            return if counts { newest(&path) } else { SystemTime::UNIX_EPOCH };
         }
         let counts = path.extension().is_some_and(|kind| kind == "rs" || kind == "sql" || kind == "toml");
         let changed = counts.then(|| entry.metadata().and_then(|file| file.modified()).ok()).flatten();
