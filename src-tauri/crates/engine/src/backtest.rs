@@ -1,14 +1,25 @@
 //! CSVs through the detector, row by row as a stream: what `feedwatch backtest` does.
 
+mod plan;
+
 use std::fs;
 use std::io;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
 
 use feedwatch_detect::{Detector, Episode, Group, Verdict};
 use feedwatch_model::{FindingKind, Time};
 use serde::Serialize;
+
+use plan::Job;
+
+/// So often a caller is asked whether to go on, also while one file takes long.
+const ASK_EVERY: Duration = Duration::from_millis(200);
+/// So often a thread looks whether it should go on.
+const LOOK_EVERY: usize = 4_096;
 
 /// Why a back-test ended.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +46,26 @@ pub enum BacktestError {
         /// What was expected.
         reason: String,
     },
+    /// A result would take the place of what it is made from.
+    #[error("The results of {input} would overwrite {over}. Choose another folder for --out.")]
+    Overwrites {
+        /// What is read.
+        input: PathBuf,
+        /// What would be lost.
+        over: PathBuf,
+    },
+    /// Two series would share one result.
+    #[error(
+        "The results of {one} and {other} would both be {out}. Name them differently, or test them one after the other."
+    )]
+    Shared {
+        /// The one: a file, or a column of it.
+        one: String,
+        /// The other.
+        other: String,
+        /// Where both would be.
+        out: PathBuf,
+    },
     /// There is nothing to do.
     #[error("There is no .csv file below {0}.")]
     Nothing(String),
@@ -53,39 +84,33 @@ pub struct BacktestReport {
     pub rows: u64,
     /// How many episodes opened.
     pub episodes: u64,
+    /// It was stopped before all files were read: this is what was done until then.
+    pub cancelled: bool,
     /// Where the results are.
     pub out: PathBuf,
 }
 
-/// Every CSV below `paths` gives a CSV of the same path below `out`. Two threads; `progress` is told (done, of).
+/// Every CSV below `paths` gives a CSV of the same path below `out`, each whole or not at all. Two threads; `progress` is
+/// told (done, of) a few times a second and says whether to go on.
 ///
 /// # Errors
 /// [`BacktestError`], the first one; results written so far stay.
 pub fn run(
     paths: &[PathBuf],
     out: &Path,
-    progress: &mut dyn FnMut(usize, usize),
+    progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
 ) -> Result<BacktestReport, BacktestError> {
-    let mut files = Vec::new();
-    for path in paths {
-        find(path, path, &mut files)?;
-    }
-    if files.is_empty() {
-        let all: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
-        return Err(BacktestError::Nothing(all.join(", ")));
-    }
-    files.sort();
-    let mut report =
-        BacktestReport { schema: crate::report::SCHEMA, files: files.len(), out: out.to_owned(), ..Default::default() };
-    let next = AtomicUsize::new(0);
+    let jobs = plan::plan(paths, out)?;
+    let mut report = BacktestReport { schema: crate::report::SCHEMA, out: out.to_owned(), ..Default::default() };
+    let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
     let (tell, told) = mpsc::channel();
-    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(files.len());
+    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(jobs.len());
     std::thread::scope(|scope| {
         for _ in 0..workers {
-            let (tell, files, next) = (tell.clone(), &files, &next);
+            let (tell, jobs, next, stop) = (tell.clone(), &jobs, &next, &stop);
             scope.spawn(move || {
-                while let Some((file, relative)) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let result = one(file, &out.join(relative));
+                while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let Some(result) = one(job, stop).transpose() else { return };
                     let failed = result.is_err();
                     if tell.send(result).is_err() || failed {
                         return;
@@ -94,71 +119,64 @@ pub fn run(
             });
         }
         drop(tell);
-        for (done, result) in told.iter().enumerate() {
-            let (series, rows, episodes) = result?;
-            report.series += series;
-            report.rows += rows;
-            report.episodes += episodes;
-            progress(done + 1, files.len());
+        loop {
+            match told.recv_timeout(ASK_EVERY) {
+                Ok(Ok((series, rows, episodes))) => {
+                    report.files += 1;
+                    report.series += series;
+                    report.rows += rows;
+                    report.episodes += episodes;
+                }
+                Ok(Err(error)) => {
+                    stop.store(true, Ordering::Relaxed);
+                    return Err(error);
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if progress(report.files, jobs.len()).is_break() {
+                stop.store(true, Ordering::Relaxed);
+            }
         }
+        report.cancelled = report.files < jobs.len();
         Ok(report)
     })
 }
 
-fn find(root: &Path, path: &Path, files: &mut Vec<(PathBuf, PathBuf)>) -> Result<(), BacktestError> {
-    let disk = |source| BacktestError::Disk { path: path.to_owned(), source };
-    if path.is_dir() {
-        for entry in fs::read_dir(path).map_err(disk)? {
-            find(root, &entry.map_err(disk)?.path(), files)?;
-        }
-    } else if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("csv")) {
-        let relative = match path.strip_prefix(root) {
-            Ok(below) if below.as_os_str().is_empty() => path.file_name().map(PathBuf::from),
-            Ok(below) => Some(below.to_owned()),
-            Err(_) => None,
-        };
-        files.push((path.to_owned(), relative.unwrap_or_else(|| path.to_owned())));
-    } else if !path.exists() {
-        return Err(BacktestError::Missing(path.to_owned()));
+/// One file; tells how many series, rows and episodes, or nothing if it was stopped.
+fn one(job: &Job, stop: &AtomicBool) -> Result<Option<(usize, u64, u64)>, BacktestError> {
+    if stop.load(Ordering::Relaxed) {
+        return Ok(None);
     }
-    Ok(())
-}
-
-/// One file; tells how many series, rows and episodes.
-fn one(file: &Path, out: &Path) -> Result<(usize, u64, u64), BacktestError> {
-    let table = Table::read(file)?;
+    let table = Table::read(&job.file)?;
     let (mut rows, mut episodes) = (0, 0);
     let mut scores: Vec<Vec<f64>> = vec![Vec::with_capacity(table.columns.len()); table.times.len()];
-    for column in &table.columns {
-        let target = if table.columns.len() == 1 {
-            out.to_owned()
-        } else {
-            out.with_extension("").join(format!("{}.csv", safe(&column.name)))
-        };
-        let verdicts = judge(&table.times, &column.values);
+    for (index, column) in table.columns.iter().enumerate() {
+        let Some(verdicts) = judge(&table.times, &column.values, stop) else { return Ok(None) };
         for (row, verdict) in scores.iter_mut().zip(&verdicts) {
             row.push(verdict.point_score);
         }
         rows += verdicts.len() as u64;
         episodes += verdicts.iter().filter(|verdict| verdict.episode == Episode::Opened).count() as u64;
-        write_series(&target, &table, column, &verdicts)?;
+        write_series(&job.target(index, &column.name), &table, column, &verdicts)?;
     }
     if table.columns.len() > 1 {
-        write_group(out, &table, &scores)?;
+        write_group(&job.out, &table, &scores)?;
     }
-    Ok((table.columns.len(), rows, episodes))
+    Ok(Some((table.columns.len(), rows, episodes)))
 }
 
-fn judge(times: &[(String, Time)], values: &[(String, f64)]) -> Vec<Verdict> {
+/// What the detector says to each row; nothing if it was stopped.
+fn judge(times: &[(String, Time)], values: &[(String, f64)], stop: &AtomicBool) -> Option<Vec<Verdict>> {
     let mut detector = Detector::new();
-    times.iter().zip(values).map(|((_, at), (_, value))| detector.observe(*at, *value)).collect()
-}
-
-/// A column name as a file name: nothing in it may lead elsewhere.
-fn safe(name: &str) -> String {
-    let kept: String =
-        name.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '_' }).take(100).collect();
-    if kept.trim_matches('.').is_empty() { "column".to_owned() } else { kept }
+    let mut verdicts = Vec::with_capacity(times.len());
+    for (row, ((_, at), (_, value))) in times.iter().zip(values).enumerate() {
+        if row % LOOK_EVERY == 0 && stop.load(Ordering::Relaxed) {
+            return None;
+        }
+        verdicts.push(detector.observe(*at, *value));
+    }
+    Some(verdicts)
 }
 
 struct Column {
@@ -175,17 +193,10 @@ struct Table {
 impl Table {
     fn read(path: &Path) -> Result<Table, BacktestError> {
         let wrong = |line, reason: String| BacktestError::Csv { path: path.to_owned(), line, reason };
-        let of_csv = |error: csv::Error| {
-            let line = error.position().map_or(1, csv::Position::line);
-            wrong(line, error.to_string())
-        };
+        let of_csv = |error| of_csv(path, error);
         let mut reader = csv::Reader::from_path(path).map_err(of_csv)?;
-        let head = reader.headers().map_err(of_csv)?.clone();
-        if head.get(0).is_none_or(|name| name.trim() != "timestamp") || head.len() < 2 {
-            return Err(wrong(1, "the first line must be timestamp,value or timestamp,COLUMN,COLUMN,…".to_owned()));
-        }
-        let mut columns: Vec<Column> =
-            head.iter().skip(1).map(|name| Column { name: name.trim().to_owned(), values: Vec::new() }).collect();
+        let names = names(path, &mut reader)?;
+        let mut columns: Vec<Column> = names.into_iter().map(|name| Column { name, values: Vec::new() }).collect();
         let mut times = Vec::new();
         for record in reader.records() {
             let record = record.map_err(of_csv)?;
@@ -207,6 +218,35 @@ impl Table {
     }
 }
 
+fn of_csv(path: &Path, error: csv::Error) -> BacktestError {
+    let path = path.to_owned();
+    let line = error.position().map_or(1, csv::Position::line);
+    match error.into_kind() {
+        csv::ErrorKind::Io(source) => BacktestError::Disk { path, source },
+        kind => BacktestError::Csv { path, line, reason: csv_reason(&kind) },
+    }
+}
+
+fn csv_reason(kind: &csv::ErrorKind) -> String {
+    match kind {
+        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+            format!("this row has {len} fields and the first line has {expected_len}")
+        }
+        csv::ErrorKind::Utf8 { .. } => "this is not UTF-8".to_owned(),
+        other => format!("this cannot be read: {other:?}"),
+    }
+}
+
+/// The names of the value columns.
+fn names(path: &Path, reader: &mut csv::Reader<fs::File>) -> Result<Vec<String>, BacktestError> {
+    let head = reader.headers().map_err(|error| of_csv(path, error))?;
+    if head.get(0).is_none_or(|name| name.trim() != "timestamp") || head.len() < 2 {
+        let reason = "the first line must be timestamp,value or timestamp,COLUMN,COLUMN,…".to_owned();
+        return Err(BacktestError::Csv { path: path.to_owned(), line: 1, reason });
+    }
+    Ok(head.iter().skip(1).map(|name| name.trim().to_owned()).collect())
+}
+
 /// RFC 3339; date and time without zone, taken as UTC; or seconds since the epoch.
 pub fn parse_time(text: &str) -> Option<Time> {
     let text = text.trim();
@@ -216,21 +256,28 @@ pub fn parse_time(text: &str) -> Option<Time> {
     Time::parse_rfc3339(text).or_else(|_| Time::parse_rfc3339(&format!("{text}Z"))).ok()
 }
 
-fn create(path: &Path) -> Result<csv::Writer<fs::File>, BacktestError> {
-    let disk = |source| BacktestError::Disk { path: path.to_owned(), source };
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(disk)?;
+/// Writes a CSV whole or not at all: to `.part`, then under its name.
+fn save(path: &Path, rows: impl Iterator<Item = Vec<String>>) -> Result<(), BacktestError> {
+    let mut part = path.as_os_str().to_owned();
+    part.push(".part");
+    let part = PathBuf::from(part);
+    let saved = write_part(path, &part, rows).and_then(|()| fs::rename(&part, path));
+    if saved.is_err() {
+        // It may never have been made.
+        let _ = fs::remove_file(&part);
     }
-    Ok(csv::Writer::from_writer(fs::File::create(path).map_err(disk)?))
+    saved.map_err(|source| BacktestError::Disk { path: path.to_owned(), source })
 }
 
-fn save(path: &Path, rows: impl Iterator<Item = Vec<String>>) -> Result<(), BacktestError> {
-    let mut writer = create(path)?;
-    let disk = |error: csv::Error| BacktestError::Disk { path: path.to_owned(), source: error.into() };
-    for row in rows {
-        writer.write_record(row).map_err(disk)?;
+fn write_part(path: &Path, part: &Path, rows: impl Iterator<Item = Vec<String>>) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
     }
-    writer.flush().map_err(|source| BacktestError::Disk { path: path.to_owned(), source })
+    let mut writer = csv::Writer::from_writer(fs::File::create(part)?);
+    for row in rows {
+        writer.write_record(row)?;
+    }
+    writer.flush()
 }
 
 /// s / (1 + s): severity 1, the bar of a finding, is 0.5.
@@ -293,7 +340,7 @@ mod tests {
             text += &format!("2026-03-01 {:02}:{:02}:00,{value}\n", minute / 60, minute % 60);
         }
         fs::write(input.join("a.csv"), &text).unwrap();
-        let report = run(&[folder.path().join("in")], &out, &mut |_, _| {}).unwrap();
+        let report = run(&[folder.path().join("in")], &out, &mut |_, _| ControlFlow::Continue(())).unwrap();
         assert_eq!((report.files, report.series, report.rows), (1, 1, 300));
         let written = fs::read_to_string(out.join("deep/a.csv")).unwrap();
         let stamps =
@@ -309,7 +356,7 @@ mod tests {
         let file = folder.path().join("wide.csv");
         let rows: String = (0..200).map(|row| format!("{},{},{}\n", row * 60, row % 5, row % 3)).collect();
         fs::write(&file, format!("timestamp,cpu,../mem\n{rows}")).unwrap();
-        let report = run(&[file], &folder.path().join("out"), &mut |_, _| {}).unwrap();
+        let report = run(&[file], &folder.path().join("out"), &mut |_, _| ControlFlow::Continue(())).unwrap();
         assert_eq!((report.series, report.rows), (2, 400));
         for made in ["wide.csv", "wide/cpu.csv", "wide/.._mem.csv"] {
             assert!(folder.path().join("out").join(made).exists(), "{made}");
@@ -321,7 +368,24 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("a.csv");
         fs::write(&file, "timestamp,value\n2026-03-01 00:00:00,1\nyesterday,2\n").unwrap();
-        let error = run(&[file], &folder.path().join("out"), &mut |_, _| {}).unwrap_err().to_string();
+        let error =
+            run(&[file], &folder.path().join("out"), &mut |_, _| ControlFlow::Continue(())).unwrap_err().to_string();
         assert!(error.contains("line 3") && error.contains("yesterday"), "{error}");
+    }
+
+    #[test]
+    fn what_is_stopped_tells_what_was_done_and_leaves_no_part() {
+        let folder = tempfile::tempdir().unwrap();
+        let (input, out) = (folder.path().join("in"), folder.path().join("out"));
+        fs::create_dir_all(&input).unwrap();
+        let rows: String = (0..20_000).map(|row| format!("{},{}\n", row * 60, row % 7)).collect();
+        for name in 0..50 {
+            fs::write(input.join(format!("{name}.csv")), format!("timestamp,value\n{rows}")).unwrap();
+        }
+        let report = run(&[input], &out, &mut |_, _| ControlFlow::Break(())).unwrap();
+        assert!(report.cancelled && report.files < 50, "{report:?}");
+        assert_eq!(report.rows, report.files as u64 * 20_000);
+        let written: Vec<_> = fs::read_dir(&out).into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
+        assert!(written.iter().all(|path| path.extension().is_some_and(|end| end == "csv")), "{written:?}");
     }
 }

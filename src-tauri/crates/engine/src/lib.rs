@@ -15,6 +15,7 @@ pub mod engine;
 pub mod export;
 pub mod frame;
 pub mod live;
+pub mod log;
 mod meter;
 pub mod newfeed;
 pub mod notify;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use feedwatch_model::{Accounts, Alarm, AlarmState, Check, FindingKind, Gap, Severity, Time};
 use serde::{Serialize, Serializer};
@@ -243,10 +242,5 @@ impl crate::Engine {
         let mut report = run_report(&self.core);
         report.demo_log = self.demo_log();
         report
-    }
-
-    /// Is the engine being stopped?
-    pub fn is_stopping(&self) -> bool {
-        self.core.quiet.load(Ordering::SeqCst)
     }
 }

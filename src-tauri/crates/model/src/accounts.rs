@@ -25,16 +25,6 @@ pub struct Accounts {
     pub bytes: u64,
 }
 
-/// Why a message was forgotten.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DropCause {
-    /// The inbox was full: the source sends faster than the console can take.
-    InboxFull,
-    /// The history could not be written and its backlog was full.
-    HistoryFull,
-}
-
 impl Accounts {
     /// Does every message stand in exactly one place?
     pub fn balance(&self) -> bool {

@@ -24,7 +24,7 @@ mod reading;
 mod sample;
 mod time;
 
-pub use accounts::{Accounts, DropCause};
+pub use accounts::Accounts;
 pub use alarm::{Alarm, AlarmEvent, AlarmId, AlarmSource, AlarmState, AlarmTransition};
 pub use bucket::{Bucket, bucket_start, decimate};
 pub use feed::{FeedId, FeedState, Protocol, SeriesId, SeriesMeta};

@@ -9,7 +9,7 @@ use super::{Core, Engine, status};
 use crate::notify::Note;
 use crate::pipeline::{News, Pipeline};
 use crate::report;
-use crate::wire::{AlarmRow, Level, Push, PushBody};
+use crate::wire::{AlarmRow, Push, PushBody};
 
 /// Findings that a new listener is told.
 const LATEST: usize = 60;
@@ -85,15 +85,22 @@ fn snapshot(core: &Core) -> Vec<PushBody> {
     bodies
 }
 
-/// News as the page is told, one for each.
-pub(super) fn bodies(pipeline: &Pipeline, news: &[News]) -> Vec<PushBody> {
+/// News as the page is told, one for each; `None` where it is told otherwise. Of a flood of findings the page gets the
+/// latest; all of them are in the history.
+pub(super) fn bodies(pipeline: &Pipeline, news: &[News]) -> Vec<Option<PushBody>> {
+    let findings = news.iter().filter(|news| matches!(news, News::Finding(_))).count();
+    let mut left_out = findings.saturating_sub(LATEST);
     news.iter()
         .map(|news| match news {
-            News::Finding(found) => PushBody::Finding { finding: pipeline.finding_row(found) },
-            News::Alarm(change) => PushBody::Alarm { alarm: pipeline.alarm_row(&change.alarm) },
-            // Gaps come with the frames; the page needs no message of them.
-            News::Gap(gap) => PushBody::Notice { level: Level::Ok, text: gap.detail.clone() },
-            News::Notice(level, text) => PushBody::Notice { level: *level, text: text.clone() },
+            News::Finding(_) if left_out > 0 => {
+                left_out -= 1;
+                None
+            }
+            News::Finding(found) => Some(PushBody::Finding { finding: pipeline.finding_row(found) }),
+            News::Alarm(change) => Some(PushBody::Alarm { alarm: pipeline.alarm_row(&change.alarm) }),
+            // Gaps come with the frames.
+            News::Gap(_) => None,
+            News::Notice(level, text) => Some(PushBody::Notice { level: *level, text: text.clone() }),
         })
         .collect()
 }
@@ -117,10 +124,7 @@ pub(super) fn tell(core: &Core, bodies: &[PushBody], lines: &[Value]) {
             lines.iter().for_each(sink);
             true
         }
-        page => bodies
-            .iter()
-            .filter(|body| !matches!(body, PushBody::Notice { level: Level::Ok, .. }))
-            .all(|body| page.push(body)),
+        page => bodies.iter().all(|body| page.push(body)),
     });
 }
 

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use feedwatch_model::{Accounts, Time};
+use feedwatch_model::Accounts;
 
 use super::{Core, Engine, Listener, listeners};
 use crate::wire::{FeedRow, HistoryRow, Level, PushBody, Status};
@@ -138,11 +138,6 @@ impl Engine {
     /// The console as a whole, and its feeds.
     pub fn status(&self) -> (Status, Vec<FeedRow>) {
         read(&self.core)
-    }
-
-    /// Since when it runs.
-    pub fn started(&self) -> Time {
-        self.core.started
     }
 }
 

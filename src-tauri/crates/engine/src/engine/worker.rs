@@ -125,6 +125,7 @@ impl Worker<'_> {
         }
         drop(pipeline);
         self.core.notify(&news, &bodies);
+        let bodies: Vec<PushBody> = bodies.into_iter().flatten().collect();
         listeners::tell(self.core, &bodies, &lines);
     }
 
@@ -186,12 +187,12 @@ impl Worker<'_> {
 
 impl Core {
     /// Alarms that were raised go to the desktop.
-    fn notify(&self, news: &[News], bodies: &[PushBody]) {
+    fn notify(&self, news: &[News], bodies: &[Option<PushBody>]) {
         if !self.notifications_on.load(Ordering::SeqCst) {
             return;
         }
         for (news, body) in news.iter().zip(bodies) {
-            let (News::Alarm(change), PushBody::Alarm { alarm }) = (news, body) else { continue };
+            let (News::Alarm(change), Some(PushBody::Alarm { alarm })) = (news, body) else { continue };
             let raised =
                 change.transition.as_ref().is_some_and(|step| step.state.needs_a_person() && step.state.is_active());
             if raised && let Some(notifier) = &*self.notifier.lock() {
