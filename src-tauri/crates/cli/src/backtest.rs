@@ -4,8 +4,10 @@ use feedwatch_engine::backtest::{self, BacktestError};
 
 use crate::args;
 use crate::out::{self, Outcome, Trouble, could_not, wrong};
+use crate::signals::Interrupt;
 
 pub fn run(args: &args::Backtest) -> Result<Outcome, Trouble> {
+    let interrupt = Interrupt::watch()?;
     let mut told = 0;
     let mut progress = |done: usize, all: usize| {
         // About twenty lines, however many files.
@@ -13,6 +15,7 @@ pub fn run(args: &args::Backtest) -> Result<Outcome, Trouble> {
             told = done * 20 / all;
             out::progress(format!("{done} of {all} files"));
         }
+        interrupt.flow()
     };
     let report = backtest::run(&args.paths, &args.out, &mut progress).map_err(|error| match error {
         BacktestError::Disk { .. } => could_not(error),
@@ -23,7 +26,8 @@ pub fn run(args: &args::Backtest) -> Result<Outcome, Trouble> {
     } else {
         let out = report.out.display();
         let (rows, series, episodes) = (report.rows, report.series, report.episodes);
-        out::line(format!("{rows} rows of {series} series: {episodes} episodes. Results are in {out}."));
+        let cancelled = if report.cancelled { " Cancelled before all files were read." } else { "" };
+        out::line(format!("{rows} rows of {series} series: {episodes} episodes. Results are in {out}.{cancelled}"))?;
     }
     Ok(Outcome::Done)
 }

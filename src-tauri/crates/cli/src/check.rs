@@ -16,7 +16,7 @@ pub fn run(args: &args::CheckConfig) -> Result<Outcome, Trouble> {
             if args.json {
                 out::fields(&json!({ "problems": [] }))?;
             } else {
-                out::line(format!("{} is in order: {} feeds.", args.config.display(), config.feeds.len()));
+                out::line(format!("{} is in order: {} feeds.", args.config.display(), config.feeds.len()))?;
             }
             Ok(Outcome::Done)
         }
@@ -24,7 +24,7 @@ pub fn run(args: &args::CheckConfig) -> Result<Outcome, Trouble> {
             if args.json {
                 out::fields(&json!({ "problems": problems }))?;
             } else {
-                out::line(problems);
+                out::line(problems)?;
             }
             Ok(Outcome::No)
         }

@@ -1,7 +1,5 @@
 //! `feedwatch export`.
 
-use std::ops::ControlFlow;
-
 use feedwatch_engine::clock;
 use feedwatch_engine::config::Paths;
 use feedwatch_engine::export::{self, ExportError};
@@ -10,6 +8,7 @@ use serde_json::json;
 
 use crate::args::{self, moment};
 use crate::out::{self, Outcome, Trouble, could_not, wrong};
+use crate::signals::Interrupt;
 
 pub fn run(args: &args::Export) -> Result<Outcome, Trouble> {
     let now = clock::now();
@@ -22,13 +21,17 @@ pub fn run(args: &args::Export) -> Result<Outcome, Trouble> {
     let reader = export::open(&args.from_what, &paths).map_err(told)?;
     let series = export::select(&reader, &args.series).map_err(told)?;
     let count = series.len();
+    let interrupt = Interrupt::watch()?;
+    if args.out.is_none() {
+        interrupt.all_is_saved();
+    }
     let mut told_rows = 0;
     let mut progress = |at: feedwatch_engine::export::Progress| {
         if at.rows >= told_rows + 1_000_000 {
             told_rows = at.rows;
             out::progress(format!("{} rows", at.rows));
         }
-        ControlFlow::Continue(())
+        interrupt.flow()
     };
     let mut stdout = std::io::stdout().lock();
     let report =
@@ -36,11 +39,14 @@ pub fn run(args: &args::Export) -> Result<Outcome, Trouble> {
     drop(stdout);
     let rows = report.samples + report.gaps;
     match &args.out {
-        Some(_) if args.json => {
-            let out = args.out.as_ref().map(|path| path.display().to_string());
-            out::fields(&json!({ "rows": rows, "series": count, "out": out }))?;
+        Some(path) if args.json => {
+            // Of an export that was cancelled there is no file.
+            let (rows, out) = if report.cancelled { (0, None) } else { (rows, Some(path.display().to_string())) };
+            out::fields(&json!({ "rows": rows, "series": count, "out": out, "cancelled": report.cancelled }))?;
         }
-        Some(path) => out::line(format!("{rows} rows of {count} series in {}", path.display())),
+        Some(path) if report.cancelled => out::progress(format!("Cancelled: {} was not written.", path.display())),
+        Some(path) => out::line(format!("{rows} rows of {count} series in {}", path.display()))?,
+        None if report.cancelled => out::progress(format!("Cancelled after {rows} rows.")),
         None => out::progress(format!("{rows} rows of {count} series")),
     }
     Ok(Outcome::Done)

@@ -10,6 +10,7 @@ mod check;
 mod export;
 mod open;
 mod out;
+mod people;
 mod probe;
 mod replay;
 mod run;

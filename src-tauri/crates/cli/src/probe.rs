@@ -5,11 +5,11 @@ use feedwatch_engine::newfeed::{Secrets, understand};
 use feedwatch_engine::probe::{Probe, ProbeReport, learned};
 use feedwatch_engine::{clock, wire::NewFeed};
 use feedwatch_model::Protocol;
-use tokio_util::sync::CancellationToken;
 
 use crate::args;
-use crate::out::{self, Outcome, Trouble, could_not, wrong};
-use crate::signals;
+use crate::out::{self, Outcome, Teller, Trouble, could_not, wrong};
+use crate::people;
+use crate::signals::Interrupt;
 
 pub fn run(args: &args::Probe) -> Result<Outcome, Trouble> {
     let new = NewFeed {
@@ -26,23 +26,18 @@ pub fn run(args: &args::Probe) -> Result<Outcome, Trouble> {
     let secrets = config::resolve_secrets(&config, &|name| std::env::var(name).ok()).map_err(wrong)?;
     let paths = Paths::new(&|name| std::env::var(name).ok()).map_err(could_not)?;
     let mut probe = Probe::new(&feed, secrets.headers(&feed.name), &paths, clock::now);
-    let stop = CancellationToken::new();
-    let runtime = signals::runtime()?;
-    runtime.block_on(async {
-        let cancel = stop.clone();
-        let watch = tokio::spawn(async move {
-            signals::interrupted().await;
-            cancel.cancel();
-        });
-        let follow = args.output.follow;
-        let mut told = |line: &serde_json::Value| {
-            if follow {
-                out::line(line);
-            }
-        };
-        probe.run(Some(args.time), stop, &mut told, &mut |_| {}).await;
-        watch.abort();
-    });
+    let interrupt = Interrupt::watch()?;
+    interrupt.all_is_saved();
+    let teller = Teller::start()?;
+    let voice = teller.voice();
+    let follow = args.output.follow;
+    let mut told = |line: &serde_json::Value| {
+        if follow {
+            voice.say(line.to_string());
+        }
+    };
+    interrupt.block_on(probe.run(Some(args.time), interrupt.token(), &mut told, &mut |_| {}))?;
+    teller.finish();
     let mut report = probe.report().map_err(|error| match feed.source.protocol() {
         // A capture that is not there is a wrong input; a server that is not there could not be reached.
         Protocol::File => wrong(error),
@@ -55,12 +50,12 @@ pub fn run(args: &args::Probe) -> Result<Outcome, Trouble> {
     if args.output.json {
         out::object(&report)?;
     } else {
-        say(&report);
+        say(&report)?;
     }
     Ok(out::judged(&report.findings, &args.output.fail_on))
 }
 
-fn say(report: &ProbeReport) {
+fn say(report: &ProbeReport) -> Result<(), Trouble> {
     let accounts = report.accounts;
     out::line(format!(
         "{} ({}): {} messages, {} bytes in {:.1} s; {} decoded, {} repeated, {} unreadable, {} dropped",
@@ -73,12 +68,12 @@ fn say(report: &ProbeReport) {
         accounts.duplicate,
         accounts.rejected,
         accounts.dropped,
-    ));
+    ))?;
     for row in learned(&report.profile, accounts) {
-        out::line(format!("{:<18}{}", row.label, row.text));
+        out::line(format!("{:<18}{}", row.label, row.text))?;
     }
     let series: Vec<_> = report.profile.kinds.iter().flat_map(|kind| &kind.series).collect();
-    out::line(format!("{:<18}{}", "Series", series.len()));
+    out::line(format!("{:<18}{}", "Series", series.len()))?;
     for series in series {
         let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| value.to_string());
         let unit = series.unit.as_deref().unwrap_or("");
@@ -88,9 +83,10 @@ fn say(report: &ProbeReport) {
             "  {name:<44} {:<8} {:>7} samples  last {last} {unit}  ({low} to {high})",
             series.kind.word(),
             series.samples
-        ));
+        ))?;
     }
     for found in &report.findings {
-        out::line(out::finding(found));
+        out::line(people::finding(&serde_json::to_value(found).map_err(could_not)?))?;
     }
+    Ok(())
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::args;
 use crate::out::{self, Outcome, Trouble, could_not, wrong};
-use crate::signals;
+use crate::signals::Interrupt;
 
 pub fn run(args: &args::Replay) -> Result<Outcome, Trouble> {
     let settings =
@@ -15,21 +15,23 @@ pub fn run(args: &args::Replay) -> Result<Outcome, Trouble> {
         return Err(wrong(format!("A replay is served on loopback only, and {} is not.", args.listen.ip())));
     }
     let (sender, receiver) = std::sync::mpsc::channel();
-    let report = signals::runtime()?.block_on(async {
+    let interrupt = Interrupt::watch()?;
+    let asked = interrupt.token();
+    let report = interrupt.block_on(async {
         let trouble = move |error| drop(sender.send(error));
         let replay = replay::start(&args.file, settings, clock::now, trouble).await.map_err(|error| match error {
             ReplayError::Capture(error) => wrong(error),
             other => could_not(other),
         })?;
-        out::line(replay.address());
+        out::line(replay.address())?;
         tokio::select! {
             report = replay.finished() => Ok(report),
-            () = signals::interrupted() => {
+            () = asked.cancelled() => {
                 replay.stop();
                 Ok(replay.finished().await)
             }
         }
-    })?;
+    })??;
     if let Ok(error) = receiver.try_recv() {
         return Err(wrong(error));
     }

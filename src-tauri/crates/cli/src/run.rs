@@ -1,5 +1,6 @@
 //! `feedwatch run`.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use feedwatch_engine::config::{self, Paths};
@@ -7,23 +8,27 @@ use feedwatch_engine::report::RunReport;
 use feedwatch_engine::{DemoMode, Engine, EngineError, EngineOptions};
 
 use crate::args;
-use crate::out::{self, Outcome, Trouble, could_not, wrong};
-use crate::signals;
+use crate::out::{self, Outcome, Teller, Trouble, could_not, wrong};
+use crate::people::{self, People};
+use crate::signals::Interrupt;
 
 pub fn run(args: &args::Run) -> Result<Outcome, Trouble> {
     let options = options(args)?;
+    let interrupt = Interrupt::watch()?;
     let engine = Engine::start(options).map_err(|error| match error {
         EngineError::Config(problems) => wrong(problems),
         other => could_not(other),
     })?;
+    let teller = Teller::start()?;
+    // Called from the pipeline's thread, which must never wait for the reader of the output.
+    let voice = teller.voice();
     if args.output.follow {
-        engine.follow(Box::new(|line| out::line(line)));
+        engine.follow(Box::new(move |line| voice.say(line.to_string())));
     } else if !args.output.json {
-        engine.follow(Box::new(|line| {
-            if line["type"] == "finding" {
-                let text = |key: &str| line[key].as_str().unwrap_or_default().to_owned();
-                let place = if line["series"].is_null() { text("feed") } else { text("feed") + "/" + &text("series") };
-                out::line(format!("{}  {:<8} {place:<24} {}", text("at"), text("severity"), text("text")));
+        let people = RefCell::new(People::default());
+        engine.follow(Box::new(move |line| {
+            if let Some(text) = people.borrow_mut().line(line) {
+                voice.say(text);
             }
         }));
     }
@@ -31,12 +36,14 @@ pub fn run(args: &args::Run) -> Result<Outcome, Trouble> {
         Some(time) => format!("Watching for {}. Ctrl-C ends it earlier.", config::duration_text(time)),
         None => "Watching. Ctrl-C ends it.".to_owned(),
     });
-    signals::runtime()?.block_on(signals::interrupted_or(args.time));
+    interrupt.wait(args.time)?;
     let report = engine.stop();
+    interrupt.all_is_saved();
+    teller.finish();
     if args.output.json {
         out::object(&report)?;
     } else {
-        say(&report);
+        say(&report)?;
     }
     Ok(out::judged(&report.findings, &args.output.fail_on))
 }
@@ -54,7 +61,11 @@ fn options(args: &args::Run) -> Result<EngineOptions, Trouble> {
     Ok(EngineOptions { insist_on_history: true, notifications: false, ..options })
 }
 
-fn say(report: &RunReport) {
+fn say(report: &RunReport) -> Result<(), Trouble> {
+    // Those that have ended were told as they did.
+    for gap in report.gaps.iter().filter(|gap| gap.to.is_none()) {
+        out::line(people::gap(&serde_json::to_value(gap).map_err(could_not)?))?;
+    }
     for (feed, accounts) in &report.accounts {
         out::line(format!(
             "{feed}: received {} = stored {} + dropped {} + repeated {} + unreadable {} + in flight {}",
@@ -64,7 +75,7 @@ fn say(report: &RunReport) {
             accounts.duplicate,
             accounts.rejected,
             accounts.in_flight
-        ));
+        ))?;
     }
     let open = report.alarms.iter().filter(|alarm| alarm.state.is_active()).count();
     out::line(format!(
@@ -73,8 +84,9 @@ fn say(report: &RunReport) {
         report.alarms.len(),
         report.gaps.len(),
         report.seconds
-    ));
+    ))?;
     if let Some(problem) = &report.history_problem {
         out::progress(format!("History is not being kept. {problem}"));
     }
+    Ok(())
 }

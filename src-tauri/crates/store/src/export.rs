@@ -98,7 +98,9 @@ fn write_part(
     let mut file = BufWriter::with_capacity(1 << 16, File::create(part)?);
     let report = export_to(reader, selection, &mut file, progress)?;
     let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
-    file.sync_all()?;
+    if !report.cancelled {
+        file.sync_all()?;
+    }
     Ok(report)
 }
 
