@@ -62,13 +62,14 @@ pub fn nginx(folder: &Path) -> Foreign {
     panic!("nginx found no port five times");
 }
 
+/// One process only: a worker would outlive a master that is killed.
 fn nginx_config(folder: &Path, port: u16) -> String {
     let user = if rustix::process::getuid().is_root() { "user root;" } else { "" };
     let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|what| format!("{what}_temp_path {}/{what};", folder.display()))
         .join("\n");
     format!(
-        "load_module /usr/lib/nginx/modules/ngx_nchan_module.so;\n{user}\ndaemon off;\nworker_processes 1;\n\
+        "load_module /usr/lib/nginx/modules/ngx_nchan_module.so;\n{user}\ndaemon off;\nmaster_process off;\n\
          pid {folder}/nginx.pid;\nevents {{}}\nhttp {{\naccess_log off;\n{temporary}\nserver {{\n\
          listen 127.0.0.1:{port};\n\
          location /publish {{ nchan_publisher; nchan_channel_id feed; nchan_message_buffer_length 10000; \

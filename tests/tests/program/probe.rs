@@ -72,7 +72,8 @@ fn every_other_capture_is_read_without_harm() {
     names.sort();
     for path in names {
         let kind = path.extension().and_then(|kind| kind.to_str()).unwrap_or_default();
-        if !matches!(kind, "jsonl" | "sse") || path.to_string_lossy().ends_with(".sent.jsonl") {
+        // What this version cannot decode yet is counted as rejected all the same.
+        if !matches!(kind, "jsonl" | "sse" | "csv" | "prom" | "txt") {
             continue;
         }
         let report = probe(&home, &path);
@@ -81,5 +82,5 @@ fn every_other_capture_is_read_without_harm() {
         assert!(report["accounts"]["received"].as_u64() > Some(0), "{}", path.display());
         read += 1;
     }
-    assert!(read >= 15, "{read} captures");
+    assert!(read >= 25, "{read} captures");
 }
