@@ -11,7 +11,10 @@ use std::sync::Arc;
 
 use feedwatch_engine::Console;
 use tauri::{Manager as _, RunEvent, WebviewUrl, WebviewWindowBuilder};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, fmt};
 
 use crate::commands::Probes;
 use crate::save::Exports;
@@ -19,7 +22,9 @@ use crate::save::Exports;
 /// Runs the window until it is closed.
 pub fn run() -> ExitCode {
     let filter = EnvFilter::try_from_env("FEEDWATCH_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let allowed = filter_fn(feedwatch_engine::log::allowed);
+    let lines = fmt::layer().with_writer(std::io::stderr).log_internal_errors(false);
+    tracing_subscriber::registry().with(filter).with(allowed).with(lines).init();
     let options = match args::read() {
         Ok(Some(options)) => options,
         Ok(None) => return ExitCode::SUCCESS,
