@@ -4,7 +4,7 @@
  */
 import { SvelteSet } from 'svelte/reactivity';
 
-import { needsPerson } from './alarms/order';
+import { needsPerson, withFinding } from './alarms/order';
 import { inWords, type Backend } from './backend/backend';
 import { Subscription } from './backend/subscription';
 import type { AlarmRow } from './bindings/AlarmRow';
@@ -19,7 +19,6 @@ import { later, Ticker } from './charts/ticker';
 import type { Settings } from './settings/settings.svelte';
 import type { ThemeName } from './theme/theme';
 
-const FINDINGS_KEPT = 300;
 const PAST_ALARMS_KEPT = 200;
 const NOTICES_KEPT = 4;
 /** Nothing from the engine for so long: what is shown is old. */
@@ -173,7 +172,7 @@ export class ConsoleState {
       const { feeds, alarms, findings } = this.pending;
       this.feeds = feeds.filter((row) => row !== undefined);
       this.alarms = [...alarms.values()];
-      this.findings = findings.slice(-FINDINGS_KEPT);
+      this.findings = findings;
       this.pending = null;
     }
     this.ready = true;
@@ -224,8 +223,8 @@ export class ConsoleState {
   }
 
   private takeFinding(finding: FindingRow): void {
-    if (this.pending !== null) this.pending.findings.push(finding);
-    else this.findings = [...this.findings.slice(1 - FINDINGS_KEPT), finding];
+    if (this.pending !== null) this.pending.findings = withFinding(this.pending.findings, finding);
+    else this.findings = withFinding(this.findings, finding);
   }
 
   /** The word for a series' panel: of its open alarm, else of the latest finding. */

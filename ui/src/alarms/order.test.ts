@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 
 import type { AlarmRow } from '../bindings/AlarmRow';
 import type { FindingRow } from '../bindings/FindingRow';
-import { openAlarms, pastCards, worst } from './order';
+import { FINDINGS_KEPT, openAlarms, pastCards, withFinding, worst } from './order';
 
 function alarm(id: number, part: Partial<AlarmRow>): AlarmRow {
   return {
@@ -85,4 +85,18 @@ it('a_flood_of_alarms_shows_the_worst_hundred', () => {
 it('the_worst_level_counts', () => {
   expect(worst(['ok', 'critical', 'warning'])).toBe('critical');
   expect(worst([])).toBe('ok');
+});
+
+it('a_finding_that_settles_replaces_itself_and_no_card_has_the_key_of_another', () => {
+  let findings: FindingRow[] = [];
+  for (let number = 1; number <= 2 * FINDINGS_KEPT; number++) {
+    // Told twice each, minutes apart, so that nothing else folds them into one card.
+    for (const kind of ['spike', 'level_shift']) {
+      findings = withFinding(findings, finding(number, { at_ms: number * 600_000, kind }));
+    }
+  }
+  expect(findings.length).toBe(FINDINGS_KEPT);
+  expect(findings.every((known) => known.kind === 'level_shift')).toBe(true);
+  const keys = pastCards([], findings, 1000).map((card) => card.key);
+  expect(new Set(keys).size).toBe(keys.length);
 });

@@ -41,6 +41,17 @@ export function openAlarms(alarms: readonly AlarmRow[]): AlarmRow[] {
     .slice(0, OPEN_SHOWN);
 }
 
+/** Findings that are remembered. */
+export const FINDINGS_KEPT = 300;
+
+/** The list with a finding in it; one of the same number has only settled and is replaced where it stands. */
+export function withFinding(findings: readonly FindingRow[], finding: FindingRow): FindingRow[] {
+  if (findings.some((known) => known.number === finding.number)) {
+    return findings.map((known) => (known.number === finding.number ? finding : known));
+  }
+  return [...findings.slice(1 - FINDINGS_KEPT), finding];
+}
+
 export interface PastFinding {
   finding: FindingRow;
   /** How many of the same kind in a row it stands for. */
