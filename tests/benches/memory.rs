@@ -52,7 +52,7 @@ fn case(history: bool) -> anyhow::Result<()> {
     let start = clock::now();
     CLOCK.store(start.nanos(), Ordering::SeqCst);
     let folder = tempfile::tempdir()?;
-    let pace = Pace::Step(start, STEP);
+    let pace = Pace { from: start, slow: (0, 0), step: STEP };
     let senders = (0..FEEDS).map(|_| Sender::start(Shape::Ticker, PRODUCTS, pace));
     let mut senders = senders.collect::<anyhow::Result<Vec<Sender>>>()?;
     let feeds = senders.iter().enumerate().map(|(at, sender)| {
@@ -75,7 +75,7 @@ fn case(history: bool) -> anyhow::Result<()> {
     println!("{}", if history { "with history" } else { "without history" });
     println!("  started:           {:>6.1} MiB", mib("VmRSS:")?);
     for minutes in [1, 2, 5, 11] {
-        flow(&engine, &mut senders, start, minutes * MINUTE)?;
+        flow(&engine, &mut senders, pace, minutes * MINUTE)?;
         println!("  after {minutes:>2} min:      {:>6.1} MiB, {} series", mib("VmRSS:")?, engine.series().len());
     }
     anyhow::ensure!(engine.series().len() == SERIES, "{} series, not {SERIES}", engine.series().len());
@@ -85,7 +85,7 @@ fn case(history: bool) -> anyhow::Result<()> {
 }
 
 /// Lets the same number of messages flow through every feed.
-fn flow(engine: &Engine, senders: &mut [Sender], start: Time, total: u64) -> anyhow::Result<()> {
+fn flow(engine: &Engine, senders: &mut [Sender], pace: Pace, total: u64) -> anyhow::Result<()> {
     let (mut done, mut moved) = (0, clock::now());
     while done < total {
         let accounts = engine.accounts();
@@ -97,7 +97,7 @@ fn flow(engine: &Engine, senders: &mut [Sender], start: Time, total: u64) -> any
         }
         anyhow::ensure!(clock::now().secs_since(moved) < 30.0, "nothing moves: {accounts:?}");
         let allowed = (slowest + WINDOW).min(total);
-        CLOCK.store(start.plus_nanos(allowed as i64 * STEP).nanos(), Ordering::SeqCst);
+        CLOCK.store(pace.at(allowed).nanos(), Ordering::SeqCst);
         for sender in &mut *senders {
             sender.allow(allowed)?;
         }

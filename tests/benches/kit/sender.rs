@@ -9,7 +9,6 @@ use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
 use anyhow::Context;
-use feedwatch_engine::clock;
 use feedwatch_model::Time;
 use tokio_tungstenite::tungstenite;
 
@@ -25,23 +24,32 @@ pub(crate) struct Sender {
     address: SocketAddr,
 }
 
-/// When messages are from.
+/// When messages are from: first some that are far apart, then as many as come.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Pace {
-    /// The moment they are sent.
-    Now,
-    /// From a moment on, one after the other with so many nanoseconds in between.
-    Step(Time, i64),
+pub(crate) struct Pace {
+    pub(crate) from: Time,
+    /// How many come slowly, and how many nanoseconds lie between two of them.
+    pub(crate) slow: (u64, i64),
+    /// Nanoseconds between two of all others.
+    pub(crate) step: i64,
+}
+
+impl Pace {
+    /// The time of the message before which there are so many.
+    pub(crate) fn at(&self, number: u64) -> Time {
+        let (slow, gap) = self.slow;
+        let fast = number.saturating_sub(slow);
+        self.from.plus_nanos(number.min(slow) as i64 * gap + fast as i64 * self.step)
+    }
 }
 
 impl Sender {
     pub(crate) fn start(shape: Shape, products: usize, pace: Pace) -> anyhow::Result<Sender> {
-        let (from, step) = match pace {
-            Pace::Now => (0, 0),
-            Pace::Step(from, step) => (from.nanos(), step),
-        };
+        let Pace { from, slow, step } = pace;
+        let numbers = [products as i64, from.nanos(), slow.0 as i64, slow.1, step].map(|number| number.to_string());
         let mut child = Command::new(std::env::current_exe()?)
-            .args([ARGUMENT, shape.word(), &products.to_string(), &from.to_string(), &step.to_string()])
+            .args([ARGUMENT, shape.word()])
+            .args(numbers)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
@@ -76,8 +84,8 @@ pub(crate) fn is_child() -> anyhow::Result<bool> {
     }
     let shape = arguments.next().as_deref().and_then(Shape::of).context("there is no such shape")?;
     let numbers: Vec<i64> = arguments.map(|text| text.parse()).collect::<Result<_, _>>()?;
-    let [products, from, step] = numbers[..] else { anyhow::bail!("products, begin and step are missing") };
-    let pace = if step == 0 { Pace::Now } else { Pace::Step(Time::from_nanos(from), step) };
+    let [products, from, slow, gap, step] = numbers[..] else { anyhow::bail!("there are numbers missing") };
+    let pace = Pace { from: Time::from_nanos(from), slow: (u64::try_from(slow)?, gap), step };
     send(Messages::new(shape, usize::try_from(products)?), shape, pace)?;
     Ok(true)
 }
@@ -92,22 +100,13 @@ fn send(mut messages: Messages, shape: Shape, pace: Pace) -> anyhow::Result<()> 
     let _handshake = tungstenite::accept(stream)?;
     let mut block = Vec::with_capacity(BLOCK + 512);
     let (mut sent, mut credit) = (0u64, [0; 8]);
-    let (mut last, step) = match pace {
-        Pace::Now => (Time::MIN, 1_000),
-        Pace::Step(from, step) => (from, step),
-    };
     while io::stdin().read_exact(&mut credit).is_ok() {
         let allowed = u64::from_le_bytes(credit);
         while sent < allowed {
             block.clear();
-            if let Pace::Now = pace {
-                // A feed's times never go back.
-                last = clock::now().max(last);
-            }
             while sent < allowed && block.len() < BLOCK {
-                last = last.plus_nanos(step);
                 frame(shape, &mut block);
-                messages.next(last, &mut block);
+                messages.next(pace.at(sent), &mut block);
                 sent += 1;
             }
             raw.write_all(&block)?;

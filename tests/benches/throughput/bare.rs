@@ -7,9 +7,9 @@ use tokio_tungstenite::client_async_with_config;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 use crate::measure::cpu;
-use crate::sender::{Pace, Sender};
+use crate::sender::Sender;
 use crate::ticker::Shape;
-use crate::{PRODUCTS, WINDOW};
+use crate::{PRODUCTS, WINDOW, pace};
 
 /// Of 16 to 256 KiB this was the fastest here; 128 KiB is the library's own.
 const READ_BUFFER: usize = 64 << 10;
@@ -18,7 +18,7 @@ const TELL: u64 = WINDOW / 4;
 
 /// CPU nanoseconds a message.
 pub(crate) fn run(shape: Shape, warm_up: u64, messages: u64) -> anyhow::Result<f64> {
-    let mut sender = Sender::start(shape, PRODUCTS, Pace::Now)?;
+    let mut sender = Sender::start(shape, PRODUCTS, pace())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     runtime.block_on(async {
         let socket = TcpStream::connect(sender.url().trim_start_matches("ws://").trim_end_matches('/')).await?;

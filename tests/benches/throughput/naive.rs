@@ -12,9 +12,9 @@ use serde_json::Value;
 use tokio_tungstenite::connect_async;
 
 use crate::measure::cpu;
-use crate::sender::{Pace, Sender};
+use crate::sender::Sender;
 use crate::ticker::Shape;
-use crate::{PRODUCTS, WINDOW};
+use crate::{PRODUCTS, WINDOW, pace};
 
 const COMMIT: Duration = Duration::from_millis(250);
 
@@ -26,7 +26,7 @@ struct Usual {
 
 /// CPU nanoseconds a message; `folder` is where the database goes, `None`: no database.
 pub(crate) fn run(shape: Shape, warm_up: u64, messages: u64, folder: Option<&Path>) -> anyhow::Result<f64> {
-    let mut sender = Sender::start(shape, PRODUCTS, Pace::Now)?;
+    let mut sender = Sender::start(shape, PRODUCTS, pace())?;
     let database = folder.map(|folder| open(&folder.join("naive.db"))).transpose()?;
     let mut insert = database
         .as_ref()

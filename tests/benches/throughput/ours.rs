@@ -1,32 +1,45 @@
 //! The engine as it runs without a window: source, inbox, pipeline thread and, where a folder is given, the history.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
 use feedwatch_engine::clock;
 use feedwatch_engine::config::{Config, FeedConfig, Limits, Paths, SourceConfig, WebSocketConfig};
 use feedwatch_engine::{Engine, EngineOptions};
-use feedwatch_model::Accounts;
+use feedwatch_model::{Accounts, Time};
 
 use crate::measure::cpu;
 use crate::sender::{Pace, Sender};
 use crate::ticker::Shape;
-use crate::{PRODUCTS, WINDOW};
+use crate::{PRODUCTS, SLOW, WINDOW, pace};
+
+/// The engine's clock: as far as messages may have been sent.
+static CLOCK: AtomicI64 = AtomicI64::new(0);
+
+fn simulated() -> Time {
+    Time::from_nanos(CLOCK.load(Ordering::SeqCst))
+}
 
 /// How often it is looked how far the engine is.
 const LOOK: Duration = Duration::from_millis(2);
+/// While messages are far apart so few are under way that the clock never goes ahead of them by a second.
+const SLOW_WINDOW: u64 = 64;
 /// A history commits in groups: so many messages more may be under way.
 const GROUPS: u64 = 4;
 
 /// CPU nanoseconds a message, all threads. With a `history` a message counts as done when it is committed.
 pub(crate) fn run(shape: Shape, warm_up: u64, messages: u64, history: Option<&Path>) -> anyhow::Result<f64> {
-    let mut sender = Sender::start(shape, PRODUCTS, Pace::Now)?;
+    let pace = pace();
+    CLOCK.store(pace.from.nanos(), Ordering::SeqCst);
+    let mut sender = Sender::start(shape, PRODUCTS, pace)?;
     let engine = Engine::start(options(&sender, history)?)?;
     let window = if history.is_some() { GROUPS * WINDOW } else { WINDOW };
-    until(&engine, &mut sender, window, warm_up)?;
+    until(&engine, &mut sender, pace, SLOW_WINDOW, SLOW)?;
+    until(&engine, &mut sender, pace, window, warm_up)?;
     let before = cpu();
-    until(&engine, &mut sender, window, warm_up + messages)?;
+    until(&engine, &mut sender, pace, window, warm_up + messages)?;
     let spent = cpu() - before;
     let accounts = accounts(&engine)?;
     let lossless = accounts.stored == accounts.received && accounts.in_flight == 0;
@@ -48,12 +61,13 @@ fn options(sender: &Sender, history: Option<&Path>) -> anyhow::Result<EngineOpti
         history: history.map(|folder| folder.join("history.db")),
         insist_on_history: true,
         notifications: false,
+        clock: simulated,
         ..EngineOptions::of_config(config, paths.config_file(), paths)
     })
 }
 
 /// Lets messages flow until `total` are done.
-fn until(engine: &Engine, sender: &mut Sender, window: u64, total: u64) -> anyhow::Result<()> {
+fn until(engine: &Engine, sender: &mut Sender, pace: Pace, window: u64, total: u64) -> anyhow::Result<()> {
     let (mut done, mut moved) = (0, clock::now());
     while done < total {
         let accounts = accounts(engine)?;
@@ -63,7 +77,9 @@ fn until(engine: &Engine, sender: &mut Sender, window: u64, total: u64) -> anyho
             (done, moved) = (accounts.stored, clock::now());
         }
         anyhow::ensure!(clock::now().secs_since(moved) < 30.0, "nothing moves: {accounts:?}");
-        sender.allow((accounts.stored + window).min(total))?;
+        let allowed = (accounts.stored + window).min(total);
+        CLOCK.store(pace.at(allowed).nanos(), Ordering::SeqCst);
+        sender.allow(allowed)?;
         std::thread::park_timeout(LOOK);
     }
     Ok(())

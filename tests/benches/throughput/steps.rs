@@ -4,29 +4,29 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::Bytes;
 use feedwatch_decode::{Catalogue, Decoder, Options, Sink};
 use feedwatch_engine::alarms::Alarms;
 use feedwatch_engine::clock;
 use feedwatch_engine::pipeline::{FeedSettings, Pipeline};
 use feedwatch_engine::registry::Registry;
 use feedwatch_ingest::{Backoff, Inbox, InboxLimits, WebSocketOptions, WebSocketSource, supervise};
-use feedwatch_model::{Message, Protocol, Reading, Rejected, Time};
+use feedwatch_model::{Message, Protocol, Reading, Rejected};
 use tokio_util::sync::CancellationToken;
 
 use crate::measure::cpu;
 use crate::sender::{Pace, Sender};
 use crate::ticker::{Messages, Shape};
-use crate::{PRODUCTS, WINDOW};
+use crate::{PRODUCTS, SLOW, STEP, WINDOW, pace};
 
 /// Taken from the inbox in one go, as by the engine.
 const PASS: usize = 512;
 /// Messages that are made before the clock runs.
-const BLOCK: u64 = 4_096;
+const BLOCK: u64 = 1_024;
 
 /// Source, supervision and inbox as in the engine; what is drained is thrown away.
 pub(crate) fn receive(shape: Shape, warm_up: u64, messages: u64) -> anyhow::Result<f64> {
-    let mut sender = Sender::start(shape, PRODUCTS, Pace::Now)?;
+    let mut sender = Sender::start(shape, PRODUCTS, pace())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let drain = std::thread::current();
     let inbox = Inbox::new(InboxLimits::default(), Arc::new(move || drain.unpark()));
@@ -64,13 +64,12 @@ pub(crate) fn receive(shape: Shape, warm_up: u64, messages: u64) -> anyhow::Resu
 struct Feed {
     made: Messages,
     number: u64,
-    at: Time,
-    step: i64,
+    pace: Pace,
 }
 
 impl Feed {
     fn new(shape: Shape, step: i64) -> Feed {
-        Feed { made: Messages::new(shape, PRODUCTS), number: 0, at: clock::now(), step }
+        Feed { made: Messages::new(shape, PRODUCTS), number: 0, pace: Pace { step, ..pace() } }
     }
 
     fn block(&mut self) -> Vec<Message> {
@@ -78,18 +77,20 @@ impl Feed {
         (0..BLOCK)
             .map(|_| {
                 text.clear();
-                self.at = self.at.plus_nanos(self.step);
-                self.made.next(self.at, &mut text);
-                let message = Message::new(self.number, self.at, BytesMut::from(text.as_slice()).freeze());
+                let at = self.pace.at(self.number);
+                self.made.next(at, &mut text);
+                let message = Message::new(self.number, at, Bytes::copy_from_slice(&text));
                 self.number += 1;
                 message
             })
             .collect()
     }
 
-    /// CPU nanoseconds a message; the first block is not counted.
+    /// CPU nanoseconds a message; the slow ones are not counted.
     fn run(&mut self, messages: u64, mut take: impl FnMut(Message)) -> f64 {
-        self.block().into_iter().for_each(&mut take);
+        while self.number <= SLOW {
+            self.block().into_iter().for_each(&mut take);
+        }
         let blocks = messages.div_ceil(BLOCK);
         let mut spent = Duration::ZERO;
         for _ in 0..blocks {
@@ -101,11 +102,6 @@ impl Feed {
         spent.as_nanos() as f64 / (blocks * BLOCK) as f64
     }
 }
-
-/// Between messages at full speed.
-const FAST: i64 = 1_000;
-/// Between messages where every sample has a time slot of its detector for itself: ten products, 100 ms.
-pub(crate) const SLOW: i64 = 10_000_000;
 
 struct Points(usize);
 
@@ -122,7 +118,7 @@ impl Sink for Points {
 pub(crate) fn decode(shape: Shape, messages: u64) -> anyhow::Result<f64> {
     let mut decoder = Decoder::new(Options::default());
     let mut points = Points(0);
-    let mut feed = Feed::new(shape, FAST);
+    let mut feed = Feed::new(shape, STEP);
     let nanos = feed.run(messages, |message| decoder.push(message, &mut points));
     let each = if shape == Shape::Ticker { 8 } else { 1 };
     anyhow::ensure!(points.0 as u64 == each * feed.number, "{} points of {}", points.0, feed.number);

@@ -22,7 +22,7 @@ interface Kept {
   density: number;
 }
 
-const FIRST: Kept = { theme: 'system', hz: 10, notifications: true, spanMs: 60_000, density: 2 };
+const FIRST: Kept = { theme: 'system', hz: 10, notifications: true, spanMs: 300_000, density: 2 };
 
 /** Whatever was stored, as settings: anything that does not fit is as on the first day. */
 export function readSettings(text: string | null): Kept {

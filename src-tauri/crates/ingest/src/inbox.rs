@@ -5,7 +5,7 @@
 //! received = drained + dropped + queued.
 //!
 //! Limits: the newest message is kept even if it alone is larger than the limit of bytes (its source bounds it). Bytes
-//! are payload bytes; a payload shares the read buffer it came in, so what is held is near the bytes on the wire.
+//! are payload bytes; a payload shares the block it was copied to, so what is held is near the bytes on the wire.
 
 use std::collections::VecDeque;
 use std::fmt;

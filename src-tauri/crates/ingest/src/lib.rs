@@ -25,6 +25,7 @@
 //! ```
 
 pub mod address;
+mod arena;
 mod backoff;
 mod base64;
 pub mod capture;

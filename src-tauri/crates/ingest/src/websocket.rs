@@ -1,8 +1,8 @@
 //! WebSocket, RFC 6455, as a client.
 //!
 //! The connect time-out covers the name, TCP, TLS, the handshake and the subscribe messages. Environment proxies are not
-//! used. Compression (permessage-deflate) is not offered. A payload is a slice of the read buffer it came in, not a copy:
-//! what is kept for long should be copied, or it keeps its neighbours too.
+//! used. Compression (permessage-deflate) is not offered. A payload shares a block of 32 KiB with its neighbours: what
+//! is kept for long should be copied, or it keeps them too.
 
 mod heard;
 mod session;

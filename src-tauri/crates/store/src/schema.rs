@@ -48,7 +48,7 @@ pub(crate) fn open_for_writing(path: &Path) -> Result<Connection, StoreError> {
     connection.pragma_update(None, "journal_mode", "WAL").map_err(sentence)?;
     connection.pragma_update(None, "synchronous", "FULL").map_err(sentence)?;
     connection.pragma_update(None, "journal_size_limit", WAL_LIMIT_BYTES).map_err(sentence)?;
-    connection.pragma_update(None, "cache_size", -32_768).map_err(sentence)?;
+    connection.pragma_update(None, "cache_size", -8_192).map_err(sentence)?;
     connection.set_prepared_statement_cache_capacity(64);
     migrate(&mut connection, MIGRATIONS).map_err(sentence)?;
     Ok(connection)
@@ -66,7 +66,7 @@ pub(crate) fn open_for_reading(path: &Path) -> Result<Connection, StoreError> {
     };
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(sentence)?;
     connection.busy_timeout(BUSY).map_err(sentence)?;
-    connection.pragma_update(None, "cache_size", -8_192).map_err(sentence)?;
+    connection.pragma_update(None, "cache_size", -2_048).map_err(sentence)?;
     connection.set_prepared_statement_cache_capacity(32);
     let schema = check_ours(&connection, path)?;
     if schema < MIGRATIONS.len() as i64 {

@@ -31,6 +31,8 @@ pub struct Watch {
     /// Where the open slot begins; no sample was in it while `best` is NaN.
     slot: Time,
     prediction: f64,
+    /// Kept beside the prediction: it is asked for with every sample and changes with rows alone.
+    band: Option<(f64, f64)>,
     best: f64,
     best_distance: f64,
     best_at: Time,
@@ -51,6 +53,7 @@ impl Watch {
             detector: Detector::new(),
             slot: Time::MIN,
             prediction: f64::NAN,
+            band: None,
             best: f64::NAN,
             best_distance: -1.0,
             best_at: Time::MIN,
@@ -82,8 +85,14 @@ impl Watch {
         let closed = self.close();
         self.slot = bucket_start(at, SLOT_NANOS);
         // The first sample of all is as far from nothing as any: it stands for its slot with the largest magnitude.
-        self.prediction = self.detector.prediction();
+        self.expect();
         closed
+    }
+
+    /// What the detector expects of the slot that opens.
+    fn expect(&mut self) {
+        self.prediction = self.detector.prediction();
+        self.band = self.detector.band();
     }
 
     fn close(&mut self) -> Option<Verdict> {
@@ -102,7 +111,7 @@ impl Watch {
             if let Some(verdict) = self.close() {
                 // What still comes for this slot is too late.
                 self.slot = self.slot.plus_nanos(SLOT_NANOS);
-                self.prediction = self.detector.prediction();
+                self.expect();
                 return Some(verdict);
             }
             return self.detector.elapse(now);
@@ -115,9 +124,9 @@ impl Watch {
         self.samples - self.rows - u64::from(self.best_distance >= 0.0)
     }
 
-    /// The band for the next row, for drawing; `None` while nothing is said.
+    /// The band for the row of the open slot, for drawing; `None` while nothing is said.
     pub fn band(&self) -> Option<(f64, f64)> {
-        self.detector.band()
+        self.band
     }
 }
 

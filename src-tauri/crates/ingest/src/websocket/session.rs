@@ -16,6 +16,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 use super::heard::Heard;
 use super::{WebSocketOptions, words};
 use crate::SessionError;
+use crate::arena::Arena;
 use crate::source::{Batch, Session};
 
 pub(super) type Stream = WebSocketStream<MaybeTlsStream<Heard>>;
@@ -25,6 +26,7 @@ const SEND: Duration = Duration::from_secs(5);
 
 pub(super) struct WebSocketSession {
     stream: Stream,
+    arena: Arena,
     idle: Option<Idle>,
     ping: Option<(Interval, Utf8Bytes)>,
     detail: String,
@@ -60,19 +62,19 @@ impl WebSocketSession {
             (ticks, Utf8Bytes::from(text.as_str()))
         });
         let idle = options.idle_timeout.map(|after| Idle { after, asked: None });
-        WebSocketSession { stream, idle, ping, detail }
+        WebSocketSession { stream, arena: Arena::new(), idle, ping, detail }
     }
 
     async fn wake(&mut self, batch: &mut Batch) -> Wake {
         let heard = heard(&self.stream).instant;
         let deadline = self.idle.as_ref().map(|idle| idle.deadline(heard));
-        let WebSocketSession { stream, ping, .. } = self;
+        let WebSocketSession { stream, arena, ping, .. } = self;
         // Our own duties first: a server that never pauses must not keep them from being done.
         tokio::select! {
             biased;
             () = tick(ping) => Wake::Ping,
             () = until(deadline) => Wake::Quiet,
-            read = poll_fn(|cx| poll_read(stream, cx, batch)) => Wake::Read(read),
+            read = poll_fn(|cx| poll_read(stream, arena, cx, batch)) => Wake::Read(read),
         }
     }
 
@@ -162,17 +164,25 @@ async fn until(deadline: Option<Instant>) {
 }
 
 /// Reads what can be read without waiting; pending only while the batch is empty.
-fn poll_read(stream: &mut Stream, cx: &mut Context<'_>, batch: &mut Batch) -> Poll<Result<(), SessionError>> {
+fn poll_read(
+    stream: &mut Stream,
+    arena: &mut Arena,
+    cx: &mut Context<'_>,
+    batch: &mut Batch,
+) -> Poll<Result<(), SessionError>> {
     while !batch.is_full() {
         let payload = match stream.poll_next_unpin(cx) {
-            Poll::Ready(Some(Ok(Message::Text(text)))) => Bytes::from(text),
-            Poll::Ready(Some(Ok(Message::Binary(bytes)))) => bytes,
+            Poll::Ready(Some(Ok(Message::Text(text)))) => arena.copy(text.as_bytes()),
+            Poll::Ready(Some(Ok(Message::Binary(bytes)))) => arena.copy(&bytes),
             Poll::Ready(Some(Ok(Message::Close(frame)))) => return Poll::Ready(Err(words::closed(frame.as_ref()))),
             Poll::Ready(Some(Ok(_))) => continue,
             Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(words::session(&error))),
             Poll::Ready(None) => return Poll::Ready(Err(words::closed(None))),
             Poll::Pending if batch.is_empty() => return Poll::Pending,
-            Poll::Pending => break,
+            Poll::Pending => {
+                arena.rest();
+                break;
+            }
         };
         // The time of the read that completed it: nearer to its arrival than now.
         batch.push(heard(stream).at, payload, None);
