@@ -247,6 +247,8 @@ proptest! {
 
     #[test]
     fn no_text_is_taken_for_a_number_that_json_would_not_take(text in "[-+0-9.eE]{0,6}") {
+        // serde_json tells an exponent out of range before it looks at what stands behind the number.
+        prop_assume!(!serde_json::from_str::<serde_json::Value>(&text).is_err_and(|error| error.to_string().contains("out of range")));
         // serde_json refuses what is too large for a double; to the grammar it is a number.
         let json = match serde_json::from_str::<serde_json::Value>(&text) {
             Ok(value) => value.is_number(),
