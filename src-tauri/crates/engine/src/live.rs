@@ -40,49 +40,53 @@ struct Cell {
 
 #[derive(Clone, Debug)]
 struct Ring {
+    // The newest slot, and its nanoseconds, from..to, empty before the first sample: most samples fall into it, and a
+    // comparison is cheaper than a division.
+    open: Cell,
+    newest: (i64, i64),
     width: i64,
     keep: usize,
     origin: i64,
+    // The slots before the newest one.
     cells: VecDeque<Cell>,
     epoch: u32,
-    // The newest slot in nanoseconds, from..to: most samples fall into it, and a comparison is cheaper than a division.
-    newest: (i64, i64),
 }
 
 impl Ring {
     fn new(width: i64, keep: usize) -> Ring {
-        Ring { width, keep, origin: 0, cells: VecDeque::new(), epoch: 0, newest: (0, 0) }
+        Ring { open: Cell::EMPTY, newest: (0, 0), width, keep, origin: 0, cells: VecDeque::new(), epoch: 0 }
     }
 
-    fn add(&mut self, at: Time, value: f32, band: Option<(f32, f32)>) {
-        let (low, high) = band.unwrap_or((f32::NAN, f32::NAN));
-        if (self.newest.0..self.newest.1).contains(&at.nanos())
-            && let Some(cell) = self.cells.back_mut()
-        {
-            cell.merge(value, low, high);
+    fn newest_slot(&self) -> Option<i64> {
+        (self.newest.0 < self.newest.1).then(|| self.origin + i64::from(self.open.slot))
+    }
+
+    fn add(&mut self, at: Time, value: f32, band: (f32, f32)) {
+        if (self.newest.0..self.newest.1).contains(&at.nanos()) {
+            self.open.merge(value, band);
             return;
         }
         let slot = at.nanos().div_euclid(self.width);
-        let newest = self.cells.back().map(|cell| self.origin + i64::from(cell.slot));
-        if newest.is_none_or(|newest| slot > newest) {
-            let start = slot.saturating_mul(self.width);
-            self.newest = (start, start.saturating_add(self.width));
-        }
-        let fresh = |slot: u32| Cell { slot, min: value, max: value, low, high };
+        let newest = self.newest_slot();
+        let fresh = |slot: u32| Cell { slot, min: value, max: value, low: band.0, high: band.1 };
         match newest {
-            Some(newest) if slot > newest && slot.saturating_sub(self.origin) < i64::from(u32::MAX) => {
-                self.cells.push_back(fresh((slot - self.origin) as u32));
+            Some(newest) if slot == newest => return self.open.merge(value, band),
+            Some(newest) if slot < newest => return self.add_late(slot, newest, value, fresh),
+            Some(_) if slot.saturating_sub(self.origin) < i64::from(u32::MAX) => {
+                self.cells.push_back(self.open);
+                self.open = fresh((slot - self.origin) as u32);
                 self.forget(slot);
             }
-            Some(newest) if slot <= newest => self.add_late(slot, newest, value, fresh),
             _ => {
                 // The first sample, or a jump of years: begin anew.
                 self.cells.clear();
                 self.origin = slot;
                 self.epoch = self.epoch.wrapping_add(1);
-                self.cells.push_back(fresh(0));
+                self.open = fresh(0);
             }
         }
+        let start = slot.saturating_mul(self.width);
+        self.newest = (start, start.saturating_add(self.width));
     }
 
     fn forget(&mut self, newest: i64) {
@@ -106,7 +110,7 @@ impl Ring {
         match self.cells.binary_search_by_key(&relative, |cell| cell.slot) {
             Ok(found) => {
                 if let Some(cell) = self.cells.get_mut(found) {
-                    cell.merge(value, f32::NAN, f32::NAN);
+                    cell.widen(value);
                 }
             }
             Err(place) => self.cells.insert(place, Cell { low: f32::NAN, high: f32::NAN, ..fresh(relative) }),
@@ -115,13 +119,23 @@ impl Ring {
 }
 
 impl Cell {
-    fn merge(&mut self, value: f32, low: f32, high: f32) {
-        self.min = self.min.min(value);
-        self.max = self.max.max(value);
+    const EMPTY: Cell = Cell { slot: 0, min: f32::NAN, max: f32::NAN, low: f32::NAN, high: f32::NAN };
+
+    #[inline]
+    fn widen(&mut self, value: f32) {
+        if value < self.min {
+            self.min = value;
+        }
+        if value > self.max {
+            self.max = value;
+        }
+    }
+
+    fn merge(&mut self, value: f32, (low, high): (f32, f32)) {
+        self.widen(value);
         // The band that held when the slot began is the one its first value was judged by; a later one only fills in.
         if self.low.is_nan() {
-            self.low = low;
-            self.high = high;
+            (self.low, self.high) = (low, high);
         }
     }
 }
@@ -130,13 +144,16 @@ impl Cell {
 #[derive(Clone, Debug)]
 pub struct LiveSeries {
     base: f64,
-    rings: [Ring; 2],
     last: Option<(Time, f64)>,
+    // The nanoseconds, from..to, in which a sample falls into the newest slots of both rings.
+    both: (i64, i64),
+    rings: [Ring; 2],
 }
 
 impl Default for LiveSeries {
     fn default() -> LiveSeries {
-        LiveSeries { base: f64::NAN, rings: LEVELS.map(|(width, keep)| Ring::new(width, keep)), last: None }
+        let rings = LEVELS.map(|(width, keep)| Ring::new(width, keep));
+        LiveSeries { base: f64::NAN, last: None, both: (0, 0), rings }
     }
 }
 
@@ -152,13 +169,30 @@ impl LiveSeries {
         if self.base.is_nan() {
             self.base = value;
         }
-        let base = self.base;
-        // What is beyond f32 is drawn at its end: an infinity would blank the whole chart.
-        let near = |value: f64| ((value - base) as f32).clamp(f32::MIN, f32::MAX);
-        let band = band.map(|(low, high)| (near(low), near(high)));
-        for ring in &mut self.rings {
-            ring.add(at, near(value), band);
+        let value = self.near(value);
+        let in_both = self.both.0 <= at.nanos() && at.nanos() < self.both.1;
+        // A slot without a band yet takes that of this sample.
+        let is_settled = band.is_none() || self.rings.iter().all(|ring| !ring.open.low.is_nan());
+        if in_both && is_settled {
+            self.rings.iter_mut().for_each(|ring| ring.open.widen(value));
+        } else {
+            self.add_to_rings(at, value, band);
         }
+    }
+
+    #[inline(never)]
+    fn add_to_rings(&mut self, at: Time, value: f32, band: Option<(f64, f64)>) {
+        let band = band.map_or((f32::NAN, f32::NAN), |(low, high)| (self.near(low), self.near(high)));
+        for ring in &mut self.rings {
+            ring.add(at, value, band);
+        }
+        let [fine, coarse] = &self.rings;
+        self.both = (fine.newest.0.max(coarse.newest.0), fine.newest.1.min(coarse.newest.1));
+    }
+
+    /// As it is kept. What is beyond f32 is drawn at its end: an infinity would blank the whole chart.
+    fn near(&self, value: f64) -> f32 {
+        ((value - self.base) as f32).clamp(f32::MIN, f32::MAX)
     }
 
     /// The newest sample by time.
@@ -174,7 +208,8 @@ impl LiveSeries {
     /// The start of the oldest slot that is held at this width, if any.
     pub fn oldest(&self, width: i64) -> Option<Time> {
         let ring = self.ring(width)?;
-        ring.cells.front().map(|cell| Time::from_nanos((ring.origin + i64::from(cell.slot)).saturating_mul(width)))
+        let slot = ring.cells.front().map(|cell| ring.origin + i64::from(cell.slot)).or(ring.newest_slot())?;
+        Some(Time::from_nanos(slot.saturating_mul(width)))
     }
 
     /// Appends the slots of this width whose start lies in `from..=to`.
@@ -183,7 +218,8 @@ impl LiveSeries {
         let first = from.nanos().div_euclid(width) + i64::from(from.nanos().rem_euclid(width) != 0);
         let relative = first.saturating_sub(ring.origin).clamp(0, i64::from(u32::MAX)) as u32;
         let begin = ring.cells.partition_point(|cell| cell.slot < relative);
-        for cell in ring.cells.range(begin..) {
+        let open = ring.newest_slot().and(Some(&ring.open)).filter(|open| open.slot >= relative);
+        for cell in ring.cells.range(begin..).chain(open) {
             let start = Time::from_nanos((ring.origin + i64::from(cell.slot)).saturating_mul(width));
             if start > to {
                 break;
@@ -270,7 +306,7 @@ mod tests {
             for at in times {
                 series.add(Time::from_nanos(at), 1.0, Some((0.0, 2.0)));
             }
-            prop_assert!(series.rings.iter().all(|ring| ring.cells.len() <= ring.keep));
+            prop_assert!(series.rings.iter().all(|ring| ring.cells.len() < ring.keep));
         }
     }
 

@@ -359,14 +359,16 @@ impl Book {
 
     fn samples(&mut self, received: Time, reading: &Reading, late: bool, shared: &mut Shared) {
         let keeps = shared.output.keeps();
+        let of_message = self.axis.place(reading.time, received);
+        let latest = received.plus_nanos(AHEAD);
         for point in &reading.points {
-            let (at, own) = self.axis.place(point.time.or(reading.time), received);
+            let (at, own) = point.time.map_or(of_message, |time| self.axis.place(Some(time), received));
             let Some(state) = self.series.get_mut(point.series as usize) else { continue };
             let value = point.value.as_f64();
             // The band before this value: a value must not widen the band it is judged by.
             let band = state.watch.band();
             let verdict = state.watch.observe(at, value);
-            state.live.add(at.min(received.plus_nanos(AHEAD)), value, band);
+            state.live.add(at.min(latest), value, band);
             if keeps {
                 let quality = match (value.is_finite(), late || !own && reading.time.is_some()) {
                     (false, _) => Quality::Bad,
