@@ -71,7 +71,8 @@ struct Places {
     number: Range<usize>,
     prices: Vec<usize>,
     time: usize,
-    size: Option<usize>,
+    /// Three digits of the volume, four of the last size.
+    sizes: Vec<Range<usize>>,
 }
 
 impl Messages {
@@ -87,13 +88,13 @@ impl Messages {
                 number: span("00000000000"),
                 prices: vec![find("55555.55"), find("55555.54"), find("55555.56")],
                 time: find("2026-08-09T"),
-                size: Some(find("0.2037") + 2),
+                sizes: vec![find("867.545")..find("867.545") + 3, span("2037")],
             },
             Shape::Small => Places {
                 number: span("000000000"),
                 prices: vec![find("55555.55")],
                 time: find(":0000000000000}") + 1,
-                size: None,
+                sizes: Vec::new(),
             },
         };
         assert!(templates.iter().all(|template| template.len() == shape.bytes()), "{} is {}", shape.word(), text.len());
@@ -127,8 +128,8 @@ impl Messages {
             digits(cents / 100, &mut message[place..][..5]);
             digits(cents % 100, &mut message[place + 6..][..2]);
         }
-        if let Some(place) = self.places.size {
-            digits(1_000 + (self.random >> 32) % 9_000, &mut message[place..][..4]);
+        for place in &self.places.sizes {
+            digits(1_000 + (self.random >> 32) % 9_000, &mut message[place.clone()]);
         }
         match self.shape {
             Shape::Ticker => {
