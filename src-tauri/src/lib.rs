@@ -33,6 +33,12 @@ pub fn run() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    if !platform::has_display() {
+        tracing::error!(
+            "There is no display to open a window on (DISPLAY, WAYLAND_DISPLAY). `feedwatch run` needs none."
+        );
+        return ExitCode::from(3);
+    }
     let console = match Console::start(options) {
         Ok(console) => Arc::new(console),
         Err(error) => {

@@ -19,6 +19,18 @@ fn has_gpu() -> bool {
     nodes.is_ok_and(|nodes| nodes.flatten().any(|node| node.file_name().to_string_lossy().starts_with("renderD")))
 }
 
+/// Is there a screen to open a window on? Without one the desktop's library panics.
+pub fn has_display() -> bool {
+    #[cfg(target_os = "linux")]
+    {
+        ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        true
+    }
+}
+
 /// Is the library there that a tray icon needs? Without it making one panics.
 pub fn has_tray() -> bool {
     #[cfg(target_os = "linux")]

@@ -21,7 +21,8 @@ export const GAP_CAUSES = [
   'Console stopped',
   'Messages lost',
   'Dropped here',
-  'History not written'
+  'History not written',
+  'No message came'
 ] as const;
 export const CAUSE_LOST = 3;
 

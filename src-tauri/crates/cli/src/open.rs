@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::args;
-use crate::out::{Outcome, Trouble, could_not};
+use crate::out::{Outcome, Trouble, could_not, wrong};
 
 const WINDOW: &str = "feedwatch-desktop";
 
@@ -19,6 +19,8 @@ pub fn run(args: &args::Open) -> Result<Outcome, Trouble> {
     })?;
     match status.code() {
         Some(0) => Ok(Outcome::Done),
+        // It has said itself what is wrong with what it was given.
+        Some(2) => Err(wrong("The window was not opened.")),
         Some(code) => Err(could_not(format!("The window ended with code {code}."))),
         None => Err(could_not("The window was ended by a signal.")),
     }

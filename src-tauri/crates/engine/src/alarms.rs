@@ -95,6 +95,10 @@ impl Alarms {
         if let Some(alarm) = self.by_source.get(&cause.source).and_then(|id| self.open.get_mut(id)) {
             // What got worse than it was when a person saw it needs a person again.
             let worse = cause.severity > alarm.severity && alarm.state == AlarmState::Acknowledged;
+            if alarm.state == AlarmState::Returned {
+                // It was over and comes again: what lasts now began now. When it began before is in its transitions.
+                alarm.raised = at;
+            }
             alarm.findings += 1;
             alarm.kind = cause.kind;
             alarm.severity = alarm.severity.max(cause.severity);
@@ -346,6 +350,16 @@ mod tests {
         after.raise(cause(1, Check::Decode), at(6));
         let open: Vec<(u64, u64)> = after.open().map(|alarm| (alarm.id.0, alarm.findings)).collect();
         assert_eq!(open, [(1, 2), (2, 1)]);
+    }
+
+    #[test]
+    fn what_comes_again_unseen_is_the_same_alarm_with_a_new_beginning() {
+        let mut alarms = Alarms::default();
+        alarms.raise(cause(1, Check::Sequence), at(1));
+        alarms.clear(&cause(1, Check::Sequence).source, at(5), "over");
+        alarms.raise(cause(1, Check::Sequence), at(600));
+        let alarm = alarms.open().next().unwrap();
+        assert_eq!((alarm.id, alarm.raised, alarm.findings), (AlarmId(1), at(600), 2));
     }
 
     #[test]

@@ -25,7 +25,7 @@
 //!      f64[N] lower and f64[N] upper end of the expected band (NaN: none)
 //!      f64[G] gap from, ms     f64[G] gap to, ms (NaN: it lasts)
 //!      u32[G] cause: 0 connection lost, 1 not reachable, 2 console stopped, 3 messages lost, 4 dropped here,
-//!             5 history not written; padded to 8 bytes
+//!             5 history not written, 6 silent; padded to 8 bytes
 //!      f64[M] mark time, ms    f64[M] mark value
 //!      u32[M] level (1 to 3); padded to 8 bytes
 //! ```
@@ -58,6 +58,9 @@ pub const NO_HISTORY: u32 = 8;
 
 /// What the history gives for a panel: the buckets of a series in a span, ascending, or `None` if it cannot be read.
 pub trait Past {
+    /// The last value of a series in `from..to`, with the time of its millisecond; `None` also where it cannot be read.
+    fn last(&self, series: SeriesId, from: Time, to: Time) -> Option<(Time, f64)>;
+
     /// Buckets of `width` nanoseconds whose slots lie in `from..to`.
     fn buckets(&self, series: SeriesId, from: Time, to: Time, width: i64) -> Option<Vec<LiveBucket>>;
 }
@@ -146,6 +149,11 @@ impl Frame {
     /// Reads what only the history has.
     pub fn fill(&mut self, past: Option<&dyn Past>) {
         for panel in &mut self.panels {
+            if !self.span.moving && panel.last.is_none_or(|(at, _)| at > self.span.to.millis_f64()) {
+                // Looking back: the value is that of the right edge, not that of now.
+                let last = past.and_then(|past| past.last(SeriesId(panel.series), self.span.from, self.span.to));
+                panel.last = last.map(|(at, value)| (at.millis_f64(), value));
+            }
             let Some((from, to)) = panel.past.take() else { continue };
             let older = past.and_then(|past| past.buckets(SeriesId(panel.series), from, to, self.span.width));
             match older {
@@ -271,13 +279,14 @@ fn points_of(panel: &mut Panel, live: Option<&LiveSeries>, cursor: Option<f64>, 
     panel.cursor = cursor_of(newest, panel.epoch, span.width).unwrap_or(panel.cursor);
 }
 
-const CAUSES: [GapCause; 6] = [
+const CAUSES: [GapCause; 7] = [
     GapCause::Disconnected,
     GapCause::Unreachable,
     GapCause::Stopped,
     GapCause::Sequence,
     GapCause::Overflow,
     GapCause::NotKept,
+    GapCause::Silent,
 ];
 
 fn cause_code(cause: GapCause) -> u32 {

@@ -20,6 +20,8 @@ pub enum GapCause {
     Overflow,
     /// Messages came but the history could not be written.
     NotKept,
+    /// The connection stood and nothing came, for longer than usual.
+    Silent,
 }
 
 impl GapCause {
@@ -32,6 +34,7 @@ impl GapCause {
             GapCause::Sequence => "messages lost",
             GapCause::Overflow => "dropped here",
             GapCause::NotKept => "history not written",
+            GapCause::Silent => "silent",
         }
     }
 
@@ -44,6 +47,7 @@ impl GapCause {
             GapCause::Sequence => "sequence",
             GapCause::Overflow => "overflow",
             GapCause::NotKept => "not_kept",
+            GapCause::Silent => "silent",
         }
     }
 
@@ -56,6 +60,7 @@ impl GapCause {
             GapCause::Sequence,
             GapCause::Overflow,
             GapCause::NotKept,
+            GapCause::Silent,
         ]
         .into_iter()
         .find(|cause| cause.code() == code)

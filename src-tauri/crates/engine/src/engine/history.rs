@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use feedwatch_model::{Check, FeedId, Gap, GapCause, Position, SeriesId, Time};
+use feedwatch_model::{Check, FeedId, Gap, GapCause, NANOS_PER_MILLI, NANOS_PER_SECOND, Position, SeriesId, Time};
 use feedwatch_store::{Options, Reader, StoreError, StoreEvent, Writer};
 use parking_lot::{Mutex, RwLock};
 
@@ -145,7 +145,21 @@ fn told<T>(list: Result<Vec<T>, StoreError>, what: &str) -> Vec<T> {
 /// The buckets of the history for a frame.
 pub(crate) struct FromReader(pub(crate) Reader);
 
+/// So far back a last value is looked for to the millisecond; beyond, to the width of the slots there.
+const NEAR: i64 = 30 * NANOS_PER_SECOND;
+
 impl Past for FromReader {
+    fn last(&self, series: SeriesId, from: Time, to: Time) -> Option<(Time, f64)> {
+        let near = from.max(to.plus_nanos(-NEAR));
+        let last = |from: Time, to: Time, width: i64| {
+            let buckets = self.0.buckets(series, from, to, width).ok()?;
+            let found = buckets.into_iter().rev().find(|bucket| !bucket.last.is_nan())?;
+            Some((found.start, found.last))
+        };
+        let far = || last(from, near, (near.nanos_since(from) / 600).max(NANOS_PER_MILLI));
+        last(near, to, NANOS_PER_MILLI).or_else(|| (near > from).then(far).flatten())
+    }
+
     fn buckets(&self, series: SeriesId, from: Time, to: Time, width: i64) -> Option<Vec<LiveBucket>> {
         let buckets = self.0.buckets(series, from, to, width);
         let buckets = buckets.inspect_err(|error| tracing::warn!(%error, "the history cannot be read")).ok()?;

@@ -47,6 +47,10 @@ fn frame(pipeline: &mut Pipeline, series: u32, cursor: Option<f64>, now: Time) -
 struct Nothing;
 
 impl Past for Nothing {
+    fn last(&self, _: SeriesId, _: Time, _: Time) -> Option<(Time, f64)> {
+        Some((at(4_000), 77.5))
+    }
+
     fn buckets(&self, _: SeriesId, _: Time, _: Time, _: i64) -> Option<Vec<LiveBucket>> {
         Some(Vec::new())
     }
@@ -80,6 +84,20 @@ fn a_late_sample_in_an_old_slot_begins_the_frame_anew() {
 }
 
 #[test]
+fn looking_back_the_value_is_that_of_the_right_edge() {
+    let (mut pipeline, series) = pipeline();
+    let mut at_edge = |until: Time| {
+        let panels = vec![PanelRequest { series, columns: 600, cursor: None }];
+        let request = FrameRequest { span_ms: 60_000.0, until_ms: Some(until.millis_f64()), panels };
+        let mut frame = Frame::begin(&mut pipeline, &request, at(10_000));
+        frame.fill(Some(&Nothing));
+        frame.panels()[0].last
+    };
+    assert_eq!(at_edge(at(4_500)), Some((at(4_000).millis_f64(), 77.5)), "from the history");
+    assert_eq!(at_edge(at(10_000)).unwrap().0, at(9_900).millis_f64(), "nothing newer is there");
+}
+
+#[test]
 fn bytes_are_as_the_layout_says() {
     let (mut pipeline, series) = pipeline();
     let frame = frame(&mut pipeline, series, None, at(10_000));
@@ -106,6 +124,10 @@ fn a_series_that_is_not_there_is_told_as_such() {
 fn what_only_the_history_has_stands_before_what_is_live() {
     struct Older;
     impl Past for Older {
+        fn last(&self, _: SeriesId, _: Time, _: Time) -> Option<(Time, f64)> {
+            None
+        }
+
         fn buckets(&self, _: SeriesId, from: Time, to: Time, width: i64) -> Option<Vec<LiveBucket>> {
             assert!(from < to && width == 250_000_000);
             let bucket = |ms| LiveBucket { start: at(ms), min: 1.0, max: 2.0, low: f64::NAN, high: f64::NAN };

@@ -422,8 +422,8 @@ impl Book {
                 (Check::Sequence, FindingKind::Gap) => self.lost_messages(&finding, shared),
                 (Check::Sequence, FindingKind::Healed) => self.tally.lost = self.tally.lost.saturating_sub(1),
                 (Check::Order, _) => self.tally.reordered += 1,
-                (Check::Silence, FindingKind::Silent) => self.link.silent(true),
-                (Check::Silence, FindingKind::Resumed) => self.link.silent(false),
+                (Check::Silence, FindingKind::Silent) => self.link.silent(&finding.text, shared),
+                (Check::Silence, FindingKind::Resumed) => self.link.heard(finding.at, shared),
                 _ => {}
             }
             if let Some(cause) = alarms::cause_of(&finding) {

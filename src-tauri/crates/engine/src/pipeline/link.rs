@@ -14,6 +14,7 @@ pub(crate) struct Link {
     reason: String,
     retry_at: Option<Time>,
     open_gap: Option<Gap>,
+    silence: Option<Gap>,
     connected_once: bool,
     watched_until: Option<Time>,
     last_message: Option<Time>,
@@ -32,6 +33,7 @@ impl Link {
             reason: String::new(),
             retry_at: None,
             open_gap: None,
+            silence: None,
             connected_once: false,
             watched_until,
             last_message: None,
@@ -65,11 +67,27 @@ impl Link {
         self.last_message = Some(at);
     }
 
-    pub(crate) fn silent(&mut self, silent: bool) {
-        match (self.state, silent) {
-            (FeedState::Live, true) => self.state = FeedState::Silent,
-            (FeedState::Silent, false) => self.state = FeedState::Live,
-            _ => {}
+    /// Nothing comes: a hole in the charts from the last message on.
+    pub(crate) fn silent(&mut self, reason: &str, shared: &mut Shared) {
+        if self.state != FeedState::Live {
+            return;
+        }
+        self.state = FeedState::Silent;
+        if let Some(from) = self.last_message {
+            let detail = reason.to_owned();
+            let gap = Gap { feed: self.feed, from, to: None, cause: GapCause::Silent, missing: None, detail };
+            shared.gap(gap.clone());
+            self.silence = Some(gap);
+        }
+    }
+
+    /// Messages come again, or the silence has become an outage.
+    pub(crate) fn heard(&mut self, at: Time, shared: &mut Shared) {
+        if self.state == FeedState::Silent {
+            self.state = FeedState::Live;
+        }
+        if let Some(gap) = self.silence.take() {
+            shared.gap(Gap { to: Some(at), ..gap });
         }
     }
 
@@ -114,6 +132,7 @@ impl Link {
         retry_in: Duration,
         shared: &mut Shared,
     ) -> Option<Finding> {
+        self.heard(at, shared);
         let begins = self.open_gap.is_none();
         let worse = refused && self.state != FeedState::Refused;
         self.state = if refused { FeedState::Refused } else { FeedState::Down };
@@ -152,6 +171,7 @@ impl Link {
 
     /// The source is finished: an outage before it is over.
     pub(crate) fn ended(&mut self, at: Time, reason: String, shared: &mut Shared) {
+        self.heard(at, shared);
         if let Some(gap) = self.open_gap.take() {
             shared.gap(Gap { to: Some(at), ..gap });
         }

@@ -324,3 +324,20 @@ fn the_end_of_the_source_ends_an_outage() {
     assert_eq!(pipeline.gaps().next().unwrap().to, Some(at(3_000)));
     assert!(!pipeline.alarms().open().any(|alarm| alarm.state.is_active()));
 }
+
+#[test]
+fn a_silence_is_a_hole_from_the_last_message_to_the_next() {
+    let mut pipeline = pipeline(false);
+    for number in 0..60u64 {
+        pipeline.step(0, Event::Message(ticker(number, 1_000 + number, number as i64 * 100, 100.0)));
+    }
+    for tick in 0..40 {
+        pipeline.elapse(at(6_000 + tick * 100), true);
+    }
+    let open: Vec<_> = pipeline.gaps().filter(|gap| gap.cause == GapCause::Silent).collect();
+    assert_eq!(open.len(), 1);
+    assert_eq!((open[0].from, open[0].to), (at(5_903), None));
+    pipeline.step(0, Event::Message(ticker(60, 1_060, 10_000, 100.0)));
+    let closed = pipeline.gaps().find(|gap| gap.cause == GapCause::Silent).unwrap();
+    assert_eq!(closed.to, Some(at(10_003)));
+}
