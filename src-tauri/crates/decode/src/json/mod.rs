@@ -3,6 +3,7 @@
 pub(crate) mod leaf;
 pub(crate) mod number;
 pub(crate) mod scan;
+mod template;
 pub(crate) mod text;
 pub(crate) mod trie;
 

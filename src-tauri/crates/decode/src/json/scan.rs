@@ -16,6 +16,7 @@ use feedwatch_model::Rejected;
 
 use super::leaf::{Leaf, LeafKind};
 use super::number::{Bits, number_end, short};
+use super::template::Templates;
 use super::text::{Survey, string_end, unescape};
 use super::trie::{NONE, ROOT, Trie};
 
@@ -78,6 +79,7 @@ pub(crate) struct Scanner {
     pub(crate) elements: Vec<u32>,
     /// Leaves without a path or without room.
     pub(crate) beyond: u64,
+    templates: Templates,
     stack: Vec<Frame>,
     key: Vec<u8>,
     /// Whether strings of this payload end at the next quote.
@@ -108,6 +110,19 @@ impl Scanner {
     /// # Errors
     /// The first byte that did not fit.
     pub(crate) fn scan(&mut self, trie: &mut Trie, payload: &[u8]) -> Result<(), Rejected> {
+        if self.templates.read(payload, &mut self.leaves, &mut self.elements) {
+            return Ok(());
+        }
+        let beyond = self.beyond;
+        self.flatten(trie, payload)?;
+        // A leaf without a path leaves a hole that nobody would check.
+        if self.beyond == beyond {
+            self.templates.learn(payload, &self.leaves, &self.elements);
+        }
+        Ok(())
+    }
+
+    fn flatten(&mut self, trie: &mut Trie, payload: &[u8]) -> Result<(), Rejected> {
         self.leaves.clear();
         self.elements.clear();
         self.elements.push(0);

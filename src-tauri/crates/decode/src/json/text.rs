@@ -19,6 +19,40 @@ fn special(word: u64) -> u64 {
         & HIGH
 }
 
+/// The closing quote of a string without escapes that starts at `start`; `None` if there is an escape, or what is wrong.
+#[inline(always)]
+pub(crate) fn plain_text(bytes: &[u8], start: usize) -> Option<usize> {
+    let (mut at, mut high) = (start, 0);
+    let end = loop {
+        let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) else {
+            break short_of_eight(bytes, at, &mut high);
+        };
+        let word = u64::from_le_bytes(*chunk);
+        let found = special(word);
+        if found != 0 {
+            let before = found & found.wrapping_neg();
+            // Only what stands before the byte that was found.
+            high |= word & (before >> 7).wrapping_sub(1);
+            break at + (found.trailing_zeros() / 8) as usize;
+        }
+        high |= word;
+        at += 8;
+    };
+    if bytes.get(end) != Some(&b'"') {
+        return None;
+    }
+    (high & HIGH == 0 || std::str::from_utf8(bytes.get(start..end)?).is_ok()).then_some(end)
+}
+
+#[cold]
+fn short_of_eight(bytes: &[u8], at: usize, high: &mut u64) -> usize {
+    let end = next_special(bytes, at);
+    for &byte in bytes.get(at..end).unwrap_or_default() {
+        *high |= u64::from(byte);
+    }
+    end
+}
+
 /// The first quote, backslash or control character at or after `at`, or the end.
 #[inline]
 fn next_special(bytes: &[u8], mut at: usize) -> usize {
