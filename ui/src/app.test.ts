@@ -177,6 +177,78 @@ describe('alarms', () => {
     expect(document.body.textContent).toContain('3 need you');
   });
 
+  const point = (kind: string): void => {
+    one('alarm-list').dispatchEvent(new Event(kind, { bubbles: kind !== 'pointerleave' }));
+    flushSync();
+  };
+  const titles = (): (string | undefined)[] => all('alarm').map((card) => card.dataset['alarmId']);
+  const worse = (): void =>
+    backend.push({ type: 'alarm', alarm: { ...backend.world.alarms[0]!, id: 99, title: 'Worse' } });
+
+  it('stand_still_under_the_pointer_until_it_rests', async () => {
+    const before = titles();
+    point('pointermove');
+    worse();
+    backend.push({ type: 'alarm', alarm: { ...backend.world.alarms[1]!, title: 'Reworded' } });
+    await pass(0);
+    expect(titles()).toEqual(before);
+    expect(document.body.textContent).not.toContain('Reworded');
+    expect(document.body.textContent).toContain('3 need you');
+    expect(one('alarms-waiting').textContent).toBe('1 new alarm when you move away');
+    await pass(2000);
+    point('pointermove');
+    await pass(2900);
+    expect(titles()).toEqual(before);
+    await pass(200);
+    expect(titles()).toEqual(['99', ...before]);
+    expect(document.body.textContent).toContain('Reworded');
+    expect(one('alarms-waiting').textContent).toBe('');
+  });
+
+  it('go_on_when_the_pointer_leaves_or_a_click_was_handled', async () => {
+    const before = titles();
+    point('pointermove');
+    worse();
+    await pass(0);
+    expect(titles()).toEqual(before);
+    point('pointerleave');
+    expect(titles()[0]).toBe('99');
+    point('pointermove');
+    backend.push({ type: 'alarm', alarm: { ...backend.world.alarms[0]!, id: 100, title: 'Another' } });
+    await pass(0);
+    all('show')[1]!.click();
+    await pass(0);
+    expect(titles()[0]).toBe('100');
+  });
+
+  it('stand_still_while_keys_move_through_them_and_the_key_means_what_is_shown', async () => {
+    const before = titles();
+    one('alarm').focus();
+    press('ArrowDown', {}, one('alarm'));
+    worse();
+    await pass(0);
+    expect(titles()).toEqual(before);
+    press('a');
+    await pass(0);
+    press('a');
+    await pass(0);
+    expect(backend.calls.filter((call) => call.startsWith('acknowledge'))).toEqual([
+      'acknowledge 12 null',
+      'acknowledge 11 null'
+    ]);
+    expect(titles()).toEqual(before);
+    expect(all('alarm').map((card) => card.dataset['state'])).not.toContain('unacknowledged');
+    await pass(3100);
+    expect(titles()[0]).toBe('99');
+  });
+
+  it('a_second_click_at_the_same_place_is_not_for_the_next_alarm', async () => {
+    await click('ack');
+    one('ack').dispatchEvent(new MouseEvent('click', { bubbles: true, detail: 2 }));
+    await pass(0);
+    expect(backend.calls.filter((call) => call.startsWith('acknowledge'))).toEqual(['acknowledge 11 null']);
+  });
+
   it('a_failure_is_said_in_words', async () => {
     backend.acknowledge = async () => {
       throw { code: 'disk', message: 'The history is read-only.', cure: 'Free the disk.' };

@@ -4,6 +4,7 @@
  */
 import { SvelteSet } from 'svelte/reactivity';
 
+import { AlarmList } from './alarms/list.svelte';
 import { needsPerson, withFinding } from './alarms/order';
 import { inWords, type Backend } from './backend/backend';
 import { Subscription } from './backend/subscription';
@@ -65,6 +66,10 @@ export class ConsoleState {
   /** The engine's clock, in whole seconds. */
   nowMs = $state(Date.now());
   readonly ticker: Ticker;
+  readonly list = new AlarmList(
+    () => this.alarms,
+    () => this.findings
+  );
 
   private readonly subscription: Subscription;
   private pending: Pending | null = null;
@@ -283,6 +288,7 @@ export class ConsoleState {
 
   async acknowledge(ids: number[]): Promise<void> {
     if (ids.length === 0) return;
+    this.list.acknowledged(ids);
     try {
       await this.backend.acknowledge(ids, null);
     } catch (error) {

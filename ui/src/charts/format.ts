@@ -41,6 +41,11 @@ export function formatCount(value: number): string {
   return formatNumber(Math.round(value), 0);
 }
 
+/** `1 row`, `3 rows`, `2 histories` where the plural is told. */
+export function plural(count: number, one: string, many = `${one}s`): string {
+  return `${formatCount(count)} ${Math.round(count) === 1 ? one : many}`;
+}
+
 /** `8,912/s`, `0.4/s`. */
 export function formatRate(perSecond: number): string {
   return `${formatNumber(perSecond, perSecond > 0 && perSecond < 9.95 ? 1 : 0)}/s`;
