@@ -30,13 +30,19 @@
 //!      u32[M] level (1 to 3); padded to 8 bytes
 //! ```
 //!
+//! Of what is older than memory the history gives the marks, and the band only around each of them.
+//!
 //! Without the reset flag the points replace all the page has from the first start on. Gaps and marks are always whole
 //! for the span. A gap of cause 3 (messages lost while the connection stood) is a tick at its place; the line is broken
 //! over every gap.
 
 use std::sync::Arc;
 
-use feedwatch_model::{GapCause, SeriesId, Time};
+mod past;
+
+use feedwatch_model::{FeedId, GapCause, SeriesId, Time};
+
+pub use past::{Past, PastMark};
 
 use crate::live::{LiveBucket, LiveSeries, UNSETTLED, width_for};
 use crate::pipeline::{Pipeline, ScopedGap};
@@ -55,15 +61,6 @@ pub const RECEIVE_TIME: u32 = 2;
 pub const UNKNOWN: u32 = 4;
 /// The history could not be read; what is older than the live view is missing.
 pub const NO_HISTORY: u32 = 8;
-
-/// What the history gives for a panel: the buckets of a series in a span, ascending, or `None` if it cannot be read.
-pub trait Past {
-    /// The last value of a series in `from..to`, with the time of its millisecond; `None` also where it cannot be read.
-    fn last(&self, series: SeriesId, from: Time, to: Time) -> Option<(Time, f64)>;
-
-    /// Buckets of `width` nanoseconds whose slots lie in `from..to`.
-    fn buckets(&self, series: SeriesId, from: Time, to: Time, width: i64) -> Option<Vec<LiveBucket>>;
-}
 
 /// What one panel shows.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -88,6 +85,8 @@ pub struct Panel {
     pub marks: Vec<(f64, f64, u32)>,
     /// What the history still has to give: from, to.
     pub past: Option<(Time, Time)>,
+    /// From where to where only the history has the marks, and of which feed.
+    pub older_marks: Option<(FeedId, Time, Time)>,
     /// The live view's epoch that the cursor names.
     epoch: u32,
 }
@@ -154,23 +153,9 @@ impl Frame {
                 let last = past.and_then(|past| past.last(SeriesId(panel.series), self.span.from, self.span.to));
                 panel.last = last.map(|(at, value)| (at.millis_f64(), value));
             }
-            let Some((from, to)) = panel.past.take() else { continue };
-            let older = past.and_then(|past| past.buckets(SeriesId(panel.series), from, to, self.span.width));
-            match older {
-                Some(mut older) => {
-                    // The slot in which the live view begins may stand in both.
-                    if let Some(first) = panel.points.first() {
-                        older.retain(|bucket| bucket.start < first.start);
-                    }
-                    older.append(&mut panel.points);
-                    panel.points = older;
-                    // Where the live view gave a cursor it holds; else it is that of what the history gave.
-                    if !self.span.live || panel.cursor.is_nan() {
-                        let newest = panel.points.last().map_or(from, |point| point.start);
-                        panel.cursor = cursor_of(Some(newest), panel.epoch, self.span.width).unwrap_or(panel.cursor);
-                    }
-                }
-                None => panel.flags |= NO_HISTORY,
+            panel.fill_points(past, self.span);
+            if let (Some((feed, from, to)), Some(past)) = (panel.older_marks.take(), past) {
+                panel.add_marks(&past.marks(feed, SeriesId(panel.series), from, to), self.span.width);
             }
         }
     }
@@ -223,6 +208,8 @@ fn panel_of(pipeline: &mut Pipeline, series: SeriesId, cursor: Option<f64>, span
         return panel;
     };
     let inside = |at: Time| at >= span.from && at <= span.to;
+    let remembered = pipeline.marks_from(meta.feed, series).map_or(span.to, |from| from.min(span.to));
+    panel.older_marks = (span.from < remembered).then_some((meta.feed, span.from, remembered));
     match pipeline.live(series) {
         Some((stage, state)) => {
             if stage.is_receive_time() {
@@ -299,6 +286,25 @@ pub fn cause_of(code: u32) -> Option<GapCause> {
 }
 
 impl Panel {
+    fn fill_points(&mut self, past: Option<&dyn Past>, span: Span) {
+        let Some((from, to)) = self.past.take() else { return };
+        let Some(mut older) = past.and_then(|past| past.buckets(SeriesId(self.series), from, to, span.width)) else {
+            self.flags |= NO_HISTORY;
+            return;
+        };
+        // The slot in which the live view begins may stand in both.
+        if let Some(first) = self.points.first() {
+            older.retain(|bucket| bucket.start < first.start);
+        }
+        older.append(&mut self.points);
+        self.points = older;
+        // Where the live view gave a cursor it holds; else it is that of what the history gave.
+        if !span.live || self.cursor.is_nan() {
+            let newest = self.points.last().map_or(from, |point| point.start);
+            self.cursor = cursor_of(Some(newest), self.epoch, span.width).unwrap_or(self.cursor);
+        }
+    }
+
     fn encode(&self, out: &mut Vec<u8>) {
         let lengths = [self.points.len(), self.gaps.len(), self.marks.len()].map(|length| length as u32);
         for word in [self.series, self.flags].into_iter().chain(lengths).chain([self.level]) {

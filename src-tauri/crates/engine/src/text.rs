@@ -25,6 +25,21 @@ pub(crate) fn count_of(count: u64) -> String {
     out
 }
 
+/// A value to about a tenth of `scale`, thousands set apart: `6.3`, `3,932`.
+pub(crate) fn about(value: f64, scale: f64) -> String {
+    let (size, scale) = (value.abs(), scale.abs());
+    if !value.is_finite() || size >= 1e15 || (size != 0.0 && size < 1e-4) {
+        return format!("{value:.2e}");
+    }
+    let decimals = if scale > 0.0 { (1.0 - scale.log10().floor()).clamp(0.0, 9.0) as usize } else { 2 };
+    let text = format!("{size:.decimals$}");
+    let (whole, part) = text.split_once('.').unwrap_or((&text, ""));
+    let part = part.trim_end_matches('0');
+    let whole = whole.parse().map_or_else(|_| whole.to_owned(), count_of);
+    let sign = if value < 0.0 && text.bytes().any(|digit| (b'1'..=b'9').contains(&digit)) { "-" } else { "" };
+    if part.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{part}") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -38,5 +53,13 @@ mod tests {
     #[test]
     fn thousands_are_set_apart() {
         assert_eq!([0, 999, 1_000, 1_234_567].map(count_of), ["0", "999", "1,000", "1,234,567"]);
+    }
+
+    #[test]
+    fn a_level_has_the_digits_that_its_move_is_worth() {
+        let said: Vec<String> = [(6.312, 1.9), (3_931.84, 20.0), (-0.04, 5.0), (f64::NAN, 1.0), (12.0, 0.0)]
+            .map(|(value, scale)| about(value, scale))
+            .to_vec();
+        assert_eq!(said, ["6.3", "3,932", "0", "NaN", "12"]);
     }
 }

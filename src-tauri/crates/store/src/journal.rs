@@ -80,6 +80,12 @@ fn write_gaps(transaction: &Transaction<'_>, gaps: &[Gap]) -> Sql<()> {
 
 fn write_findings(transaction: &Transaction<'_>, findings: &[Finding]) -> Sql<()> {
     for finding in findings {
+        if let Some(series) = finding.series {
+            // What is found in a series is told again when it has become worse, or is over.
+            transaction
+                .prepare_cached("DELETE FROM finding WHERE feed = ?1 AND at = ?2 AND series = ?3 AND check_word = ?4")?
+                .execute(params![finding.feed.0, finding.at.nanos(), series.0, finding.check.word()])?;
+        }
         let expected = finding.expectation;
         transaction
             .prepare_cached(
@@ -282,6 +288,25 @@ pub(crate) fn findings(
             finding,
         ),
     }
+}
+
+/// The newest `limit` findings of a series in [from, to), in order of time.
+pub(crate) fn findings_of(
+    connection: &Connection,
+    feed: FeedId,
+    series: SeriesId,
+    from: Time,
+    to: Time,
+    limit: i64,
+) -> Result<Vec<Finding>, StoreError> {
+    newest(
+        connection,
+        &format!(
+            "{FINDING} WHERE feed = ?1 AND at >= ?2 AND at < ?3 AND series = ?4 ORDER BY at DESC, id DESC LIMIT ?5"
+        ),
+        params![feed.0, from.nanos(), to.nanos(), series.0, limit],
+        finding,
+    )
 }
 
 const ALARM: &str = "SELECT id, feed, series, check_word, kind, state, severity, raised, last_seen, cleared,

@@ -123,6 +123,21 @@ impl Reader {
         self.ask(|connection| journal::findings(connection, from, to, feed, rows(limit)))
     }
 
+    /// Findings of one series of a feed in the range.
+    ///
+    /// # Errors
+    /// See [`Reader::feeds`].
+    pub fn findings_of(
+        &self,
+        feed: FeedId,
+        series: SeriesId,
+        from: Time,
+        to: Time,
+        limit: usize,
+    ) -> Result<Vec<Finding>, StoreError> {
+        self.ask(|connection| journal::findings_of(connection, feed, series, from, to, rows(limit)))
+    }
+
     /// Alarms that are not over and seen: what a start restores.
     ///
     /// # Errors

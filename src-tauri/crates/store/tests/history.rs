@@ -370,3 +370,22 @@ fn more_slots_than_a_picture_has_are_refused() {
     ));
     assert_eq!(reader.buckets(SeriesId(1), at(5), at(5), 1).unwrap(), []);
 }
+
+#[test]
+fn a_finding_of_a_series_that_is_told_again_replaces_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let (writer, reader, _events) = start(&folder.path().join("h.db"));
+    let found = |series: u32, ms: i64, text: &str| Finding {
+        series: Some(SeriesId(series)),
+        ..Finding::new(Check::Anomaly, FindingKind::LevelShift, FeedId(1), at(ms), Severity::Info, text.to_owned())
+    };
+    let first = vec![found(2, 120, "Moved up."), found(2, 130, "Jumped."), found(3, 120, "Fell.")];
+    writer.submit(Batch { findings: first, ..Batch::default() }).unwrap();
+    writer.submit(Batch { findings: vec![found(2, 120, "Stayed there.")], ..Batch::default() }).unwrap();
+    assert!(writer.flush(LONG));
+    let texts = |found: Vec<Finding>| found.into_iter().map(|finding| finding.text).collect::<Vec<_>>();
+    let of = |from, to| texts(reader.findings_of(FeedId(1), SeriesId(2), at(from), at(to), 10).unwrap());
+    assert_eq!(of(0, 1_000), ["Stayed there.", "Jumped."]);
+    assert_eq!(of(121, 1_000), ["Jumped."]);
+    assert_eq!(texts(reader.findings(at(0), at(1_000), None, 10).unwrap()).len(), 3);
+}

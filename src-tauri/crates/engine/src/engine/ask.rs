@@ -30,7 +30,7 @@ impl Engine {
         let core = &self.core;
         let now = core.now();
         let mut frame = Frame::begin(&mut core.pipeline.lock(), request, now);
-        let past = core.history.reader().map(super::history::FromReader);
+        let past = core.history.past(now);
         frame.fill(past.as_ref().map(|past| past as &dyn Past));
         frame.encode()
     }

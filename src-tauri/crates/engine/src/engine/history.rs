@@ -4,13 +4,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use feedwatch_model::{Check, FeedId, Gap, GapCause, NANOS_PER_MILLI, NANOS_PER_SECOND, Position, SeriesId, Time};
+use feedwatch_model::{
+    Check, FeedId, Finding, Gap, GapCause, NANOS_PER_MILLI, NANOS_PER_SECOND, Position, SeriesId, Time,
+};
 use feedwatch_store::{Options, Reader, StoreError, StoreEvent, Writer};
 use parking_lot::{Mutex, RwLock};
 
 use super::{EngineError, EngineOptions};
 use crate::alarms::Alarms;
-use crate::frame::Past;
+use crate::frame::{Past, PastMark};
 use crate::live::LiveBucket;
 use crate::pipeline::{GAPS, Pipeline};
 use crate::registry::Registry;
@@ -24,12 +26,29 @@ pub(crate) struct History {
     reader: Option<Reader>,
     problem: Option<String>,
     events: Arc<Mutex<Vec<StoreEvent>>>,
+    marks: Mutex<Marks>,
 }
+
+/// Marks that were read, by series: from where to where, and which. A frame is drawn many times a second, and what is
+/// past does not change.
+type Marks = HashMap<SeriesId, (Time, Time, Vec<PastMark>)>;
+/// Series whose marks are kept at hand.
+const MARKED_SERIES: usize = 256;
+/// Marks of a panel at most, the newest.
+const MARKS: usize = 500;
+/// What began so shortly ago may not be written yet.
+const FRESH: i64 = 10 * NANOS_PER_SECOND;
 
 impl History {
     pub(super) fn open(options: &EngineOptions) -> Result<History, EngineError> {
         let events = Arc::new(Mutex::new(Vec::new()));
-        let none = |problem| History { writer: RwLock::new(None), reader: None, problem, events: Arc::clone(&events) };
+        let none = |problem| History {
+            writer: RwLock::new(None),
+            reader: None,
+            problem,
+            events: Arc::clone(&events),
+            marks: Mutex::default(),
+        };
         let Some(path) = &options.history else { return Ok(none(None)) };
         if let Some(folder) = path.parent()
             && let Err(error) = std::fs::create_dir_all(folder)
@@ -48,7 +67,7 @@ impl History {
         match feedwatch_store::open(store, options.clock, move |event| far.lock().push(event)) {
             Ok((writer, reader)) => {
                 let writer = RwLock::new(Some(Arc::new(writer)));
-                Ok(History { writer, reader: Some(reader), problem: None, events })
+                Ok(History { writer, reader: Some(reader), problem: None, events, marks: Mutex::default() })
             }
             Err(error @ StoreError::InUse { .. }) if options.insist_on_history => Err(error.into()),
             Err(error) => {
@@ -66,6 +85,12 @@ impl History {
 
     pub(crate) fn reader(&self) -> Option<Reader> {
         self.reader.clone()
+    }
+
+    /// What frames take from the history, if there is one.
+    pub(crate) fn past(&self, now: Time) -> Option<FromReader<'_>> {
+        let reader = self.reader.clone()?;
+        Some(FromReader { reader, marks: &self.marks, now })
     }
 
     /// Why no history is kept, where none is though one was wanted.
@@ -142,17 +167,21 @@ fn told<T>(list: Result<Vec<T>, StoreError>, what: &str) -> Vec<T> {
     })
 }
 
-/// The buckets of the history for a frame.
-pub(crate) struct FromReader(pub(crate) Reader);
+/// What of the history stands in a frame.
+pub(crate) struct FromReader<'a> {
+    reader: Reader,
+    marks: &'a Mutex<Marks>,
+    now: Time,
+}
 
 /// So far back a last value is looked for to the millisecond; beyond, to the width of the slots there.
 const NEAR: i64 = 30 * NANOS_PER_SECOND;
 
-impl Past for FromReader {
+impl Past for FromReader<'_> {
     fn last(&self, series: SeriesId, from: Time, to: Time) -> Option<(Time, f64)> {
         let near = from.max(to.plus_nanos(-NEAR));
         let last = |from: Time, to: Time, width: i64| {
-            let buckets = self.0.buckets(series, from, to, width).ok()?;
+            let buckets = self.reader.buckets(series, from, to, width).ok()?;
             let found = buckets.into_iter().rev().find(|bucket| !bucket.last.is_nan())?;
             Some((found.start, found.last))
         };
@@ -161,7 +190,7 @@ impl Past for FromReader {
     }
 
     fn buckets(&self, series: SeriesId, from: Time, to: Time, width: i64) -> Option<Vec<LiveBucket>> {
-        let buckets = self.0.buckets(series, from, to, width);
+        let buckets = self.reader.buckets(series, from, to, width);
         let buckets = buckets.inspect_err(|error| tracing::warn!(%error, "the history cannot be read")).ok()?;
         let live = |bucket: feedwatch_model::Bucket| LiveBucket {
             start: bucket.start,
@@ -172,4 +201,37 @@ impl Past for FromReader {
         };
         Some(buckets.into_iter().filter(|bucket| !bucket.min.is_nan()).map(live).collect())
     }
+
+    fn marks(&self, feed: FeedId, series: SeriesId, from: Time, to: Time) -> Vec<PastMark> {
+        let within =
+            |marks: &[PastMark]| marks.iter().filter(|mark| mark.at >= from && mark.at < to).copied().collect();
+        if let Some((begin, end, marks)) = self.marks.lock().get(&series)
+            && *begin <= from
+            && to <= *end
+        {
+            return within(marks);
+        }
+        let findings = self.reader.findings_of(feed, series, from, to, MARKS);
+        let findings = findings.inspect_err(|error| tracing::warn!(%error, "the history's marks cannot be read"));
+        let Ok(findings) = findings else { return Vec::new() };
+        let marks: Vec<PastMark> = findings.iter().filter_map(mark_of).collect();
+        if self.now.nanos_since(to) > FRESH {
+            let mut known = self.marks.lock();
+            if known.len() >= MARKED_SERIES {
+                known.clear();
+            }
+            known.insert(series, (from, to, marks.clone()));
+        }
+        marks
+    }
+}
+
+fn mark_of(finding: &Finding) -> Option<PastMark> {
+    let expected = finding.expectation?;
+    Some(PastMark {
+        at: finding.at,
+        value: expected.value,
+        band: (expected.low, expected.high),
+        level: finding.severity.into(),
+    })
 }

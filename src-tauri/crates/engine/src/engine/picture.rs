@@ -3,8 +3,8 @@
 use feedwatch_chart::{Mark, Picture, Theme};
 use feedwatch_model::{GapCause, SeriesId, Severity, Time};
 
+use super::Engine;
 use super::ask::failure;
-use super::{Engine, history};
 use crate::frame::{self, Frame, Past};
 use crate::live::{LiveBucket, width_for};
 use crate::wire::{Failure, FrameRequest, PanelRequest, PictureRequest};
@@ -34,7 +34,7 @@ impl Engine {
         let span_ms = request.to_ms - request.from_ms;
         let wanted = FrameRequest { span_ms, until_ms: Some(request.to_ms), panels: vec![panel] };
         let mut drawn = Frame::begin(&mut self.core.pipeline.lock(), &wanted, self.core.now());
-        let past = self.core.history.reader().map(history::FromReader);
+        let past = self.core.history.past(self.core.now());
         drawn.fill(past.as_ref().map(|past| past as &dyn Past));
         let panel = drawn.panels().first().ok_or_else(|| failure("internal", "Nothing was drawn.", ""))?;
         let time = |ms: f64| Time::from_nanos((ms * 1e6) as i64);

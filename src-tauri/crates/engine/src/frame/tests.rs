@@ -5,7 +5,7 @@ use super::*;
 use crate::alarms::Alarms;
 use crate::pipeline::FeedSettings;
 use crate::registry::Registry;
-use crate::wire::PanelRequest;
+use crate::wire::{Level, PanelRequest};
 
 const START: i64 = 1_772_366_400_000;
 
@@ -53,6 +53,10 @@ impl Past for Nothing {
 
     fn buckets(&self, _: SeriesId, _: Time, _: Time, _: i64) -> Option<Vec<LiveBucket>> {
         Some(Vec::new())
+    }
+
+    fn marks(&self, _: FeedId, _: SeriesId, _: Time, _: Time) -> Vec<PastMark> {
+        Vec::new()
     }
 }
 
@@ -134,6 +138,12 @@ fn what_only_the_history_has_stands_before_what_is_live() {
             // The last one stands in the live view too.
             Some(vec![bucket(-2_000), bucket(-1_000), bucket(0)])
         }
+
+        fn marks(&self, _: FeedId, _: SeriesId, from: Time, to: Time) -> Vec<PastMark> {
+            assert_eq!((from, to), (at(-50_000), at(0)), "what this run has found is in memory");
+            let mark = |ms, value| PastMark { at: at(ms), value, band: (1.0, 1.5), level: Level::Warning };
+            vec![mark(-40_000, 9.0), mark(-1_100, f64::NAN)]
+        }
     }
     let (mut pipeline, series) = pipeline();
     let mut frame = frame(&mut pipeline, series, None, at(10_000));
@@ -142,6 +152,35 @@ fn what_only_the_history_has_stands_before_what_is_live() {
     assert_eq!(starts.len(), 42);
     assert!(starts.windows(2).all(|pair| pair[0] < pair[1]));
     assert_eq!(starts[0], at(-2_000));
+}
+
+#[test]
+fn an_anomaly_of_an_earlier_run_is_marked_with_the_band_it_was_judged_by() {
+    struct Earlier;
+    impl Past for Earlier {
+        fn last(&self, _: SeriesId, _: Time, _: Time) -> Option<(Time, f64)> {
+            None
+        }
+
+        fn buckets(&self, _: SeriesId, _: Time, _: Time, _: i64) -> Option<Vec<LiveBucket>> {
+            let bucket = |ms| LiveBucket { start: at(ms), min: 1.0, max: 9.0, low: f64::NAN, high: f64::NAN };
+            Some((-60..-20).map(|second| bucket(second * 1_000)).collect())
+        }
+
+        fn marks(&self, _: FeedId, _: SeriesId, _: Time, _: Time) -> Vec<PastMark> {
+            vec![PastMark { at: at(-40_000), value: 9.0, band: (1.0, 1.5), level: Level::Warning }]
+        }
+    }
+    let (mut pipeline, series) = pipeline();
+    let panels = vec![PanelRequest { series, columns: 600, cursor: None }];
+    let request = FrameRequest { span_ms: 60_000.0, until_ms: Some(at(-10_000).millis_f64()), panels };
+    let mut frame = Frame::begin(&mut pipeline, &request, at(10_000));
+    frame.fill(Some(&Earlier));
+    let panel = &frame.panels()[0];
+    assert_eq!(panel.marks, [(at(-40_000).millis_f64(), 9.0, Level::Warning as u32)]);
+    let banded: Vec<Time> = panel.points.iter().filter(|point| point.high == 1.5).map(|point| point.start).collect();
+    assert_eq!((banded.first(), banded.last()), (Some(&at(-50_000)), Some(&at(-30_000))));
+    assert!(panel.points.iter().any(|point| point.low.is_nan()), "no band is claimed where none was kept");
 }
 
 #[test]

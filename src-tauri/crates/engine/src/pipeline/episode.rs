@@ -4,12 +4,12 @@ use feedwatch_detect::{ALARM_BAR, Episode, Verdict, explain};
 use feedwatch_model::{AlarmSource, Check, FeedId, Finding, FindingKind, Severity};
 
 use super::feed::{Mark, SeriesState};
-use super::{News, Shared};
+use super::{News, Shared, shift};
 use crate::alarms::{Allowed, Cause, headline};
 use crate::wire::Level;
 
 /// Marks that a series' chart remembers.
-const MARKS: usize = 200;
+pub(super) const MARKS: usize = 200;
 
 /// An episode that is not over.
 #[derive(Clone, Debug)]
@@ -17,6 +17,7 @@ pub(crate) struct OpenEpisode {
     number: u32,
     finding: Finding,
     alarmed: bool,
+    /// Does the history have it as it is now?
     kept: bool,
 }
 
@@ -98,6 +99,9 @@ fn judge(feed: FeedId, state: &mut SeriesState, verdict: &Verdict, shared: &mut 
         mark.level = Level::Warning;
     }
     shared.output.settle(open.number, open.finding.clone());
+    if std::mem::replace(&mut open.kept, false) {
+        keep(open, shared);
+    }
     match shared.alarms.allow_lone_series(feed, verdict.at) {
         Allowed::Yes => {}
         Allowed::Spent => return,
@@ -132,9 +136,23 @@ fn settle(feed: FeedId, state: &mut SeriesState, verdict: &Verdict, shared: &mut
 fn end(feed: FeedId, state: &mut SeriesState, verdict: &Verdict, shared: &mut Shared) {
     let source = source(feed, state);
     let Some(mut open) = state.episode.take() else { return };
+    let mut why = "The series is as usual again.";
+    // A verdict that opens the next episode tells nothing of how this one ended.
+    if open.finding.kind == FindingKind::LevelShift && verdict.episode == Episode::Closed {
+        let meta = shared.registry.meta(state.id);
+        if let Some(end) = shift::end(verdict, state.live.last(), meta.and_then(|meta| meta.unit.as_deref())) {
+            why = end.why;
+            (open.finding.kind, open.finding.text, open.kept) = (end.kind, end.text, false);
+            shared.output.settle(open.number, open.finding.clone());
+            if open.alarmed {
+                let (title, text) = headline(&open.finding.text);
+                shared.alarms.reword(&source, open.finding.kind, title, text);
+            }
+        }
+    }
     keep(&mut open, shared);
     if open.alarmed {
-        shared.alarms.clear(&source, verdict.at, "The series is as usual again.");
+        shared.alarms.clear(&source, verdict.at, why);
     }
 }
 

@@ -41,6 +41,8 @@ pub(super) struct Book {
     carried: InboxCounters,
     findings: Vec<Finding>,
     last_heartbeat: Time,
+    /// Since when it is watched in this run.
+    since: Time,
 }
 
 /// Counters of a feed.
@@ -114,6 +116,7 @@ impl FeedStage {
             carried: carried.inbox,
             findings: Vec::new(),
             last_heartbeat: now,
+            since: now,
             settings,
         };
         FeedStage { decoder: Decoder::new(book.settings.decode.clone()), book }
@@ -198,6 +201,11 @@ impl FeedStage {
     /// Its number.
     pub fn id(&self) -> FeedId {
         self.book.id
+    }
+
+    /// Since when it is watched in this run, without a break.
+    pub fn since(&self) -> Time {
+        self.book.since
     }
 
     /// How it entered.

@@ -15,6 +15,7 @@ mod feed;
 mod link;
 mod output;
 pub mod rows;
+mod shift;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +26,7 @@ use feedwatch_ingest::{Event, InboxCounters};
 use feedwatch_model::{Accounts, AlarmId, FeedId, Gap, GapCause, Message, SeriesId, SeriesMeta, Time};
 use feedwatch_store::{Batch, MessageCounts};
 
+use episode::MARKS;
 pub use feed::FeedStage;
 pub(crate) use feed::SeriesState;
 pub use output::{News, NumberedFinding, Output};
@@ -283,6 +285,16 @@ impl Pipeline {
         let &(_, place, local) = self.places.get(found)?;
         let stage = self.feeds.get(place)?.as_ref()?;
         Some((stage, stage.series_at(local)?))
+    }
+
+    /// From when on all marks of a series are in memory; `None` for a feed that is not watched.
+    pub(crate) fn marks_from(&mut self, feed: FeedId, series: SeriesId) -> Option<Time> {
+        if let Some((stage, state)) = self.live(series) {
+            return Some(
+                state.marks.first().filter(|_| state.marks.len() >= MARKS).map_or(stage.since(), |mark| mark.at),
+            );
+        }
+        self.feeds.iter().flatten().find(|stage| stage.id() == feed).map(FeedStage::since)
     }
 
     fn index_series(&mut self) {

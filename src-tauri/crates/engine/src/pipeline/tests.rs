@@ -341,3 +341,20 @@ fn a_silence_is_a_hole_from_the_last_message_to_the_next() {
     let closed = pipeline.gaps().find(|gap| gap.cause == GapCause::Silent).unwrap();
     assert_eq!(closed.to, Some(at(10_003)));
 }
+
+#[test]
+fn a_level_that_is_taken_as_normal_ends_its_alarm_in_words_that_agree() {
+    let mut pipeline = pipeline(true);
+    let mut last = None;
+    for number in 0..700u64 {
+        let level = if number < 600 { 100.0 } else { 160.0 };
+        let price = level + (number * 7919 % 101) as f64 / 100.0;
+        pipeline.step(0, Event::Message(ticker(number, 1_000 + number, number as i64 * 100, price)));
+        last = pipeline.take_output().batch.findings.into_iter().rfind(|found| found.check == Check::Anomaly).or(last);
+    }
+    let alarm = pipeline.alarms().all().find(|alarm| alarm.source.check == Check::Anomaly).unwrap();
+    assert_eq!((alarm.kind, alarm.state), (FindingKind::LevelShift, feedwatch_model::AlarmState::Returned));
+    assert!(alarm.title.starts_with("Moved up to about 16") && alarm.title.ends_with(" and stayed there"), "{alarm:?}");
+    assert!(alarm.text.ends_with("The new level is now taken as normal."), "{}", alarm.text);
+    assert!(last.unwrap().text.starts_with(&alarm.title), "the history has the last words");
+}
