@@ -10,14 +10,14 @@ use feedwatch_model::{
 use feedwatch_store::{Options, Reader, StoreError, StoreEvent, Writer};
 use parking_lot::{Mutex, RwLock};
 
-use super::{EngineError, EngineOptions};
+use super::{EngineError, EngineOptions, listeners};
 use crate::alarms::Alarms;
 use crate::frame::{Past, PastMark};
 use crate::live::LiveBucket;
 use crate::pipeline::{GAPS, Pipeline};
 use crate::registry::Registry;
 
-/// How far back gaps and marks of earlier runs are brought into memory.
+/// How far back gaps and findings of earlier runs are brought into memory.
 const RECALL: Duration = Duration::from_secs(24 * 3600);
 
 /// The writer and the reader, if there is a history.
@@ -111,7 +111,7 @@ impl History {
         (registry, Alarms::restore(told(reader.alarms_open(), "open alarms"), next))
     }
 
-    /// The latest gaps of the last day, for the charts. Those that were open when the program last ended are closed: from
+    /// The latest gaps of the last day for the charts, and its latest findings for the journal. Gaps that were open when the program last ended are closed: from
     /// here on their standing still is a gap of its own.
     pub(super) fn recall(&self, pipeline: &mut Pipeline, now: Time) {
         let Some(reader) = &self.reader else { return };
@@ -124,6 +124,7 @@ impl History {
         gaps.drain(..gaps.len().saturating_sub(GAPS));
         // A loss in one scope of a sequence concerns some charts only; the finding knows which.
         let findings = told(reader.findings(from, now, None, GAPS), "findings");
+        pipeline.recall_findings(findings.iter().skip(findings.len().saturating_sub(listeners::SNAPSHOT)).cloned());
         let scopes: HashMap<_, _> = findings
             .into_iter()
             .filter(|finding| finding.check == Check::Sequence)

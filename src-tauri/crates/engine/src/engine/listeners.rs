@@ -11,7 +11,9 @@ use crate::pipeline::{News, Pipeline};
 use crate::report;
 use crate::wire::{AlarmRow, Push, PushBody};
 
-/// Findings that a new listener is told.
+/// Findings that a new listener is told, also of earlier runs.
+pub(super) const SNAPSHOT: usize = 300;
+/// Findings that are told of one pass at most.
 const LATEST: usize = 60;
 /// Feeds in one push: well under 8 KiB.
 pub(super) const FEEDS_PER_PUSH: usize = 12;
@@ -78,8 +80,7 @@ fn snapshot(core: &Core) -> Vec<PushBody> {
     let mut alarms: Vec<AlarmRow> = pipeline.alarms().all().map(|alarm| pipeline.alarm_row(alarm)).collect();
     alarms.sort_by(|one, other| one.raised_ms.total_cmp(&other.raised_ms));
     bodies.extend(alarms.into_iter().map(|alarm| PushBody::Alarm { alarm }));
-    let mut findings: Vec<_> = pipeline.findings().rev().take(LATEST).collect();
-    findings.reverse();
+    let findings = pipeline.latest_findings(SNAPSHOT);
     bodies.extend(findings.into_iter().map(|found| PushBody::Finding { finding: pipeline.finding_row(found) }));
     bodies.push(PushBody::Ready);
     bodies

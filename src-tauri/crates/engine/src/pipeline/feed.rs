@@ -39,6 +39,8 @@ pub(super) struct Book {
     pub(super) series: Vec<SeriesState>,
     tally: Tally,
     carried: InboxCounters,
+    /// Since when its counters count.
+    counted_since: Time,
     findings: Vec<Finding>,
     last_heartbeat: Time,
     /// Since when it is watched in this run.
@@ -114,6 +116,7 @@ impl FeedStage {
             series: Vec::new(),
             tally: carried.tally,
             carried: carried.inbox,
+            counted_since: carried.since.unwrap_or(now),
             findings: Vec::new(),
             last_heartbeat: now,
             since: now,
@@ -206,6 +209,11 @@ impl FeedStage {
     /// Since when it is watched in this run, without a break.
     pub fn since(&self) -> Time {
         self.book.since
+    }
+
+    /// Since when its counters count: also those of its earlier stay in this run.
+    pub fn counted_since(&self) -> Time {
+        self.book.counted_since
     }
 
     /// How it entered.

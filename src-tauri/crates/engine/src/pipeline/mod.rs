@@ -67,6 +67,8 @@ pub struct Pipeline {
 pub(crate) struct Carried {
     pub(crate) inbox: InboxCounters,
     pub(crate) tally: feed::Tally,
+    /// Since when they are kept.
+    pub(crate) since: Option<Time>,
 }
 
 /// What all feeds of a pipeline share.
@@ -119,7 +121,10 @@ impl Pipeline {
         let id = stage.id();
         // What still stood in the inbox is nobody's any more: it was never taken in.
         let inbox = InboxCounters { received: inbox.received - inbox.queued, queued: 0, ..inbox };
-        self.carried.insert(id, Carried { inbox: stage.whole(inbox), tally: stage.tally() });
+        self.carried.insert(
+            id,
+            Carried { inbox: stage.whole(inbox), tally: stage.tally(), since: Some(stage.counted_since()) },
+        );
         self.shared.alarms.clear_feed(id, now, "The feed was removed.");
         self.shared.registry.touch();
         self.places.clear();

@@ -43,6 +43,8 @@ pub struct Output {
     keep: bool,
     waiting: Vec<(FeedId, u64)>,
     findings: VecDeque<NumberedFinding>,
+    /// Findings of earlier runs.
+    earlier: Vec<NumberedFinding>,
     next_finding: u32,
 }
 
@@ -79,6 +81,14 @@ impl Output {
 
     pub(crate) fn waiting_of(&self, feed: FeedId) -> u64 {
         self.waiting.iter().find(|(counted, _)| *counted == feed).map_or(0, |&(_, count)| count)
+    }
+
+    /// Remembers findings of earlier runs, the oldest first.
+    fn recall(&mut self, findings: impl IntoIterator<Item = Finding>) {
+        for finding in findings {
+            self.next_finding = self.next_finding.wrapping_add(1);
+            self.earlier.push(NumberedFinding { number: self.next_finding, finding });
+        }
     }
 
     /// Remembers a finding, tells it, and gives its number.
@@ -154,5 +164,18 @@ impl super::Pipeline {
     /// Findings of this run, the oldest first; at most the last 10,000.
     pub fn findings(&self) -> impl DoubleEndedIterator<Item = &NumberedFinding> {
         self.shared.output.findings()
+    }
+
+    /// Findings of earlier runs, for those who look at the console: they are not told again.
+    pub fn recall_findings(&mut self, findings: impl IntoIterator<Item = Finding>) {
+        self.shared.output.recall(findings);
+    }
+
+    /// The latest findings, also of earlier runs, the oldest first.
+    pub fn latest_findings(&self, most: usize) -> Vec<&NumberedFinding> {
+        let output = &self.shared.output;
+        let mut latest: Vec<_> = output.findings().rev().chain(output.earlier.iter().rev()).take(most).collect();
+        latest.reverse();
+        latest
     }
 }

@@ -45,7 +45,7 @@ impl Pipeline {
     /// A feed as the page lists it.
     pub fn feed_row(&mut self, place: usize, accounts: Accounts, now: Time) -> Option<FeedRow> {
         let id = self.feed(place)?.id();
-        let (integrity, integrity_text) = self.integrity_words(place, accounts)?;
+        let (integrity, integrity_text) = self.integrity_words(place, accounts, now)?;
         let stage = self.feed_mut(place)?;
         let (state, level, state_text) = state_words(stage, now);
         let rate = stage.rate(now);
@@ -70,8 +70,8 @@ impl Pipeline {
         })
     }
 
-    /// What the checks say of a feed, in a few words.
-    fn integrity_words(&self, place: usize, accounts: Accounts) -> Option<(Level, String)> {
+    /// What the checks say of a feed, in a few words, and over what time: what an earlier run counted is in the journal.
+    fn integrity_words(&self, place: usize, accounts: Accounts, now: Time) -> Option<(Level, String)> {
         let stage = self.feed(place)?;
         let mut words = Vec::new();
         let mut add = |count: u64, word: &str| {
@@ -88,11 +88,13 @@ impl Pipeline {
         let open = self.alarms().open().filter(|alarm| alarm.source.feed == id && alarm.state.is_active());
         let worst =
             open.filter(|alarm| is_integrity(alarm.source.check)).map(|alarm| Level::from(alarm.severity)).max();
+        let watched = seconds(now.secs_since(stage.counted_since()));
         Some(match (words.is_empty(), worst) {
-            (true, None) if stage.is_numbered() => (Level::Ok, "complete".to_owned()),
+            (true, None) if stage.is_numbered() => (Level::Ok, format!("complete for {watched}")),
             // Without numbers of its own a loss would not show: do not claim what cannot be known.
             (true, None) => (Level::Ok, "not numbered".to_owned()),
-            (_, worst) => (worst.unwrap_or(Level::Info), words.join(", ")),
+            (true, Some(worst)) => (worst, format!("nothing new in {watched}")),
+            (false, worst) => (worst.unwrap_or(Level::Info), format!("{} in {watched}", words.join(", "))),
         })
     }
 

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use feedwatch_ingest::{Event, InboxCounters};
-use feedwatch_model::{Check, FindingKind, GapCause, Message, Protocol, Time};
+use feedwatch_model::{Check, FindingKind, GapCause, Message, Protocol, Severity, Time};
 use feedwatch_store::{Batch, MessageCounts};
 use proptest::prelude::*;
 
@@ -357,4 +357,41 @@ fn a_level_that_is_taken_as_normal_ends_its_alarm_in_words_that_agree() {
     assert!(alarm.title.starts_with("Moved up to about 16") && alarm.title.ends_with(" and stayed there"), "{alarm:?}");
     assert!(alarm.text.ends_with("The new level is now taken as normal."), "{}", alarm.text);
     assert!(last.unwrap().text.starts_with(&alarm.title), "the history has the last words");
+}
+
+#[test]
+fn what_an_earlier_run_found_stands_in_the_journal_and_is_not_told_again() {
+    let mut pipeline = pipeline(false);
+    let earlier = (0..5).map(|number| {
+        let text = format!("Lost {number} messages.");
+        feedwatch_model::Finding::new(Check::Sequence, FindingKind::Gap, FeedId(0), at(-9_000), Severity::Info, text)
+    });
+    pipeline.recall_findings(earlier);
+    assert!(pipeline.take_output().news.iter().all(|news| !matches!(news, News::Finding(_))));
+    for message in messages(&[9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 2]) {
+        pipeline.step(0, Event::Message(message));
+    }
+    pipeline.finish();
+    let numbers: Vec<u32> = pipeline.latest_findings(4).iter().map(|found| found.number).collect();
+    assert_eq!(numbers, [3, 4, 5, 6], "the newest, in order");
+    assert_eq!(pipeline.findings().count(), 1, "a report tells of its own run only");
+}
+
+#[test]
+fn the_books_of_a_feed_say_over_what_time_they_count() {
+    let mut pipeline = pipeline(false);
+    let words = |pipeline: &mut Pipeline, ms| {
+        let accounts = pipeline.accounts(0, InboxCounters::default(), None);
+        pipeline.feed_row(0, accounts, at(ms)).unwrap().integrity_text
+    };
+    for message in messages(&[9; 40]) {
+        pipeline.step(0, Event::Message(message));
+    }
+    pipeline.finish();
+    assert_eq!(words(&mut pipeline, 20_000), "complete for 20 s");
+    for number in 40..80u64 {
+        pipeline.step(0, Event::Message(ticker(number, 1_003 + number, number as i64 * 100, 100.0)));
+    }
+    pipeline.finish();
+    assert_eq!(words(&mut pipeline, 720_000), "3 lost in 12 min");
 }
