@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use fantoccini::actions::{InputSource as _, KeyAction, KeyActions, MouseActions, PointerAction};
+use fantoccini::actions::{InputSource as _, KeyAction, KeyActions, MOUSE_BUTTON_LEFT, MouseActions, PointerAction};
 use fantoccini::elements::Element;
 use fantoccini::{Client, ClientBuilder, Locator};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
@@ -193,6 +193,15 @@ impl Window {
         let there = PointerAction::MoveTo { duration: None, x: x as f64, y: y as f64 };
         let mouse = MouseActions::new("mouse".to_owned()).then(there);
         self.ask("the mouse", async |client| client.perform_actions(mouse).await);
+    }
+
+    /// Clicks where the mouse is.
+    #[track_caller]
+    pub fn press_mouse(&self) {
+        let mouse = MouseActions::new("mouse".to_owned())
+            .then(PointerAction::Down { button: MOUSE_BUTTON_LEFT })
+            .then(PointerAction::Up { button: MOUSE_BUTTON_LEFT });
+        self.ask("a click", async |client| client.perform_actions(mouse).await);
     }
 
     /// The text of an element, `""` without.
