@@ -64,7 +64,8 @@ impl Decoder {
 
     fn series_of(&self, plan: &Plan) -> Vec<SeriesProfile> {
         let catalogue = &self.learned.catalogue;
-        let numbers = plan.slots.iter().flat_map(|slot| slot.series.iter().filter(|series| **series != NONE));
+        let numbers =
+            plan.slots.iter().flat_map(|slot| slot.before.iter().chain(&slot.series).filter(|series| **series != NONE));
         let known =
             numbers.filter_map(|&at| Some((catalogue.series.get(at as usize)?, catalogue.samples.get(at as usize)?)));
         known

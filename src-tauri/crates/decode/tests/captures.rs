@@ -75,7 +75,8 @@ fn binance_us_numbers_its_trades() {
     let trades = kind(&outcome, "/data/e", "aggTrade");
     assert_eq!((trades.messages, trades.keys.as_slice()), (11, &["/data/s".to_owned()][..]));
     assert!(matches!(time(trades), Some(("/data/E" | "/data/T", TimeUnit::Millis))));
-    // `U` and `u` are charted: the first half second has too few of them to see that they only name.
+    let book = kind(&outcome, "/data/e", "depthUpdate");
+    assert_eq!((why(book, "/data/U"), why(book, "/data/u")), (Some(Why::Sequence), Some(Why::Sequence)));
 }
 
 #[test]
@@ -137,7 +138,18 @@ fn ais_names_vessels_by_number() {
     assert_eq!(position.messages, 667);
     assert_eq!(rules(&outcome), []);
     assert_eq!(time(position), None);
-    assert!(position.series.iter().any(|series| series.path == "/speed"));
+    assert_eq!(position.keys, ["/mmsi"]);
+    assert_eq!(position.series.iter().filter(|series| series.path == "/speed").count(), 140);
+}
+
+#[test]
+fn reports_of_a_server_are_no_sequence_and_a_gateways_clock_is_no_chart() {
+    if let Some(outcome) = capture("nats_varz") {
+        assert_eq!(rules(&outcome), []);
+    }
+    let Some(outcome) = capture("ttn_v3") else { return };
+    let paths = ["/uplink_message/settings/timestamp", "/uplink_message/rx_metadata/*/timestamp"];
+    assert_eq!(paths.map(|path| why(&outcome.profile.kinds[0], path)), [Some(Why::Time); 2]);
 }
 
 #[test]

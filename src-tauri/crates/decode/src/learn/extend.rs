@@ -19,6 +19,8 @@ use crate::json::trie::{NONE, ROOT, Trie};
 
 /// Keys of a kind, over all arrays.
 const MAX_KEYS: usize = 8;
+/// A message with so many whole numbers is a report.
+const REPORT: usize = 16;
 
 /// What learning reads and writes beside the plan.
 pub(crate) struct Surroundings<'a> {
@@ -40,7 +42,10 @@ impl Plan {
     /// Decides about every path in `messages` that has no meaning yet.
     pub(crate) fn extend(&mut self, kind: u32, messages: &[&Observed], around: &mut Surroundings<'_>) {
         self.label = around.kinds.label(kind as usize);
+        self.look_again(kind, around);
+        let is_first = self.roles.is_empty();
         let new = self.new_paths(messages, around.trie);
+        self.is_report |= is_report(&new, around.trie);
         self.extend_keys(messages, &new, around);
         self.extend_times(&new, messages, around.trie);
         for path in &new {
@@ -48,6 +53,10 @@ impl Plan {
         }
         for path in &new {
             self.watch(path, kind, around);
+        }
+        if is_first {
+            let facts: Vec<(u32, Facts)> = new.into_iter().map(|path| (path.node, path.facts)).collect();
+            self.expect_keys(&facts, around);
         }
     }
 
@@ -88,15 +97,23 @@ impl Plan {
         let is_field = |node| around.kinds.is_field(node);
         for node in keys::decide(trie, messages, &facts, &numbers, is_field, |node| around.keys.contains(&node)) {
             let element = trie.element_of(node);
-            if had.contains(&element) || self.keys.len() >= MAX_KEYS {
-                continue;
-            }
-            let place = self.keys.len() as u8;
-            self.keys.push(KeyField::new(node, trie.path(node).into(), element));
-            if let Some(role) = self.role_mut(node) {
-                role.what = What::Key(place);
+            if !had.contains(&element) {
+                self.adopt_key(KeyField::new(node, trie.path(node).into(), element));
             }
         }
+    }
+
+    /// Takes a key in; `false` if there are too many.
+    pub(super) fn adopt_key(&mut self, key: KeyField) -> bool {
+        if self.keys.len() >= MAX_KEYS {
+            return false;
+        }
+        let (place, node) = (self.keys.len() as u8, key.node);
+        self.keys.push(key);
+        if let Some(role) = self.role_mut(node) {
+            role.what = What::Key(place);
+        }
+        true
     }
 
     /// The best time of the message, the best of each array, and the others.
@@ -148,7 +165,7 @@ impl Plan {
             Verdict::Boolean | Verdict::Number => (What::Series(self.new_slot(path, around)), None),
             Verdict::Sequence => (What::Skip, Some(Why::Sequence)),
             Verdict::Identifier => (What::Skip, Some(Why::Identifier)),
-            Verdict::Time(_) => (What::Skip, Some(Why::Time)),
+            Verdict::Time(_) | Verdict::Clock => (What::Skip, Some(Why::Time)),
             Verdict::Text if hints::is_identifier(&name(around.trie, path.node)) => (What::Skip, Some(Why::Identifier)),
             Verdict::Text => (What::Skip, Some(Why::Text)),
         };
@@ -174,13 +191,14 @@ impl Plan {
             forms,
             base: None,
             series: Vec::new(),
+            before: Vec::new(),
         };
         self.slots.push(slot);
         (self.slots.len() - 1) as u32
     }
 
     /// The table of the keys that stand in the element of `node` or around it.
-    fn table_of(&mut self, node: u32, trie: &Trie) -> u32 {
+    pub(super) fn table_of(&mut self, node: u32, trie: &Trie) -> u32 {
         let fields: Vec<usize> = (0..self.keys.len())
             .filter(|at| self.keys.get(*at).is_some_and(|key| trie.is_above(key.element, node)))
             .collect();
@@ -203,11 +221,15 @@ impl Plan {
         if !fits || !of_message || !path.facts.is_whole() || hints::is_duration(&name) || role.watch != Watch::No {
             return;
         }
+        let named = hints::is_sequence(&name);
+        if !named && (self.is_report || hints::is_total(&name)) {
+            return;
+        }
         let watch = match around.sequences.open_rule(path.node) {
             Some(rule) => Watch::May(rule),
             None => {
                 let keys: Vec<Per> = self.scopes();
-                let tried = around.sequences.try_out(path.node, hints::is_sequence(&name), kind, &keys);
+                let tried = around.sequences.try_out(path.node, named, kind, &keys);
                 tried.map_or(Watch::No, Watch::Trial)
             }
         };
@@ -216,7 +238,7 @@ impl Plan {
         }
     }
 
-    fn scopes(&self) -> Vec<Per> {
+    pub(super) fn scopes(&self) -> Vec<Per> {
         let of_message = self.keys.iter().filter(|key| key.element == ROOT);
         of_message.map(|key| if key.node == TOPIC { Per::Topic } else { Per::Path(key.node) }).collect()
     }
@@ -237,6 +259,13 @@ impl New {
         let is_side = hints::is_side_time(&name(trie, self.node));
         moves && (!is_side || (secs < 86_400.0 && messages >= 3))
     }
+}
+
+/// Whether a message reports how something stands, in many counters at once: that one of them goes up by one with every
+/// report (it may count the reports) numbers no messages.
+fn is_report(new: &[New], trie: &Trie) -> bool {
+    let counts = |path: &&New| trie.element_of(path.node) == ROOT && path.facts.is_whole();
+    new.iter().filter(counts).count() >= REPORT
 }
 
 /// Order of preference among times: plain names first, then the nearest to the receive time.

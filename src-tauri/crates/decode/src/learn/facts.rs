@@ -36,6 +36,8 @@ pub(crate) struct Facts {
     grew: u32,
     /// Texts that cannot be a name: addresses, sentences, hashes, times.
     unfit: u32,
+    /// Texts that are more than one short word.
+    loose: u32,
     times: Times,
 }
 
@@ -58,6 +60,8 @@ pub(crate) enum Verdict {
     Empty,
     Boolean,
     Time(TimeUnit),
+    /// The count of a clock that is not the calendar's.
+    Clock,
     /// Numbers the messages, by its name; whether it does is for the evidence to show.
     Sequence,
     Identifier,
@@ -103,13 +107,14 @@ impl Facts {
         *(if quoted { &mut self.digits } else { &mut self.numbers }) += 1;
         self.whole += u32::from(whole);
         (self.min, self.max) = (self.min.min(size), self.max.max(size));
-        if let Some((unit, time)) = stamp::epoch(value, received) {
+        if let Some((unit, time)) = stamp::epoch(value, received).or_else(|| long_ago(value)) {
             self.times.add(unit, time, received);
         }
     }
 
     fn add_text(&mut self, raw: &[u8], received: Time) {
         self.texts += 1;
+        self.loose += u32::from(raw.len() > 40 || raw.contains(&b' '));
         if let Some(time) = stamp::rfc3339(raw) {
             self.times.add(TimeUnit::Rfc3339, time, received);
             self.unfit += 1;
@@ -135,12 +140,26 @@ impl Facts {
         self.whole > 0 && self.whole == self.told()
     }
 
+    /// Whether its texts can be names at all.
+    pub(crate) fn may_name(&self) -> bool {
+        self.unfit == 0
+    }
+
     /// Whether its texts could be names that recur. Of a telling name it takes more to show that they do not: a feed
     /// may begin with one message of each entity.
     pub(crate) fn is_namelike(&self, named: bool) -> bool {
-        let distinct = self.distinct.len() as u32;
         let enough = if named { 4 * ENOUGH } else { ENOUGH };
-        self.unfit == 0 && (self.told() < enough || distinct * 2 <= self.told() + 4)
+        self.may_name() && (self.told() < enough || self.distinct.len() as u32 * 2 <= self.told() + 4)
+    }
+
+    /// Whether a telling name may be believed although nothing says that its texts recur: each is one short word.
+    pub(crate) fn is_wordlike(&self) -> bool {
+        self.may_name() && self.loose == 0 && self.is_text()
+    }
+
+    /// Whether whole numbers come again among others, as those of devices do and those of events do not.
+    pub(crate) fn comes_again(&self) -> bool {
+        self.is_whole() && (self.distinct.len() as u32) < self.told() && self.grew * 10 < self.pairs * 9
     }
 
     /// The share of pairs that changed; 1 where there is no pair.
@@ -173,7 +192,10 @@ impl Facts {
             return Verdict::Text;
         }
         if self.is_whole() {
-            if hints::is_sequence(name) {
+            if hints::is_clock(name) && self.min >= 1e6 {
+                return Verdict::Clock;
+            }
+            if hints::is_sequence(name) || (hints::is_update_number(name) && self.min >= 1e6) {
                 return Verdict::Sequence;
             }
             if hints::is_identifier(name) || self.is_identifying() {
@@ -228,6 +250,14 @@ impl Times {
         let passed = end.secs_since(start);
         passed >= 2.0 && (to.secs_since(from) - passed).abs() <= 1.0 + 0.1 * passed
     }
+}
+
+/// A time in milliseconds or finer of the years 1990 to 2100: a capture may be older than [`stamp::epoch`] looks back.
+fn long_ago(value: Value) -> Option<(TimeUnit, Time)> {
+    const UNITS: [(TimeUnit, f64); 3] = [(TimeUnit::Millis, 1e3), (TimeUnit::Micros, 1e6), (TimeUnit::Nanos, 1e9)];
+    let size = value.as_f64();
+    let (unit, _) = UNITS.into_iter().find(|(_, per_second)| (6.3e8..4.1e9).contains(&(size / per_second)))?;
+    Some((unit, stamp::from_epoch(value, unit)?))
 }
 
 /// Whether a text can be a name: short, of few words, no address, no hash.

@@ -94,6 +94,20 @@ pub(crate) fn is_entity(name: &str) -> bool {
     }
 }
 
+/// Whether a whole number of this name is by its nature that of an entity.
+pub(crate) fn is_registered_number(name: &str) -> bool {
+    ["mmsi", "imei", "imo", "icao", "icao24", "eui", "dev_eui"].contains(&name.to_lowercase().as_str())
+}
+
+/// Whether a whole number of this name may be that of an entity, if it comes again: `station`, `sensor_id`; a `meter` or
+/// a `press` may be what was read from it.
+pub(crate) fn is_entity_number(name: &str) -> bool {
+    let numbered =
+        matches!(words(name).as_slice(), [_, last] if ["id", "no", "number", "code"].contains(&last.as_str()));
+    let alone = ["station", "vessel", "vehicle", "device"].contains(&name.to_lowercase().as_str());
+    is_registered_number(name) || alone || (numbered && is_entity(name))
+}
+
 /// Whether a name is that of something said about an entity, never its name.
 pub(crate) fn is_attribute(name: &str) -> bool {
     any(
@@ -196,6 +210,16 @@ pub(crate) fn is_sequence(name: &str) -> bool {
         || ["f_cnt", "sequencenumber", "msg_no", "message_number", "packet_id"].contains(&lower.as_str())
 }
 
+/// Whether a name is one that exchanges give to the numbers of book updates: first, last, and last of the one before.
+pub(crate) fn is_update_number(name: &str) -> bool {
+    ["u", "U", "pu"].contains(&name)
+}
+
+/// Whether a whole number of this name that is no time counts a clock of its own.
+pub(crate) fn is_clock(name: &str) -> bool {
+    ["timestamp", "time_stamp", "ts", "tst", "tmst"].contains(&name.to_lowercase().as_str())
+}
+
 /// Whether a name is that of an identifier.
 pub(crate) fn is_identifier(name: &str) -> bool {
     let words = words(name);
@@ -212,6 +236,11 @@ pub(crate) fn is_duration(name: &str) -> bool {
 /// Whether a name is that of a number that only grows.
 pub(crate) fn is_counter(name: &str) -> bool {
     words(name).last().is_some_and(|last| ["total", "count", "counter"].contains(&last.as_str()))
+}
+
+/// Whether a name is that of a sum of events, which may go up by one at a time.
+pub(crate) fn is_total(name: &str) -> bool {
+    words(name).last().is_some_and(|last| ["total", "count"].contains(&last.as_str()))
 }
 
 /// Whether a name is only a wrapper around what the message says.

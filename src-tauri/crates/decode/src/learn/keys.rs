@@ -2,7 +2,8 @@
 //!
 //! A text that recurs names an entity if the numbers of each of its texts are less spread than all of them together
 //! (the variance left inside the groups, corrected for their number, as for [`super::kinds`]); or if its name says so
-//! (`product_id`, `symbol`, `device`, …) and its texts recur.
+//! (`product_id`, `symbol`, `device`, …) and its texts recur or are short words: a feed of many products may not repeat
+//! one for long. Of numbers (`mmsi`, `sensor_id`) some must come again, unless they are registered ones.
 //!
 //! Limits: two keys for the message and two for each array; entities named by the keys of an object's members, and
 //! numbers without a telling name, are not found yet.
@@ -28,6 +29,8 @@ struct Candidate {
     /// The element it stands in.
     element: u32,
     named: bool,
+    /// Do its texts recur, as far as can be seen?
+    recurs: bool,
     distinct: usize,
     less_spread: f64,
     depth: usize,
@@ -49,7 +52,7 @@ pub(crate) fn decide(
     // Telling names first, and of those the finest: what names a contract also names its market.
     candidates.sort_by(|a, b| {
         let fineness = |key: &Candidate| if key.named { key.distinct } else { 0 };
-        (b.named.cmp(&a.named).then(fineness(b).cmp(&fineness(a))))
+        (b.named.cmp(&a.named).then(b.recurs.cmp(&a.recurs)).then(fineness(b).cmp(&fineness(a))))
             // Nearly equal evidence is no reason to prefer the deeper one.
             .then((b.less_spread * 20.0).round().total_cmp(&(a.less_spread * 20.0).round()))
             .then(a.depth.cmp(&b.depth))
@@ -58,7 +61,7 @@ pub(crate) fn decide(
     for candidate in candidates {
         let beside = chosen.iter().filter(|other| other.element == candidate.element).count();
         let adds = chosen.iter().all(|other| !determines(messages, other.node, candidate.node));
-        let further = candidate.named && candidate.distinct > 1 && candidate.less_spread > 0.0;
+        let further = candidate.named && candidate.recurs && candidate.distinct > 1 && candidate.less_spread > 0.0;
         if beside < MAX_KEYS && (beside == 0 || further) && adds {
             chosen.push(candidate);
         }
@@ -81,14 +84,15 @@ fn candidate(
     let depth = trie.chain(node).len();
     let named = hints::is_entity(&name) || is_key(node);
     let textual = facts.is_text() || (named && facts.is_whole());
-    if !textual || !facts.is_namelike(named) || is_field(node) {
+    let recurs = facts.is_namelike(named);
+    if !textual || !(recurs || may_be_believed(&name, named, facts)) || is_field(node) {
         return None;
     }
     // The numbers it would name: in the same element or in elements of it.
     let mut named_numbers = numbers.iter().copied().filter(|number| trie.is_above(element, *number)).peekable();
     named_numbers.peek()?;
     let distinct = facts.distinct.len();
-    let candidate = |less_spread| Candidate { node, element, named, distinct, less_spread, depth };
+    let candidate = |less_spread| Candidate { node, element, named, recurs, distinct, less_spread, depth };
     if facts.told() < ENOUGH || distinct < 2 {
         return named.then(|| candidate(0.0));
     }
@@ -100,6 +104,12 @@ fn candidate(
     let gain = gains.get(gains.len() / 3).copied().unwrap_or(0.0);
     let shown = !hints::is_attribute(&name) && gain >= LESS_SPREAD && !hints::is_identifier(&name);
     (named || shown).then(|| candidate(gain))
+}
+
+/// Whether a path whose texts were hardly seen twice is taken for a key: its name says so, and they look like it.
+fn may_be_believed(name: &str, named: bool, facts: &Facts) -> bool {
+    let by_number = hints::is_registered_number(name) || (hints::is_entity_number(name) && facts.comes_again());
+    named && (facts.is_wordlike() || (facts.is_whole() && facts.may_name() && by_number))
 }
 
 /// Whether to each text of `one` belongs one text of `other`: then `other` adds nothing.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use feedwatch_model::{Message, Time};
 
+use super::roles::Seen;
 use crate::json::leaf::Leaf;
 use crate::json::scan::Scanner;
 
@@ -29,6 +30,18 @@ impl Observed {
             topic: message.meta.as_ref().and_then(|meta| meta.topic.clone()),
             leaves: scanner.leaves.get(..kept).unwrap_or_default().to_vec(),
             elements: scanner.elements.clone(),
+        }
+    }
+
+    /// A copy of a message that is to be kept for long: a payload shares the buffer it was received in.
+    pub(crate) fn of(seen: &Seen<'_>) -> Observed {
+        let kept = seen.leaves.len().min(MAX_LEAVES);
+        Observed {
+            received: seen.message.received,
+            payload: Bytes::copy_from_slice(&seen.message.payload),
+            topic: seen.message.meta.as_ref().and_then(|meta| meta.topic.clone()),
+            leaves: seen.leaves.get(..kept).unwrap_or_default().to_vec(),
+            elements: seen.elements.to_vec(),
         }
     }
 

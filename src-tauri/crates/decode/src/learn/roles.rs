@@ -1,18 +1,18 @@
-//! The plan of one kind of message: what each path means, and reading by it.
+//! The plan of one kind of message: what each path means. Reading by it is in [`read`].
 
-use feedwatch_model::{Message, Point, Reading, SeriesKind, Time, TimeUnit, Value, Why};
+mod read;
+
 use std::sync::Arc;
 
-use super::kinds::find;
-use super::names::{Forms, Names};
-use super::observed::text_of;
-use super::sequence::Per;
+use feedwatch_model::{SeriesKind, TimeUnit, Why};
+
+use self::read::Clock;
+use super::late::Late;
+use super::names::Forms;
 use super::table::KeyTable;
-use crate::catalogue::{Catalogue, Samples, Series};
-use crate::json::leaf::{Leaf, LeafKind};
-use crate::json::number::{Bits, number, unsigned};
-use crate::json::trie::{NONE, ROOT};
-use crate::stamp;
+use crate::json::trie::NONE;
+
+pub(crate) use self::read::{Found, Seen};
 
 /// Stands for the topic among key paths.
 pub(crate) const TOPIC: u32 = NONE - 1;
@@ -97,6 +97,8 @@ pub(crate) struct Slot {
     pub(crate) base: Option<String>,
     /// By number of the key text.
     pub(crate) series: Vec<u32>,
+    /// Of the time before its key was found.
+    pub(crate) before: Vec<u32>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -117,61 +119,10 @@ pub(crate) struct Plan {
     columns: Vec<u32>,
     scratch: Vec<u8>,
     clock: Clock,
-}
-
-/// Reads times; that of the next message mostly begins like that of the one before.
-#[derive(Clone, Debug, Default)]
-struct Clock {
-    rfc3339: stamp::Reader,
-}
-
-/// What the neighbours of a leaf share: the time of their element, and the key number in one table.
-struct Around {
-    element: u32,
-    time: Option<Time>,
-    table: u32,
-    /// The element that the key belongs to.
-    keyed: u32,
-    key: u32,
-}
-
-/// A path was met that the plan does not know.
-#[derive(Debug)]
-pub(crate) struct Unknown;
-
-/// Where reading puts what it finds.
-pub(crate) struct Found<'a> {
-    pub(crate) reading: &'a mut Reading,
-    /// Whole numbers on watch.
-    pub(crate) watched: &'a mut Vec<(u32, Watch, u64)>,
-    pub(crate) catalogue: &'a mut Catalogue,
-    pub(crate) names: &'a mut Names,
-    pub(crate) max_series: usize,
-}
-
-/// One message as the plan sees it.
-pub(crate) struct Seen<'a> {
-    pub(crate) leaves: &'a [Leaf],
-    pub(crate) elements: &'a [u32],
-    pub(crate) message: &'a Message,
-}
-
-impl Seen<'_> {
-    #[inline]
-    fn payload(&self) -> &[u8] {
-        &self.message.payload
-    }
-
-    /// What scopes a sequence.
-    pub(crate) fn text(&self, per: Per) -> Option<&[u8]> {
-        match per {
-            Per::Connection => None,
-            Per::Path(node) => {
-                self.leaves.iter().find(|leaf| leaf.node == node).and_then(|leaf| text_of(leaf, self.payload()))
-            }
-            Per::Topic => self.message.meta.as_ref().and_then(|meta| meta.topic.as_deref()).map(str::as_bytes),
-        }
-    }
+    /// Is a message of this kind a report of many counters?
+    pub(crate) is_report: bool,
+    /// Messages kept to look for keys once more.
+    pub(crate) late: Option<Box<Late>>,
 }
 
 impl Plan {
@@ -190,265 +141,6 @@ impl Plan {
     pub(crate) fn set_what(&mut self, node: u32, what: What, why: Why) {
         if let Some(role) = self.role_mut(node) {
             (role.what, role.why) = (what, Some(why));
-        }
-    }
-
-    /// Reads one message. With `strict` the first unknown path ends it.
-    pub(crate) fn read(&mut self, seen: &Seen<'_>, strict: bool, found: &mut Found<'_>) -> Result<(), Unknown> {
-        if self.changed {
-            self.codes = self.roles.iter().map(Role::code).collect();
-            self.changed = false;
-        }
-        for table in &mut self.tables {
-            table.cached = None;
-        }
-        let deep = self.is_deep();
-        if deep {
-            self.fill_columns(seen);
-        }
-        let mut around = Around { element: 0, time: None, table: NONE, keyed: NONE, key: 0 };
-        for leaf in seen.leaves {
-            match self.codes.get(leaf.node as usize).copied().unwrap_or(SLOW) {
-                SKIP => {}
-                SLOW => self.read_slowly(leaf, seen, strict, deep, found, &mut around)?,
-                slot => self.read_value(slot, leaf, seen, deep, found, &mut around),
-            }
-        }
-        if found.reading.time.is_none() && deep {
-            found.reading.time = found.reading.points.iter().filter_map(|point| point.time).max();
-        }
-        Ok(())
-    }
-
-    #[inline]
-    fn read_value(
-        &mut self,
-        slot: u32,
-        leaf: &Leaf,
-        seen: &Seen<'_>,
-        deep: bool,
-        found: &mut Found<'_>,
-        around: &mut Around,
-    ) {
-        if deep && leaf.element != around.element {
-            around.element = leaf.element;
-            around.time = if leaf.element == 0 { None } else { self.element_time(seen, leaf.element) };
-        }
-        let number = leaf.number(seen.payload());
-        if !number.is_number() {
-            return;
-        }
-        let Some(series) = self.series(slot, leaf.element, seen, found, around) else { return };
-        let (time, points) = (around.time, &mut found.reading.points);
-        match number.float() {
-            Some(float) => points.push(Point { series, time, value: Value::F64(float) }),
-            None => push(points, series, time, number),
-        }
-    }
-
-    fn read_slowly(
-        &mut self,
-        leaf: &Leaf,
-        seen: &Seen<'_>,
-        strict: bool,
-        deep: bool,
-        found: &mut Found<'_>,
-        around: &mut Around,
-    ) -> Result<(), Unknown> {
-        let role = self.role(leaf.node);
-        if role.watch != Watch::No && leaf.element == 0 {
-            found.watched.extend(unsigned(leaf.raw(seen.payload())).map(|value| (leaf.node, role.watch, value)));
-        }
-        match role.what {
-            What::Series(slot) => self.read_value(slot, leaf, seen, deep, found, around),
-            What::Time(unit) => {
-                found.reading.time = self.clock.time_of(leaf, unit, seen).or(found.reading.time);
-            }
-            What::Unseen if strict => return Err(Unknown),
-            What::Pending if strict && tells(leaf) => return Err(Unknown),
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn is_deep(&self) -> bool {
-        !self.element_times.is_empty() || self.keys.iter().any(|key| key.element != ROOT)
-    }
-
-    fn width(&self) -> usize {
-        self.keys.len() + 1
-    }
-
-    fn fill_columns(&mut self, seen: &Seen<'_>) {
-        let width = self.width();
-        self.columns.clear();
-        self.columns.resize(seen.elements.len() * width, NONE);
-        for (at, leaf) in (0_u32..).zip(seen.leaves) {
-            let column = match self.roles.get(leaf.node as usize).map(|role| role.what) {
-                Some(What::Key(key)) => usize::from(key),
-                Some(What::ElementTime(_)) => width - 1,
-                _ => continue,
-            };
-            if let Some(cell) = self.columns.get_mut(leaf.element as usize * width + column) {
-                *cell = at;
-            }
-        }
-    }
-
-    /// The leaf in `column` of `element` or of the nearest one around it.
-    fn column<'a>(&self, seen: &Seen<'a>, element: u32, column: usize) -> Option<&'a Leaf> {
-        let mut element = element;
-        loop {
-            let at = self.columns.get(element as usize * self.width() + column).copied().unwrap_or(NONE);
-            if let Some(leaf) = seen.leaves.get(at as usize) {
-                return Some(leaf);
-            }
-            if element == 0 {
-                return None;
-            }
-            element = seen.elements.get(element as usize).copied().unwrap_or(0);
-        }
-    }
-
-    fn element_time(&mut self, seen: &Seen<'_>, element: u32) -> Option<Time> {
-        let leaf = self.column(seen, element, self.width() - 1)?;
-        match self.role(leaf.node).what {
-            What::ElementTime(unit) => self.clock.time_of(leaf, unit, seen),
-            _ => None,
-        }
-    }
-
-    /// The series of a slot for the keys around `element`; made if it is the first of them.
-    #[inline]
-    fn series(
-        &mut self,
-        slot: u32,
-        element: u32,
-        seen: &Seen<'_>,
-        found: &mut Found<'_>,
-        around: &mut Around,
-    ) -> Option<u32> {
-        let at = self.slots.get(slot as usize)?;
-        if at.table == NONE {
-            return match at.series.first() {
-                Some(&series) if series != NONE => Some(series),
-                _ => self.new_series(slot as usize, 0, found),
-            };
-        }
-        let series = if (around.table, around.keyed) == (at.table, element) {
-            at.series.get(around.key as usize)
-        } else {
-            let table = at.table;
-            let key = self.key(table as usize, element, seen, found.max_series)?;
-            (around.table, around.keyed, around.key) = (table, element, key);
-            self.slots.get(slot as usize)?.series.get(key as usize)
-        };
-        match series {
-            Some(&series) if series != NONE => Some(series),
-            _ => self.new_series(slot as usize, around.key as usize, found),
-        }
-    }
-
-    /// The number of the key texts around `element`.
-    #[inline]
-    fn key(&mut self, table: usize, element: u32, seen: &Seen<'_>, limit: usize) -> Option<u32> {
-        let found = self.tables.get(table)?;
-        if let Some((cached, key)) = found.cached
-            && cached == element
-        {
-            return Some(key);
-        }
-        let mut scratch = std::mem::take(&mut self.scratch);
-        let text = match *found.fields.as_slice() {
-            [field] => self.key_text(field, element, seen),
-            _ => {
-                scratch.clear();
-                for at in 0..self.tables.get(table).map_or(0, |table| table.fields.len()) {
-                    let field = self.tables.get(table).and_then(|table| table.fields.get(at)).copied();
-                    let text = field.and_then(|field| self.key_text(field, element, seen));
-                    // The separator cannot stand in a JSON string unescaped.
-                    scratch.extend_from_slice(text.unwrap_or_default());
-                    scratch.push(0x1F);
-                }
-                Some(scratch.as_slice())
-            }
-        };
-        let key = self.tables.get_mut(table).and_then(|table| table.number(text.unwrap_or_default(), limit));
-        self.scratch = scratch;
-        let key = key?;
-        if let Some(table) = self.tables.get_mut(table) {
-            table.cached = Some((element, key));
-        }
-        Some(key)
-    }
-
-    #[inline]
-    fn key_text<'a>(&mut self, field: usize, element: u32, seen: &'a Seen<'a>) -> Option<&'a [u8]> {
-        let key = self.keys.get_mut(field)?;
-        if key.node == TOPIC {
-            return seen.message.meta.as_ref().and_then(|meta| meta.topic.as_deref()).map(str::as_bytes);
-        }
-        let leaf = if key.element == ROOT {
-            find(seen.leaves, key.node, &mut key.guess)?
-        } else {
-            self.column(seen, element, field)?
-        };
-        text_of(leaf, seen.payload())
-    }
-
-    #[cold]
-    fn new_series(&mut self, slot: usize, key: usize, found: &mut Found<'_>) -> Option<u32> {
-        if found.catalogue.series.len() >= found.max_series {
-            found.catalogue.beyond_limit += 1;
-            return None;
-        }
-        let slot = self.slots.get_mut(slot)?;
-        let base = slot.base.get_or_insert_with(|| found.names.settle(&slot.forms, &self.label)).clone();
-        let texts = self.tables.get(slot.table as usize).map(|table| table.readable(key)).unwrap_or_default();
-        let named = texts.into_iter().filter_map(|(field, text)| Some((self.keys.get(field)?.path.clone(), text)));
-        let key_texts: Vec<(Arc<str>, Arc<str>)> = named.collect();
-        let mut parts: Vec<&str> = key_texts.iter().map(|(_, text)| text.as_ref()).collect();
-        parts.push(&base);
-        let name = found.names.take(&parts.join("."));
-        let series = u32::try_from(found.catalogue.series.len()).ok()?;
-        found.catalogue.series.push(Series {
-            name: name.into(),
-            path: slot.path.clone(),
-            key: key_texts,
-            unit: slot.unit.clone(),
-            kind: slot.kind,
-        });
-        found.catalogue.samples.push(Samples::default());
-        if slot.series.len() <= key {
-            slot.series.resize(key + 1, NONE);
-        }
-        *slot.series.get_mut(key)? = series;
-        Some(series)
-    }
-}
-
-/// Whether a leaf says anything.
-fn tells(leaf: &Leaf) -> bool {
-    match leaf.kind {
-        LeafKind::Null | LeafKind::EmptyArray | LeafKind::EmptyObject => false,
-        LeafKind::Text | LeafKind::Escaped => leaf.end > leaf.start,
-        LeafKind::True | LeafKind::False | LeafKind::Number => true,
-    }
-}
-
-#[inline(never)]
-fn push(points: &mut Vec<Point>, series: u32, time: Option<Time>, number: Bits) {
-    number.give(|value| points.push(Point { series, time, value }));
-}
-
-impl Clock {
-    #[inline]
-    fn time_of(&mut self, leaf: &Leaf, unit: TimeUnit, seen: &Seen<'_>) -> Option<Time> {
-        let raw = text_of(leaf, seen.payload())?;
-        match unit {
-            TimeUnit::Rfc3339 => self.rfc3339.read(raw),
-            TimeUnit::Local => None,
-            _ => stamp::from_epoch(number(raw)?, unit),
         }
     }
 }

@@ -4,7 +4,8 @@
 //! each kind alone, each kind per key. The simplest scope whose share of pairs with +1 is within 5 % of the best is
 //! taken once it has 8 pairs and a share of 80 %, so that losses during the trial do not hide a rule. One rule is
 //! accepted of the numbers of a kind (the one with the better name, then the higher share), further ones only if their
-//! names say so. A trial ends after 256 messages. A number without such a name needs 95 % of fewer than 32 pairs, and its
+//! names say so. A trial ends after 256 messages. A number without such a name needs 95 % of fewer than 32 pairs and, below
+//! ten thousand, 16 pairs; it is not tried in reports of many counters, nor if it is called a total. Its
 //! rule falls when more than a fifth of the pairs break it.
 //!
 //! A kind that had no message during the trial joins when its first number fits. Where one key text was all the trial
@@ -25,6 +26,8 @@ const MAX_TRIAL: u32 = 256;
 const MIN_SHARE: f64 = 0.8;
 /// Of a number whose name does not say so, while there are few pairs.
 const MIN_SHARE_UNNAMED: f64 = 0.95;
+/// A number below this that goes up by one may count something else: it takes twice the pairs.
+const LARGE: u64 = 10_000;
 const NEARLY: f64 = 0.05;
 /// A number that falls back farther than this starts anew; otherwise it came late.
 const LATE: u64 = 1000;
@@ -68,6 +71,7 @@ struct Candidate {
     node: u32,
     named: bool,
     seen: u32,
+    least: u64,
     kinds: Vec<u32>,
     trials: Vec<Trial>,
 }
@@ -125,7 +129,14 @@ impl Sequences {
             Some(at) => at,
             None if self.candidates.len() >= MAX_CANDIDATES => return None,
             None => {
-                self.candidates.push(Candidate { node, named, seen: 0, kinds: Vec::new(), trials: Vec::new() });
+                self.candidates.push(Candidate {
+                    node,
+                    named,
+                    seen: 0,
+                    least: u64::MAX,
+                    kinds: Vec::new(),
+                    trials: Vec::new(),
+                });
                 self.candidates.len() - 1
             }
         };
@@ -168,6 +179,7 @@ impl Sequences {
     ) {
         let Some(candidate) = self.candidates.get_mut(usize::from(candidate)) else { return };
         candidate.seen += 1;
+        candidate.least = candidate.least.min(value);
         for trial in &mut candidate.trials {
             let scope = match trial.per {
                 Per::Connection => 0,
@@ -265,7 +277,8 @@ impl Sequences {
 impl Candidate {
     /// The simplest scope that explains nearly as much as the best.
     fn choose(&self) -> Option<(usize, Score)> {
-        let ready = self.trials.iter().enumerate().filter(|(_, trial)| trial.score.pairs >= ENOUGH);
+        let enough = if self.named || self.least >= LARGE { ENOUGH } else { 2 * ENOUGH };
+        let ready = self.trials.iter().enumerate().filter(|(_, trial)| trial.score.pairs >= enough);
         let best = ready.clone().map(|(_, trial)| trial.score).max_by(|a, b| a.share().total_cmp(&b.share()))?;
         let least = if self.named || best.pairs >= 4 * ENOUGH { MIN_SHARE } else { MIN_SHARE_UNNAMED };
         let bar = least.max(best.share() - NEARLY);

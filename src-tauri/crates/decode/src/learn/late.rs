@@ -1,0 +1,161 @@
+//! A second look for keys: a feed may show each of its entities once before the first comes again, or so little in the
+//! learning window that nothing recurs. While a kind has no key but a text that may be one, its messages are kept, and
+//! judged again after 32, 128 and 512 of them. Series that were charted together till then go on one for each entity.
+//!
+//! Limits: 512 messages and 4 MiB a kind, then what was decided stays decided.
+
+use feedwatch_model::Why;
+
+use super::extend::Surroundings;
+use super::facts::Facts;
+use super::observed::Observed;
+use super::roles::{KeyField, Plan, Seen, TOPIC, Watch, What};
+use super::{hints, keys};
+use crate::json::trie::Trie;
+
+/// After so many messages keys are looked for again.
+const ROUNDS: [usize; 3] = [32, 128, 512];
+const MAX_BYTES: usize = 4 << 20;
+
+/// Messages of a kind whose keys may not be known yet.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Late {
+    messages: Vec<Observed>,
+    bytes: usize,
+    round: usize,
+}
+
+impl Late {
+    /// Keeps a message; `false` while it is time to look again.
+    #[inline(never)]
+    pub(crate) fn take(&mut self, seen: &Seen<'_>) -> bool {
+        if self.is_due() {
+            return false;
+        }
+        let message = Observed::of(seen);
+        self.bytes += message.payload.len() + 32 * message.leaves.len();
+        self.messages.push(message);
+        true
+    }
+
+    fn is_due(&self) -> bool {
+        self.bytes >= MAX_BYTES || ROUNDS.get(self.round).is_none_or(|round| self.messages.len() >= *round)
+    }
+
+    fn is_last(&self) -> bool {
+        self.bytes >= MAX_BYTES || self.round + 1 >= ROUNDS.len()
+    }
+}
+
+impl Plan {
+    /// Begins to keep messages if a path that is not charted may turn out to be a key.
+    pub(super) fn expect_keys(&mut self, new: &[(u32, Facts)], around: &Surroundings<'_>) {
+        let trie = around.trie;
+        let charted: Vec<u32> = self.charted().collect();
+        let may_be = |(node, facts): &(u32, Facts)| {
+            let element = trie.element_of(*node);
+            self.may_become_key(*node, facts, trie)
+                && !around.kinds.is_field(*node)
+                && !self.has_key_of(element)
+                && charted.iter().any(|number| number != node && trie.is_above(element, *number))
+        };
+        if new.iter().any(may_be) {
+            self.late = Some(Box::default());
+        }
+    }
+
+    /// Looks for keys in what was kept, if it is time to.
+    pub(super) fn look_again(&mut self, kind: u32, around: &mut Surroundings<'_>) {
+        let Some(mut late) = self.late.take_if(|late| late.is_due()) else { return };
+        let trie = around.trie;
+        let messages: Vec<&Observed> = late.messages.iter().collect();
+        let facts = self.candidates(&messages, trie);
+        let numbers: Vec<u32> = self.charted().collect();
+        let is_field = |node| around.kinds.is_field(node);
+        let found = keys::decide(trie, &messages, &facts, &numbers, is_field, |node| around.keys.contains(&node));
+        let mut adopted = false;
+        for node in found {
+            let element = trie.element_of(node);
+            if self.adopt_key(KeyField::new(node, trie.path(node).into(), element)) {
+                adopted = true;
+            }
+        }
+        if adopted {
+            self.chart_by_keys(trie);
+            self.scope_trials(kind, around);
+        } else if !late.is_last() {
+            late.round += 1;
+            self.late = Some(late);
+        }
+    }
+
+    fn charted(&self) -> impl Iterator<Item = u32> {
+        (0..).zip(&self.roles).filter(|(_, role)| matches!(role.what, What::Series(_))).map(|(node, _)| node)
+    }
+
+    fn has_key_of(&self, element: u32) -> bool {
+        self.keys.iter().any(|key| key.node != TOPIC && key.element == element)
+    }
+
+    fn may_become_key(&self, node: u32, facts: &Facts, trie: &Trie) -> bool {
+        let name = trie.segment(node);
+        let role = self.role(node);
+        match role.what {
+            What::Skip => {
+                let is_named = hints::is_entity(&name);
+                let kept = matches!(role.why, Some(Why::Text | Why::Identifier));
+                let fits = facts.is_text() && !hints::is_attribute(&name) && !hints::is_identifier(&name);
+                kept && facts.may_name() && (is_named || fits)
+            }
+            What::Series(_) => facts.is_whole() && hints::is_entity(&name),
+            _ => false,
+        }
+    }
+
+    fn candidates(&self, messages: &[&Observed], trie: &Trie) -> Vec<(u32, Facts)> {
+        let mut facts: Vec<(u32, Facts)> = Vec::new();
+        let mut places = rustc_hash::FxHashMap::default();
+        for message in messages {
+            for leaf in &message.leaves {
+                if !matches!(self.role(leaf.node).what, What::Skip | What::Series(_)) {
+                    continue;
+                }
+                let place = *places.entry(leaf.node).or_insert_with(|| {
+                    facts.push((leaf.node, Facts::default()));
+                    facts.len() - 1
+                });
+                if let Some((_, facts)) = facts.get_mut(place) {
+                    facts.add(leaf, &message.payload, message.received);
+                }
+            }
+        }
+        facts.retain(|(node, facts)| {
+            self.may_become_key(*node, facts, trie) && !self.has_key_of(trie.element_of(*node))
+        });
+        facts
+    }
+
+    /// Gives what is charted beside or below a new key a series for each of its texts.
+    fn chart_by_keys(&mut self, trie: &Trie) {
+        let charted: Vec<u32> = self.charted().collect();
+        for node in charted {
+            let table = self.table_of(node, trie);
+            let What::Series(slot) = self.role(node).what else { continue };
+            if let Some(slot) = self.slots.get_mut(slot as usize).filter(|slot| slot.table != table) {
+                slot.table = table;
+                slot.before.append(&mut slot.series);
+            }
+        }
+    }
+
+    /// Numbers on trial are tried per key too.
+    fn scope_trials(&mut self, kind: u32, around: &mut Surroundings<'_>) {
+        let scopes = self.scopes();
+        for (node, role) in (0..).zip(&self.roles) {
+            if matches!(role.watch, Watch::Trial(_)) {
+                let named = hints::is_sequence(&around.trie.segment(node));
+                let _ = around.sequences.try_out(node, named, kind, &scopes);
+            }
+        }
+    }
+}
