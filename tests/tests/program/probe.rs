@@ -72,11 +72,15 @@ fn every_other_capture_is_read_without_harm() {
     names.sort();
     for path in names {
         let kind = path.extension().and_then(|kind| kind.to_str()).unwrap_or_default();
-        // What this version cannot decode yet is counted as rejected all the same.
         if !matches!(kind, "jsonl" | "sse" | "csv" | "prom" | "txt") {
             continue;
         }
-        let report = probe(&home, &path);
+        let ended = home.run(&["probe", &path.display().to_string(), "--json"]);
+        let report = ended.json();
+        // What this version cannot decode yet is counted as rejected, and told to be wrong input.
+        let is_unread = report["accounts"]["rejected"] == report["accounts"]["received"];
+        assert_eq!(ended.code, Some(if is_unread { 2 } else { 0 }), "{}: {ended:?}", path.display());
+        assert_eq!(is_unread, !matches!(kind, "jsonl" | "sse"), "{}", path.display());
         assert!(balanced(&report["accounts"]), "{}: {}", path.display(), report["accounts"]);
         assert_eq!(report["accounts"]["in_flight"], 0, "{}", path.display());
         assert!(report["accounts"]["received"].as_u64() > Some(0), "{}", path.display());

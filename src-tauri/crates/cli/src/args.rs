@@ -157,7 +157,10 @@ pub struct Open {
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
-    config::duration(text).map_err(|error| error.to_string())
+    config::duration(text).map_err(|error| match error {
+        config::UnitError::NoUnit => format!("{text:?} has no unit: write {}s", text.trim()),
+        error => format!("{text:?} {error}: write it like 250ms, 10s or 1h30m"),
+    })
 }
 
 fn check(word: &str) -> Result<Check, String> {

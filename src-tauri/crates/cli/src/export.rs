@@ -3,6 +3,7 @@
 use feedwatch_engine::clock;
 use feedwatch_engine::config::Paths;
 use feedwatch_engine::export::{self, ExportError};
+use feedwatch_engine::text::many;
 use feedwatch_model::Time;
 use serde_json::json;
 
@@ -29,7 +30,7 @@ pub fn run(args: &args::Export) -> Result<Outcome, Trouble> {
     let mut progress = |at: feedwatch_engine::export::Progress| {
         if at.rows >= told_rows + 1_000_000 {
             told_rows = at.rows;
-            out::progress(format!("{} rows", at.rows));
+            out::progress(many(at.rows, "row"));
         }
         interrupt.flow()
     };
@@ -45,14 +46,17 @@ pub fn run(args: &args::Export) -> Result<Outcome, Trouble> {
             out::fields(&json!({ "rows": rows, "series": count, "out": out, "cancelled": report.cancelled }))?;
         }
         Some(path) if report.cancelled => out::progress(format!("Cancelled: {} was not written.", path.display())),
-        Some(path) => out::line(format!("{rows} rows of {count} series in {}", path.display()))?,
-        None if report.cancelled => out::progress(format!("Cancelled after {rows} rows.")),
-        None => out::progress(format!("{rows} rows of {count} series")),
+        Some(path) => out::line(format!("{} of {count} series in {}", many(rows, "row"), path.display()))?,
+        None if report.cancelled => out::progress(format!("Cancelled after {}.", many(rows, "row"))),
+        None => out::progress(format!("{} of {count} series", many(rows, "row"))),
     }
     Ok(Outcome::Done)
 }
 
 fn told(error: ExportError) -> Trouble {
+    if error.is_broken_pipe() {
+        return Trouble::Unheard;
+    }
     match error {
         ExportError::Store(_) | ExportError::Read { .. } => could_not(error),
         other => wrong(other),

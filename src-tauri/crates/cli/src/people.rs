@@ -66,6 +66,7 @@ pub fn gap(told: &Value) -> String {
     match &told["missing"] {
         Value::Null => {}
         Value::String(missing) => said += &format!(", {missing} messages missing"),
+        missing if missing.as_u64() == Some(1) => said += ", 1 message missing",
         missing => said += &format!(", {missing} messages missing"),
     }
     line(text(told, "from"), "gap", told, &said)

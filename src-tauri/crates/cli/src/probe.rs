@@ -3,6 +3,7 @@
 use feedwatch_engine::config::{self, Paths};
 use feedwatch_engine::newfeed::{Secrets, understand};
 use feedwatch_engine::probe::{Probe, ProbeReport, learned};
+use feedwatch_engine::text::many;
 use feedwatch_engine::{clock, wire::NewFeed};
 use feedwatch_model::Protocol;
 
@@ -47,10 +48,14 @@ pub fn run(args: &args::Probe) -> Result<Outcome, Trouble> {
         // As it was given: the path inside is absolute, for the configuration.
         report.source.clone_from(&args.source);
     }
+    let unreadable = probe.unreadable();
     if args.output.json {
         out::object(&report)?;
-    } else {
+    } else if unreadable.is_none() {
         say(&report)?;
+    }
+    if let Some(why) = unreadable {
+        return Err(wrong(why));
     }
     Ok(out::judged(&report.findings, &args.output.fail_on))
 }
@@ -58,11 +63,11 @@ pub fn run(args: &args::Probe) -> Result<Outcome, Trouble> {
 fn say(report: &ProbeReport) -> Result<(), Trouble> {
     let accounts = report.accounts;
     out::line(format!(
-        "{} ({}): {} messages, {} bytes in {:.1} s; {} decoded, {} repeated, {} unreadable, {} dropped",
+        "{} ({}): {}, {} in {:.1} s; {} decoded, {} repeated, {} unreadable, {} dropped",
         report.source,
         report.protocol,
-        accounts.received,
-        accounts.bytes,
+        many(accounts.received, "message"),
+        many(accounts.bytes, "byte"),
         report.seconds,
         accounts.stored,
         accounts.duplicate,
@@ -80,9 +85,10 @@ fn say(report: &ProbeReport) -> Result<(), Trouble> {
         let (last, low, high) = (number(series.last), number(series.min), number(series.max));
         let name = &series.name;
         out::line(format!(
-            "  {name:<44} {:<8} {:>7} samples  last {last} {unit}  ({low} to {high})",
+            "  {name:<44} {:<8} {:>7} sample{}  last {last} {unit}  ({low} to {high})",
             series.kind.word(),
-            series.samples
+            series.samples,
+            if series.samples == 1 { " " } else { "s" },
         ))?;
     }
     for found in &report.findings {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use feedwatch_engine::config::{self, Paths};
 use feedwatch_engine::report::RunReport;
+use feedwatch_engine::text::many;
 use feedwatch_engine::{DemoMode, Engine, EngineError, EngineOptions};
 
 use crate::args;
@@ -79,10 +80,11 @@ fn say(report: &RunReport) -> Result<(), Trouble> {
     }
     let open = report.alarms.iter().filter(|alarm| alarm.state.is_active()).count();
     out::line(format!(
-        "{} findings, {} alarms ({open} still hold), {} gaps in {:.0} s",
-        report.findings.len(),
-        report.alarms.len(),
-        report.gaps.len(),
+        "{}, {} ({open} still {}), {} in {:.0} s",
+        many(report.findings.len() as u64, "finding"),
+        many(report.alarms.len() as u64, "alarm"),
+        if open == 1 { "holds" } else { "hold" },
+        many(report.gaps.len() as u64, "gap"),
         report.seconds
     ))?;
     if let Some(problem) = &report.history_problem {

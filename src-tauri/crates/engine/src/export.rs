@@ -49,6 +49,13 @@ pub enum ExportError {
     },
 }
 
+impl ExportError {
+    /// Has whoever read the rows gone away?
+    pub fn is_broken_pipe(&self) -> bool {
+        matches!(self, ExportError::Store(StoreError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
 /// Opens the history that `from` names: a history file, a configuration, or `demo`.
 ///
 /// # Errors

@@ -26,7 +26,7 @@ pub mod registry;
 pub mod replay;
 pub mod report;
 pub mod sources;
-mod text;
+pub mod text;
 pub mod wire;
 
 pub use console::Console;

@@ -33,6 +33,16 @@ pub enum ProbeError {
     Unreachable(String),
 }
 
+/// What is told of a capture in which nothing can be read.
+fn unreadable(messages: u64, source: &str) -> String {
+    format!(
+        "{source}: nothing of its {} can be read. This version reads JSON: one message a line (.jsonl, .ndjson, .txt), or \
+         in the data of server-sent events (.sse). Prometheus text (.prom), NMEA and CSV are not read yet: convert them \
+         to JSON, one message a line, and try again.",
+        crate::text::many(messages, "message")
+    )
+}
+
 /// What was learned: the object of `feedwatch probe --json`.
 #[derive(Clone, Debug, Serialize)]
 pub struct ProbeReport {
@@ -232,22 +242,30 @@ impl Probe {
         })
     }
 
+    /// Why a capture tells nothing, if not one of its messages could be read: it is in a format that is not read yet.
+    pub fn unreadable(&self) -> Option<String> {
+        let accounts = self.accounts();
+        let nothing =
+            self.protocol == Protocol::File && accounts.received > 0 && accounts.rejected == accounts.received;
+        nothing.then(|| unreadable(accounts.received, &self.source.address()))
+    }
+
     /// What is known so far, for the dialog.
     pub fn update(&self) -> ProbeUpdate {
         let accounts = self.accounts();
         let profile = self.profile();
         let all: Vec<_> = profile.kinds.iter().flat_map(|kind| &kind.series).collect();
-        let came = crate::text::count_of(accounts.received);
+        let came = crate::text::many(accounts.received, "message");
         let text = match (self.over, self.connected, accounts.received) {
-            (true, _, _) => format!("{came} messages looked at."),
+            (true, _, _) => format!("{came} looked at."),
             (false, true, 0) => "Connected. Waiting for the first message…".to_owned(),
-            (false, true, _) => format!("Connected. {came} messages so far."),
+            (false, true, _) => format!("Connected. {came} so far."),
             (false, false, _) => "Connecting…".to_owned(),
         };
         ProbeUpdate {
             done: self.over,
             text,
-            problem: self.trouble.clone(),
+            problem: self.trouble.clone().or_else(|| self.over.then(|| self.unreadable()).flatten()),
             suggested_name: self.name.clone(),
             protocol: Some(self.protocol_word.to_owned()),
             messages: u32::try_from(accounts.received).unwrap_or(u32::MAX),
@@ -314,7 +332,7 @@ pub fn learned(profile: &Profile, accounts: Accounts) -> Vec<LearnedRow> {
     });
     add("Sequence", joined(rules));
     if accounts.rejected > 0 {
-        add("Unreadable", format!("{} messages", crate::text::count_of(accounts.rejected)));
+        add("Unreadable", crate::text::many(accounts.rejected, "message"));
     }
     rows
 }

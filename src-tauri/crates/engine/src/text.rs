@@ -25,6 +25,11 @@ pub(crate) fn count_of(count: u64) -> String {
     out
 }
 
+/// A number of things: `1 message`, `12,480 messages`.
+pub fn many(count: u64, thing: &str) -> String {
+    format!("{} {thing}{}", count_of(count), if count == 1 { "" } else { "s" })
+}
+
 /// A value to about a tenth of `scale`, thousands set apart: `6.3`, `3,932`.
 pub(crate) fn about(value: f64, scale: f64) -> String {
     let (size, scale) = (value.abs(), scale.abs());
@@ -53,6 +58,11 @@ mod tests {
     #[test]
     fn thousands_are_set_apart() {
         assert_eq!([0, 999, 1_000, 1_234_567].map(count_of), ["0", "999", "1,000", "1,234,567"]);
+    }
+
+    #[test]
+    fn one_thing_is_not_many() {
+        assert_eq!([0, 1, 2_000].map(|count| many(count, "row")), ["0 rows", "1 row", "2,000 rows"]);
     }
 
     #[test]

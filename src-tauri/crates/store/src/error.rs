@@ -11,7 +11,7 @@ use rusqlite::ErrorCode;
 pub enum StoreError {
     /// Another process writes this history.
     #[error(
-        "Another Feedwatch{} is writing this history. Close it, start with another history file, or only read this one.",
+        "Another Feedwatch{} is writing this history, and only one may. Close it, or start with another history file.",
         pid.map(|pid| format!(" (process {pid})")).unwrap_or_default()
     )]
     InUse {

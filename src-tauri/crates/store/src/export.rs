@@ -299,7 +299,11 @@ impl<'a> Rows<'a> {
 }
 
 fn output(error: csv::Error) -> StoreError {
-    StoreError::Output(error.into())
+    // Unpacked, so that what the system said keeps its kind.
+    StoreError::Output(match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => std::io::Error::other(format!("{other:?}")),
+    })
 }
 
 fn push(text: &mut String, arguments: std::fmt::Arguments<'_>) {

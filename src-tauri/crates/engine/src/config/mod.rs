@@ -52,6 +52,7 @@
 
 pub mod edit;
 mod load;
+mod look;
 mod name;
 pub mod paths;
 mod problem;
@@ -70,6 +71,7 @@ use feedwatch_model::Protocol;
 use url::Url;
 
 pub use load::{MAX_FILE_BYTES, load};
+pub use look::check;
 pub use name::suggest_name;
 pub use paths::Paths;
 pub(crate) use problem::is_unprintable;
@@ -99,6 +101,10 @@ pub struct Origin {
     pub file: PathBuf,
     /// A problem without a message for each reference to a secret, in the order in which they are looked up.
     secrets: Vec<Problem>,
+    /// The same for the path of each capture.
+    captures: Vec<Problem>,
+    /// The same for the file as a whole: its beginning.
+    whole: Option<Problem>,
 }
 
 impl PartialEq for Origin {

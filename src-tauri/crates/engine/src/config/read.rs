@@ -6,14 +6,16 @@ use std::path::Path;
 use toml::de::{DeTable, Error};
 
 use super::problem::{Problem, Problems, Source};
-use super::source::{self, Secrets};
+use super::source::{self, Places};
 use super::walk::{Field, Table, Walk, quoted};
-use super::{Config, Console, FeedConfig, Limits, Origin, SourceConfig, beside};
+use super::{Config, Console, FeedConfig, Limits, SourceConfig, beside};
 
 /// The longest feed name, in characters.
 const LONGEST_NAME: usize = 64;
 /// The longest title, in characters.
 const LONGEST_TITLE: usize = 200;
+/// Protocols that are not there yet.
+const PLANNED: [&str; 7] = ["mqtt", "nats", "kafka", "amqp", "poll", "webhook", "lines"];
 /// Larger texts are told their first syntax error only: a list of millions helps nobody and costs the memory.
 const ALL_ERRORS_UP_TO: usize = 64 << 10;
 
@@ -59,15 +61,15 @@ fn config(walk: &mut Walk<'_>, mut root: Table<'_>) -> Config {
         Some(table) => console(walk, table),
         None => Console::default(),
     };
-    let mut secrets = Secrets::default();
+    let mut places = Places::default();
     let mut feeds = Vec::new();
     if let Some(table) = root.take("feed").and_then(|field| field.table(walk)) {
         for (name, field) in table.entries() {
-            feeds.extend(feed(walk, name, &field, &mut secrets));
+            feeds.extend(feed(walk, name, &field, &mut places));
         }
     }
     root.finish(walk, |_| None);
-    let origin = Origin { file: walk.source.file.to_owned(), secrets: secrets.places(walk.source) };
+    let origin = places.origin(walk.source);
     Config { console, feeds, origin }
 }
 
@@ -88,7 +90,7 @@ fn console(walk: &mut Walk<'_>, mut table: Table<'_>) -> Console {
     Console { history, keep_history, notifications, keep_messages: keep_messages.unwrap_or(usual.keep_messages) }
 }
 
-fn feed(walk: &mut Walk<'_>, name: &str, field: &Field<'_>, secrets: &mut Secrets) -> Option<FeedConfig> {
+fn feed(walk: &mut Walk<'_>, name: &str, field: &Field<'_>, places: &mut Places) -> Option<FeedConfig> {
     check_name(walk, name, &field.key_at);
     let mut table = field.table(walk)?;
     let title = table.take("title").and_then(|field| title(walk, &field));
@@ -96,10 +98,11 @@ fn feed(walk: &mut Walk<'_>, name: &str, field: &Field<'_>, secrets: &mut Secret
         .into_iter()
         .filter_map(|protocol| {
             let field = table.take(protocol)?;
-            let source = source::read(walk, name, &field, secrets);
+            let source = source::read(walk, name, &field, places);
             Some((field, source))
         })
         .collect();
+    let planned = planned(walk, &mut table);
     let limits_field = table.take("limits");
     let limits_at = limits_field.as_ref().map(Field::at);
     let limits = limits_field.and_then(|field| field.table(walk)).map(|table| limits(walk, table)).unwrap_or_default();
@@ -107,10 +110,21 @@ fn feed(walk: &mut Walk<'_>, name: &str, field: &Field<'_>, secrets: &mut Secret
     table.finish(walk, |field| {
         looks_like_a_feed(field).then(|| format!("a name with dots is quoted: [feed.\"{name}.{}\"]", field.key))
     });
-    let source = one_source(walk, name, &field.key_at, sources, dotted)?;
+    let source = one_source(walk, name, &field.key_at, sources, dotted || planned)?;
     let feed = FeedConfig { name: name.to_owned(), title, source, limits };
     check_inbox(walk, &feed, limits_at.unwrap_or(field.key_at.clone()));
     Some(feed)
+}
+
+/// Tables of protocols that are not there yet are told as such; are there any?
+fn planned(walk: &mut Walk<'_>, table: &mut Table<'_>) -> bool {
+    let found: Vec<Field<'_>> = PLANNED.into_iter().filter_map(|protocol| table.take_quietly(protocol)).collect();
+    for field in &found {
+        let message = format!("this version cannot read {} feeds yet", field.key);
+        let cure = "read it by websocket or sse, where there is a bridge, or take this feed out".to_owned();
+        walk.say(field.key_at.clone(), message, Some(cure));
+    }
+    !found.is_empty()
 }
 
 /// Is this unknown table a feed, whose name was meant to have a dot in it?
@@ -127,12 +141,12 @@ fn one_source(
     name: &str,
     at: &Range<usize>,
     mut sources: Vec<(Field<'_>, Option<SourceConfig>)>,
-    dotted: bool,
+    told: bool,
 ) -> Option<SourceConfig> {
     // In the order of the file, so that the caret stands under the one that came last.
     sources.sort_by_key(|(field, _)| field.key_at.start);
     match sources.len() {
-        0 if dotted => None,
+        0 if told => None,
         0 => {
             let cure =
                 format!("add a table [feed.{}.websocket] with url = \"wss://...\" (or sse, or file)", bare(name));

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::problem::{Problem, Source};
+use super::problem::Source;
 use super::walk::{Field, Table, Walk, quoted};
-use super::{FileConfig, HeaderValue, Ping, SecretRef, SourceConfig, SseConfig, WebSocketConfig, beside};
+use super::{FileConfig, HeaderValue, Origin, Ping, SecretRef, SourceConfig, SseConfig, WebSocketConfig, beside};
 
 const MESSAGE_SIZES: std::ops::RangeInclusive<u64> = 1..=1 << 30;
 const TIMEOUTS: std::ops::RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(3600);
@@ -21,31 +21,42 @@ const OWN_HEADERS: &[&str] =
 /// More headers or subprotocols than this no server takes.
 const MOST: usize = 100;
 
-/// Where the references to secrets stand, in the order in which they are looked up.
+/// Where what is looked up later stands: the references to secrets, and the paths of captures, in the order of the feeds.
 #[derive(Default)]
-pub(super) struct Secrets(Vec<Range<usize>>);
+pub(super) struct Places {
+    secrets: Vec<Range<usize>>,
+    captures: Vec<Range<usize>>,
+}
 
-impl Secrets {
-    /// A problem without a message for each of them.
-    pub(super) fn places(self, source: &Source<'_>) -> Vec<Problem> {
-        self.0.into_iter().map(|at| source.problem(at, None, String::new(), None)).collect()
+impl Places {
+    /// With a problem without a message for each of them.
+    pub(super) fn origin(self, source: &Source<'_>) -> Origin {
+        let problems = |places: Vec<Range<usize>>| {
+            places.into_iter().map(|at| source.problem(at, None, String::new(), None)).collect()
+        };
+        Origin {
+            file: source.file.to_owned(),
+            secrets: problems(self.secrets),
+            captures: problems(self.captures),
+            whole: Some(source.problem(0..0, None, String::new(), None)),
+        }
     }
 }
 
 /// Reads a protocol table; its key tells the protocol.
-pub(super) fn read(walk: &mut Walk<'_>, feed: &str, field: &Field<'_>, secrets: &mut Secrets) -> Option<SourceConfig> {
+pub(super) fn read(walk: &mut Walk<'_>, feed: &str, field: &Field<'_>, places: &mut Places) -> Option<SourceConfig> {
     let table = field.table(walk)?;
     match field.key {
-        "websocket" => websocket(walk, feed, table, secrets).map(SourceConfig::WebSocket),
-        "sse" => sse(walk, feed, table, secrets).map(SourceConfig::Sse),
-        _ => file(walk, table).map(SourceConfig::File),
+        "websocket" => websocket(walk, feed, table, places).map(SourceConfig::WebSocket),
+        "sse" => sse(walk, feed, table, places).map(SourceConfig::Sse),
+        _ => file(walk, table, places).map(SourceConfig::File),
     }
 }
 
-fn websocket(walk: &mut Walk<'_>, feed: &str, mut table: Table<'_>, secrets: &mut Secrets) -> Option<WebSocketConfig> {
+fn websocket(walk: &mut Walk<'_>, feed: &str, mut table: Table<'_>, places: &mut Places) -> Option<WebSocketConfig> {
     let url = url(walk, feed, &mut table, &WEBSOCKET);
-    let headers = headers(walk, feed, &mut table, secrets);
-    let bearer = bearer(walk, feed, &mut table, &headers, secrets);
+    let headers = headers(walk, feed, &mut table, places);
+    let bearer = bearer(walk, feed, &mut table, &headers, places);
     let subprotocols = subprotocols(walk, &mut table);
     let subscribe = table.take("subscribe").and_then(|field| field.texts(walk)).unwrap_or_default();
     let subscribe = subscribe.into_iter().map(|(text, _)| text.to_owned()).collect();
@@ -68,10 +79,10 @@ fn websocket(walk: &mut Walk<'_>, feed: &str, mut table: Table<'_>, secrets: &mu
     })
 }
 
-fn sse(walk: &mut Walk<'_>, feed: &str, mut table: Table<'_>, secrets: &mut Secrets) -> Option<SseConfig> {
+fn sse(walk: &mut Walk<'_>, feed: &str, mut table: Table<'_>, places: &mut Places) -> Option<SseConfig> {
     let url = url(walk, feed, &mut table, &SSE);
-    let headers = headers(walk, feed, &mut table, secrets);
-    let bearer = bearer(walk, feed, &mut table, &headers, secrets);
+    let headers = headers(walk, feed, &mut table, places);
+    let bearer = bearer(walk, feed, &mut table, &headers, places);
     let max_message = table.take("max_message").and_then(|field| field.size(walk, MESSAGE_SIZES));
     let connect_timeout = table.take("connect_timeout").and_then(|field| field.duration(walk, TIMEOUTS));
     let idle_timeout = table.take("idle_timeout").map(|field| idle_timeout(walk, &field));
@@ -87,9 +98,11 @@ fn sse(walk: &mut Walk<'_>, feed: &str, mut table: Table<'_>, secrets: &mut Secr
     })
 }
 
-fn file(walk: &mut Walk<'_>, mut table: Table<'_>) -> Option<FileConfig> {
+fn file(walk: &mut Walk<'_>, mut table: Table<'_>, places: &mut Places) -> Option<FileConfig> {
     let at = table.at.clone();
-    let path = match table.take("path") {
+    let field = table.take("path");
+    let path_at = field.as_ref().map(Field::at);
+    let path = match field {
         Some(field) => field.text(walk).filter(|path| {
             let empty = path.trim().is_empty();
             if empty {
@@ -104,7 +117,9 @@ fn file(walk: &mut Walk<'_>, mut table: Table<'_>) -> Option<FileConfig> {
         }
     };
     table.finish(walk, |_| None);
-    Some(FileConfig { path: beside(walk.source.file, path?) })
+    let path = beside(walk.source.file, path?);
+    places.captures.extend(path_at);
+    Some(FileConfig { path })
 }
 
 /// What addresses of a protocol look like.
@@ -172,12 +187,7 @@ fn quoted_bare(scheme: &str) -> String {
     scheme.chars().take(20).collect()
 }
 
-fn headers(
-    walk: &mut Walk<'_>,
-    feed: &str,
-    table: &mut Table<'_>,
-    secrets: &mut Secrets,
-) -> Vec<(String, HeaderValue)> {
+fn headers(walk: &mut Walk<'_>, feed: &str, table: &mut Table<'_>, places: &mut Places) -> Vec<(String, HeaderValue)> {
     let Some(table) = table.take("headers").and_then(|field| field.table(walk)) else { return Vec::new() };
     let mut headers: Vec<(String, HeaderValue)> = Vec::new();
     let entries = table.entries();
@@ -194,7 +204,7 @@ fn headers(
             walk.say(field.key_at.clone(), format!("header {} is given twice", quoted(name)), Some(cure));
             continue;
         }
-        if let Some(value) = header_value(walk, feed, name, &field, secrets) {
+        if let Some(value) = header_value(walk, feed, name, &field, places) {
             headers.push((name.to_owned(), value));
         }
     }
@@ -222,10 +232,10 @@ fn header_value(
     feed: &str,
     name: &str,
     field: &Field<'_>,
-    secrets: &mut Secrets,
+    places: &mut Places,
 ) -> Option<HeaderValue> {
     let Some(text) = field.as_text() else {
-        return secret(walk, feed, field, secrets).map(HeaderValue::Secret);
+        return secret(walk, feed, field, places).map(HeaderValue::Secret);
     };
     if is_secret_header(name) {
         let cure = format!("write {} = {}", super::read::bare(name), variable(feed, name));
@@ -263,7 +273,7 @@ fn bearer(
     feed: &str,
     table: &mut Table<'_>,
     headers: &[(String, HeaderValue)],
-    secrets: &mut Secrets,
+    places: &mut Places,
 ) -> Option<SecretRef> {
     let field = table.take("bearer")?;
     if headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization")) {
@@ -275,7 +285,7 @@ fn bearer(
         walk.say_secret(field.at(), "a secret must not stand in the configuration file", Some(cure));
         return None;
     }
-    secret(walk, feed, &field, secrets)
+    secret(walk, feed, &field, places)
 }
 
 /// `{ env = "SPOT_TOKEN" }`, with a name that fits the feed.
@@ -289,7 +299,7 @@ fn variable(feed: &str, what: &str) -> String {
 }
 
 /// `{ env = "NAME" }` or `{ file = "PATH" }`.
-fn secret(walk: &mut Walk<'_>, feed: &str, field: &Field<'_>, secrets: &mut Secrets) -> Option<SecretRef> {
+fn secret(walk: &mut Walk<'_>, feed: &str, field: &Field<'_>, places: &mut Places) -> Option<SecretRef> {
     let like = || Some(format!("write {} = {} or {{ file = \"token.txt\" }}", field.key, variable(feed, "token")));
     let Some(mut table) = field.as_table() else {
         let message = format!("{} should say where the secret is kept", quoted(field.key));
@@ -321,7 +331,7 @@ fn secret(walk: &mut Walk<'_>, feed: &str, field: &Field<'_>, secrets: &mut Secr
             return None;
         }
     };
-    secrets.0.push(field.at());
+    places.secrets.push(field.at());
     Some(reference)
 }
 

@@ -136,11 +136,6 @@ impl Engine {
         feedwatch_store::export(&reader, &selection, out, progress)
             .map_err(|error| failure("disk", error.to_string(), "Choose another folder, or free some space."))
     }
-
-    /// A number for an export.
-    pub fn next_export(&self) -> u32 {
-        self.core.exports.fetch_add(1, Ordering::SeqCst)
-    }
 }
 
 /// Findings that raise an alarm stand on the strip as that alarm.

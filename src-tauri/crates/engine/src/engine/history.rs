@@ -17,6 +17,12 @@ use crate::live::LiveBucket;
 use crate::pipeline::{GAPS, Pipeline};
 use crate::registry::Registry;
 
+/// How a second console gets a history of its own.
+const CURE: &str = "Here: name another file in the configuration, [console] history = \"other.db\", or write \
+                    keep_history = false there.";
+/// The same for the demo, which has no configuration.
+const DEMO_CURE: &str = "Here: XDG_DATA_HOME=/some/other/folder feedwatch run demo keeps one there.";
+
 /// How far back gaps and findings of earlier runs are brought into memory.
 const RECALL: Duration = Duration::from_secs(24 * 3600);
 
@@ -69,7 +75,10 @@ impl History {
                 let writer = RwLock::new(Some(Arc::new(writer)));
                 Ok(History { writer, reader: Some(reader), problem: None, events, marks: Mutex::default() })
             }
-            Err(error @ StoreError::InUse { .. }) if options.insist_on_history => Err(error.into()),
+            Err(problem @ StoreError::InUse { .. }) if options.insist_on_history => {
+                let cure = if options.demo.is_some() { DEMO_CURE } else { CURE };
+                Err(EngineError::History { problem, cure })
+            }
             Err(error) => {
                 tracing::error!(%error, "no history is kept");
                 // What is there can still be looked at, if it can be read at all.

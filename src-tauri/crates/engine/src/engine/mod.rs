@@ -18,7 +18,7 @@ mod status;
 mod worker;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -48,8 +48,13 @@ pub enum EngineError {
     #[error("The system gives no more threads: {0}")]
     System(#[from] std::io::Error),
     /// The history is held by another process, and going on without was not allowed.
-    #[error(transparent)]
-    History(#[from] StoreError),
+    #[error("{problem} {cure}")]
+    History {
+        /// What the history says.
+        problem: StoreError,
+        /// How this console gets one of its own.
+        cure: &'static str,
+    },
     /// The demo's servers could not be started.
     #[error("The demo could not start its servers on loopback: {0}")]
     Demo(#[from] feedwatch_demo::DemoError),
@@ -88,7 +93,6 @@ pub(crate) struct Core {
     pub(crate) started: Time,
     pub(crate) quiet: AtomicBool,
     pub(crate) stop: AtomicBool,
-    pub(crate) exports: AtomicU32,
 }
 
 impl Engine {
@@ -221,7 +225,6 @@ impl Core {
             started,
             quiet: AtomicBool::new(false),
             stop: AtomicBool::new(false),
-            exports: AtomicU32::new(0),
             options,
         };
         core.start_notifier();
