@@ -11,7 +11,7 @@ use feedwatch_model::{Check, Time};
 
 /// Watch live feeds: every number a series, every anomaly explained, every loss counted.
 #[derive(Debug, Parser)]
-#[command(version, about, max_term_width = 100)]
+#[command(name = "feedwatch", version, about, max_term_width = 100)]
 pub struct Args {
     #[command(subcommand)]
     pub command: Command,
@@ -201,6 +201,11 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn it_calls_itself_by_the_name_it_is_started_by() {
+        assert_eq!(Args::command().render_version(), format!("feedwatch {}\n", env!("CARGO_PKG_VERSION")));
     }
 
     #[test]
