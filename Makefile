@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help run demo test test-rust test-ui bench lint fmt package setup setup-dev bindings accuracy soak clean
+.PHONY: help run demo test test-rust test-ui bench lint fmt package setup setup-dev bindings accuracy soak window-cpu clean
 
 CARGO := cargo
 NPM := npm --prefix ui --no-fund --no-audit
@@ -47,6 +47,10 @@ accuracy: .setup/build .setup/test ## The detector on labelled series, where ../
 soak: .setup/build .setup/test ui/dist/.built ## An hour of the window: does its memory grow? Reported, not asserted
 	$(CARGO) build --locked --release -p feedwatch-desktop
 	scripts/soak
+
+window-cpu: .setup/build .setup/test ui/dist/.built ## CPU of the window with 6 and 24 charts, and hidden (14 min)
+	$(CARGO) build --locked --release -p feedwatch-desktop
+	scripts/window-cpu
 
 lint: .setup/build .setup/npm ui/dist/.built ## Formatting, clippy, eslint, dependencies
 	$(CARGO) fmt --all --check

@@ -25,6 +25,8 @@ export class Columns {
   markMs = new Float64Array(0);
   markValue = new Float64Array(0);
   markLevel = new Uint32Array(0);
+  /** Goes up with every change of gaps or marks. */
+  noted = 0;
 
   get length(): number {
     return this.end - this.head;
@@ -39,9 +41,10 @@ export class Columns {
   apply(panel: PanelFrame, fromMs: number, whole = false): boolean {
     let changed = this.applyPoints(panel, whole || (panel.flags & RESET) !== 0);
     if (this.dropBefore(fromMs)) changed = true;
-    if (this.applyGaps(panel)) changed = true;
-    if (this.applyMarks(panel)) changed = true;
-    return changed;
+    const [gaps, marks] = [this.applyGaps(panel), this.applyMarks(panel)];
+    if (!gaps && !marks) return changed;
+    this.noted++;
+    return true;
   }
 
   private applyPoints(panel: PanelFrame, reset: boolean): boolean {

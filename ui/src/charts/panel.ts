@@ -10,6 +10,7 @@ import type { TickPanel } from './ticker';
 const LEVELS: readonly Level[] = ['ok', 'info', 'warning', 'critical'];
 /** The text twin is for reading aloud: no use in changing it ten times a second. */
 const TWIN_EVERY_MS = 1000;
+const VALUE_EVERY_MS = 500;
 
 export function levelName(level: number): Level {
   return LEVELS[level] ?? 'ok';
@@ -38,6 +39,7 @@ export class PanelView implements TickPanel {
   private flags = 0;
   private shown = '';
   private last = NaN;
+  private valueTurn = NaN;
   private twinAt = -Infinity;
   private name = '';
   private unit = '';
@@ -130,9 +132,12 @@ export class PanelView implements TickPanel {
     this.plot?.setTokens(tokens);
   }
 
-  take(part: PanelFrame, frame: Frame, whole: boolean): void {
+  take(part: PanelFrame, frame: Frame, whole: boolean, everyMs: number): void {
     if (this.plot === null) return;
-    if (whole) this.plot.restart();
+    if (whole) {
+      this.plot.restart();
+      this.valueTurn = NaN;
+    }
     const changed = this.data.apply(part, frame.fromMs, whole);
     if (part.level !== this.level) {
       this.level = part.level;
@@ -143,8 +148,16 @@ export class PanelView implements TickPanel {
       this.flags = part.flags;
       this.events.onFlags(part.flags & ~1);
     }
-    this.plot.update(frame.fromMs, frame.toMs, changed, part.level, this.hotSince());
-    this.showValue(part.last);
+    this.plot.update({
+      fromMs: frame.fromMs,
+      toMs: frame.toMs,
+      nowMs: frame.nowMs,
+      everyMs,
+      changed,
+      level: part.level,
+      hotFromMs: this.hotSince()
+    });
+    this.showValue(part.last, frame.nowMs);
     if (this.waitingNode !== null && this.waitingNode.hidden !== this.data.length > 0) {
       this.waitingNode.hidden = this.data.length > 0;
     }
@@ -165,7 +178,11 @@ export class PanelView implements TickPanel {
     return this.hotFromMs < from || Number.isNaN(from) ? this.hotFromMs : from;
   }
 
-  private showValue(last: number): void {
+  private showValue(last: number, nowMs: number): void {
+    // All panels in the same half second: one repaint for all of them, and digits that can be read.
+    const turn = Math.floor(nowMs / VALUE_EVERY_MS);
+    if (turn === this.valueTurn && this.shown !== '') return;
+    this.valueTurn = turn;
     if (Object.is(last, this.last) && this.shown !== '') return;
     this.last = last;
     this.digits = Math.max(this.digits, Math.min(digitsNeeded(last), 8));

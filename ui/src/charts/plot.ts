@@ -1,14 +1,14 @@
 /**
  * One uPlot chart of one panel. uPlot draws axes, grid, line and crosshair; `scene.ts` paints the rest in its hooks.
  *
- * The time axis moves in steps of whole canvas pixels, and a chart whose picture would be the same is not drawn again:
- * without a GPU painting is what costs.
+ * When the picture is painted anew: see `pace.ts`.
  */
 import uPlot from 'uplot';
 
 import type { Tokens } from '../theme/theme';
 import { timeLabel, timeSplits, valueLabels, valueSplits } from './axes';
 import { Columns } from './columns';
+import { inPixels, POINTS_EVERY_MS, sameAxis } from './pace';
 import { drawAbove, drawBelow, type Area, type Scene } from './scene';
 import { Trace, ValueRange } from './trace';
 
@@ -27,6 +27,19 @@ export interface PlotParts {
   onCursor(ms: number | null, own: boolean): void;
 }
 
+/** What is to be shown. */
+export interface PlotState {
+  fromMs: number;
+  toMs: number;
+  nowMs: number;
+  /** The axis moves no more often than this. */
+  everyMs: number;
+  /** Points, gaps or marks have changed. */
+  changed: boolean;
+  level: number;
+  hotFromMs: number;
+}
+
 function valueAxisPx(width: number): number {
   return width < NARROW_PX ? 50 : 62;
 }
@@ -43,6 +56,10 @@ export class Plot {
   private fromMs = 0;
   private toMs = 1;
   private stale = true;
+  /** Points have come that are not painted yet. */
+  private waiting = false;
+  private noted = 0;
+  private paintedAt = -Infinity;
   /** How often the picture was painted, for measuring. */
   drawn = 0;
 
@@ -157,20 +174,27 @@ export class Plot {
   }
 
   /** Brings the picture up to date; says whether it had to be painted. */
-  update(fromMs: number, toMs: number, changed: boolean, level: number, hotFromMs: number): boolean {
-    const step = (toMs - fromMs) / Math.max(1, this.chart.bbox.width);
-    const right = Math.ceil(toMs / step) * step;
-    const moved =
-      Math.abs(right - this.toMs) > step / 2 || Math.abs(toMs - fromMs - (this.toMs - this.fromMs)) > 1e-6;
-    const judged = level !== this.level || !Object.is(hotFromMs, this.hotFromMs);
-    if (!this.stale && !changed && !moved && !judged) return false;
-    this.level = level;
-    this.hotFromMs = hotFromMs;
-    this.fromMs = right - (toMs - fromMs);
-    this.toMs = right;
-    if (changed || this.stale) this.trace.fill(this.columns);
+  update(state: PlotState): boolean {
+    const width = this.chart.bbox.width;
+    const axis = inPixels(state.fromMs, state.toMs, width, state.everyMs);
+    if (state.changed) this.waiting = true;
+    const moved = !sameAxis(axis, { fromMs: this.fromMs, toMs: this.toMs }, width);
+    const told =
+      state.level !== this.level ||
+      !Object.is(state.hotFromMs, this.hotFromMs) ||
+      this.columns.noted !== this.noted;
+    const due = this.waiting && state.nowMs - this.paintedAt >= POINTS_EVERY_MS;
+    if (!this.stale && !moved && !told && !due) return false;
+    this.level = state.level;
+    this.hotFromMs = state.hotFromMs;
+    this.noted = this.columns.noted;
+    if (moved) ({ fromMs: this.fromMs, toMs: this.toMs } = axis);
+    if (this.waiting || this.stale)
+      this.trace.fill(this.columns, (this.toMs - this.fromMs) / Math.max(1, width));
     this.range.follow(this.trace.bottom, this.trace.top);
     this.stale = false;
+    this.waiting = false;
+    this.paintedAt = state.nowMs;
     this.paint();
     return true;
   }

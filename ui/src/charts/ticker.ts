@@ -4,6 +4,7 @@
  */
 import type { FrameRequest } from '../bindings/FrameRequest';
 import { decodeFrame, MAX_PANELS, type Frame, type FrameError, type PanelFrame } from '../backend/frame';
+import { Pace } from './pace';
 
 /** What a panel on the screen lends to the loop. */
 export interface TickPanel {
@@ -14,8 +15,8 @@ export interface TickPanel {
   cursor: number | null;
   /** Goes up when what was asked before no longer fits. */
   epoch: number;
-  /** Takes its part; `whole`: no cursor had been given. */
-  take(part: PanelFrame, frame: Frame, whole: boolean): void;
+  /** Takes its part; `whole`: no cursor had been given; `everyMs`: how far apart frames are. */
+  take(part: PanelFrame, frame: Frame, whole: boolean, everyMs: number): void;
 }
 
 export interface TickerParts {
@@ -39,6 +40,7 @@ export class Ticker {
   /** Since when a frame is owed; `null`: none is. */
   owedSince: number | null = null;
   private readonly panels = new Set<TickPanel>();
+  private readonly pace = new Pace();
   private spanMs = 300_000;
   private untilMs: number | null = null;
   private epoch = 0;
@@ -91,7 +93,7 @@ export class Ticker {
 
   private async tick(): Promise<void> {
     if (!this.running || this.parts.hidden()) return;
-    const interval = this.untilMs === null ? 1000 / this.hz : Math.max(PAUSED_MS, 1000 / this.hz);
+    const interval = this.interval();
     const asked: TickPanel[] = [];
     for (const panel of this.panels) if (panel.columns > 0 && asked.length < MAX_PANELS) asked.push(panel);
     if (asked.length === 0) {
@@ -112,6 +114,11 @@ export class Ticker {
     if (!this.running) return;
     if (epoch !== this.epoch) return this.schedule(0);
     this.schedule(worked ? Math.max(0, interval - (this.parts.clock() - begun)) : RETRY_MS);
+  }
+
+  private interval(): number {
+    const every = this.pace.everyMs(this.hz);
+    return this.untilMs === null ? every : Math.max(PAUSED_MS, every);
   }
 
   private giveUp(flight: number): void {
@@ -144,19 +151,23 @@ export class Ticker {
 
   private deal(asked: TickPanel[], epochs: number[], requests: FrameRequest['panels'], frame: Frame): void {
     this.parts.onFrame?.(frame);
+    const everyMs = this.untilMs === null ? this.pace.everyMs(this.hz) : 0;
+    const begun = this.parts.clock();
     for (let i = 0; i < frame.panels.length && i < asked.length; i++) {
       const panel = asked[i]!;
       const part = frame.panels[i]!;
       if (panel.series !== part.series || panel.epoch !== epochs[i] || !this.panels.has(panel)) continue;
       panel.cursor = part.cursor;
       try {
-        panel.take(part, frame, requests[i]!.cursor === null);
+        panel.take(part, frame, requests[i]!.cursor === null, everyMs);
       } catch (error) {
         // One chart that cannot be drawn must not stop the others; it starts anew.
         panel.cursor = null;
         this.parts.onTrouble?.(error);
       }
     }
+    const ended = this.parts.clock();
+    this.pace.took(ended - begun, ended, this.hz);
   }
 }
 

@@ -47,6 +47,34 @@ describe('Trace', () => {
     expect(trace.x).toEqual([50, 50, 150, 150, 250, 250]);
   });
 
+  it('draws_buckets_of_one_pixel_column_as_one', () => {
+    const columns = new Columns();
+    const starts = Float64Array.of(0, 100, 200, 300, 400, 500);
+    const nothing = starts.map(() => NaN);
+    const min = Float64Array.of(1, 0, 5, 6, 3, 3);
+    const max = Float64Array.of(2, 4, 5, 9, 3, 3);
+    const part = {
+      ...emptyPanel(1),
+      flags: RESET,
+      bucketMs: 100,
+      starts,
+      min,
+      max,
+      low: nothing,
+      high: nothing
+    };
+    columns.apply(part, 0);
+    const trace = new Trace();
+    trace.fill(columns, 200);
+    // Each column from its smallest to its largest value, or the other way round.
+    expect(trace.x).toEqual([50, 50, 250, 250, 450]);
+    expect(trace.y).toEqual([0, 4, 5, 9, 3]);
+    expect([trace.bottom, trace.top]).toEqual([0, 9]);
+    columns.apply({ ...part, ...gap(120, 180) }, 0);
+    trace.fill(columns, 200);
+    expect(trace.y).toContain(null);
+  });
+
   it('draws_a_single_value_once', () => {
     expect(
       traceOf(

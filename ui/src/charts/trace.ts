@@ -12,35 +12,61 @@ export class Trace {
   bottom = NaN;
   top = NaN;
 
-  fill(columns: Columns): void {
+  /** `pixelMs`: buckets that share a pixel column are drawn as one. */
+  fill(columns: Columns, pixelMs = 0): void {
     const { starts, min, max, head, end } = columns;
     const half = columns.bucketMs / 2;
+    const pixelOf = (ms: number): number => (pixelMs > columns.bucketMs ? Math.floor(ms / pixelMs) : ms);
     let n = 0;
     let g = 0;
     let before = NaN;
     let last = NaN;
+    let pixel = NaN;
     this.resetRange();
     for (let i = head; i < end; i++) {
       const low = min[i]!;
       const high = max[i]!;
       if (!Number.isFinite(low) || !Number.isFinite(high)) continue;
       const middle = starts[i]! + half;
+      if (!(low > this.bottom)) this.bottom = low;
+      if (!(high < this.top)) this.top = high;
       while (g < columns.gapFrom.length && columns.gapTo[g]! < before) g++;
       if (g < columns.gapFrom.length && columns.gapFrom[g]! < middle && !Number.isNaN(before)) {
         this.put(n++, (before + middle) / 2, null);
         last = NaN;
+        pixel = NaN;
       }
+      before = middle;
+      const own = pixelOf(middle);
+      if (own === pixel) {
+        n = this.widenLast(n, low, high);
+        last = this.y[n - 1]!;
+        continue;
+      }
+      pixel = own;
       const lowFirst = !(Math.abs(last - low) > Math.abs(last - high));
       this.put(n++, middle, lowFirst ? low : high);
       if (low !== high) this.put(n++, middle, lowFirst ? high : low);
       last = lowFirst ? high : low;
-      before = middle;
-      if (!(low > this.bottom)) this.bottom = low;
-      if (!(high < this.top)) this.top = high;
     }
     this.x.length = n;
     this.y.length = n;
     this.widenToBand(columns);
+  }
+
+  /** Takes one more bucket into the last pixel column; gives the number of points. */
+  private widenLast(n: number, low: number, high: number): number {
+    const pair = n > 1 && this.x[n - 2] === this.x[n - 1];
+    const first = pair ? n - 2 : n - 1;
+    const a = this.y[first]!;
+    const b = this.y[n - 1]!;
+    const [bottom, top] = [Math.min(a, b, low), Math.max(a, b, high)];
+    const x = this.x[first]!;
+    const falls = pair ? a > b : high - a < a - low;
+    this.put(first, x, falls ? top : bottom);
+    if (bottom === top) return first + 1;
+    this.put(first + 1, x, falls ? bottom : top);
+    return first + 2;
   }
 
   private resetRange(): void {
