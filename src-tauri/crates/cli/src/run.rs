@@ -78,6 +78,18 @@ fn say(report: &RunReport) -> Result<(), Trouble> {
             accounts.in_flight
         ))?;
     }
+    if let Some(history) = &report.history {
+        let mb = |bytes: u64| format!("{:.1} MB", bytes as f64 / 1e6);
+        out::line(format!(
+            "History {}: {}, {}; raw messages {}, at most {} a feed and {} days",
+            history.file,
+            mb(history.bytes),
+            many(history.samples, "sample"),
+            history.message_bytes.map_or_else(|| "unknown".to_owned(), mb),
+            mb(history.message_bytes_per_feed),
+            history.message_seconds / 86_400,
+        ))?;
+    }
     let open = report.alarms.iter().filter(|alarm| alarm.state.is_active()).count();
     out::line(format!(
         "{}, {} ({open} still {}), {} in {:.0} s",

@@ -25,6 +25,10 @@ impl RateMeter {
     }
 
     fn advance(&mut self, slot: i64) {
+        if self.newest.saturating_sub(slot) >= SLOTS as i64 {
+            // The clock was set back: what was counted by the other one says nothing now.
+            *self = RateMeter { newest: slot, started: self.started.map(|_| slot), ..RateMeter::default() };
+        }
         if slot <= self.newest {
             return;
         }
@@ -93,6 +97,20 @@ mod tests {
         }
         assert_eq!(meter.per_second(Time::from_millis(1_000_000 + 7_500)), 40.0);
         assert_eq!(meter.per_second(Time::from_millis(1_000_000 + 60_000)), 0.0);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_starts_the_rate_anew() {
+        let mut meter = RateMeter::default();
+        let hour = 3_600_000;
+        for tick in 0..300 {
+            meter.count(Time::from_millis(2 * hour + tick * 25));
+        }
+        for tick in 0..200 {
+            meter.count(Time::from_millis(hour + tick * 25));
+            assert!(meter.per_second(Time::from_millis(hour + tick * 25)) <= 40.0);
+        }
+        assert_eq!(meter.per_second(Time::from_millis(hour + 5_000)), 40.0);
     }
 
     #[test]

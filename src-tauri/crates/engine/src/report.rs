@@ -108,6 +108,23 @@ pub struct GapReport {
     pub detail: String,
 }
 
+/// What the history takes of the disk.
+#[derive(Clone, Debug, Serialize)]
+pub struct HistoryReport {
+    /// The file.
+    pub file: String,
+    /// Its size, with its log.
+    pub bytes: u64,
+    /// Samples in it.
+    pub samples: u64,
+    /// Bytes of raw messages in it; null where that cannot be read.
+    pub message_bytes: Option<u64>,
+    /// How many of those a feed may have; the oldest go.
+    pub message_bytes_per_feed: u64,
+    /// How long they are kept at most.
+    pub message_seconds: u64,
+}
+
 /// What a run was: the last line of `feedwatch run --json`.
 #[derive(Clone, Debug, Serialize)]
 pub struct RunReport {
@@ -123,6 +140,8 @@ pub struct RunReport {
     pub alarms: Vec<AlarmReport>,
     /// Gaps.
     pub gaps: Vec<GapReport>,
+    /// The history, where one is kept.
+    pub history: Option<HistoryReport>,
     /// The history's trouble at the end, if any.
     pub history_problem: Option<String>,
     /// What the demo did, if this was the demo.
@@ -223,6 +242,7 @@ pub(crate) fn run_report(core: &Core) -> RunReport {
             .filter(|gap| gap.to.is_none_or(|to| to >= began))
             .map(|gap| gap_report(&pipeline, gap))
             .collect(),
+        history: core.history.report(&core.options.config.console),
         history_problem: match core.writer() {
             Some(writer) => writer.status().problem,
             None => core.history.problem().map(str::to_owned),

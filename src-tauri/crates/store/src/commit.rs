@@ -1,6 +1,7 @@
 //! One transaction: everything a group of batches holds, or nothing of it.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use feedwatch_model::{Sample, SeriesId, Time};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
@@ -20,6 +21,9 @@ pub(crate) struct Pen {
     connection: Connection,
     path: PathBuf,
     message_bytes_per_feed: u64,
+    message_age: Duration,
+    /// The feed whose raw messages were looked after last.
+    tended: Option<u32>,
     /// The arrival number of the last row.
     arrivals: i64,
     samples_total: u64,
@@ -50,6 +54,8 @@ impl Pen {
             samples_total: number(&connection, "samples")?.cast_unsigned(),
             path,
             message_bytes_per_feed: options.message_bytes_per_feed,
+            message_age: options.message_age,
+            tended: None,
             feeds,
             samples: Vec::new(),
             pending: Pending::load(&connection, options.commit_rows, clock())?,
@@ -94,10 +100,12 @@ impl Pen {
         let now = (self.clock)();
         let in_order = self.pending.is_due(usize::try_from(samples).unwrap_or(usize::MAX), now);
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let keep = evidence::Keep { bytes: self.message_bytes_per_feed, since: now.minus(self.message_age) };
         for batch in batches {
             journal::write(&transaction, batch)?;
-            evidence::write(&transaction, &batch.messages, self.message_bytes_per_feed)?;
+            evidence::write(&transaction, &batch.messages, keep)?;
         }
+        self.tended = evidence::tend(&transaction, self.tended, keep)?;
         self.samples.clear();
         if in_order {
             self.samples.extend_from_slice(self.pending.samples());

@@ -1,12 +1,13 @@
-//! Raw messages as evidence: kept for each feed up to a budget of bytes, the oldest go first.
+//! Raw messages as evidence: kept for each feed up to a budget of bytes and up to an age, the oldest go first.
 //!
 //! Pruning is part of the transaction that adds, in slices: it removes at most some thousand messages more than came,
-//! so that a smaller budget than before does not make one commit long.
+//! so that a smaller budget than before does not make one commit long. Each commit looks after one feed more, in turn:
+//! one that sends nothing any more gets old too.
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use feedwatch_model::{FeedId, Time};
+use feedwatch_model::{FeedId, Protocol, Time};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use crate::values::word;
@@ -14,12 +15,23 @@ use crate::{Outcome, StoreError, StoredMessage};
 
 /// How many messages a commit may remove beyond twice those it adds.
 const SLICE: usize = 1024;
+/// Messages that are looked at in one go.
+const PIECE: usize = 256;
 
-/// Adds messages and removes the oldest that exceed the budget.
+/// What is kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Keep {
+    /// Bytes of a feed.
+    pub(crate) bytes: u64,
+    /// Messages received before are too old.
+    pub(crate) since: Time,
+}
+
+/// Adds messages and removes the oldest that are beyond what is kept.
 pub(crate) fn write(
     transaction: &Transaction<'_>,
     messages: &[StoredMessage],
-    budget: u64,
+    keep: Keep,
 ) -> Result<(), rusqlite::Error> {
     if messages.is_empty() {
         return Ok(());
@@ -47,9 +59,32 @@ pub(crate) fn write(
         *count += 1;
     }
     for (feed, (bytes, count)) in added {
-        prune(transaction, feed, bytes, 2 * count + SLICE, budget)?;
+        prune(transaction, feed, bytes, 2 * count + SLICE, keep)?;
     }
     Ok(())
+}
+
+/// Looks after the feed behind `last` in order of numbers; gives its number, `None` at the end.
+pub(crate) fn tend(
+    transaction: &Transaction<'_>,
+    last: Option<u32>,
+    keep: Keep,
+) -> Result<Option<u32>, rusqlite::Error> {
+    let next: Option<u32> = transaction
+        .prepare_cached("SELECT feed FROM evidence WHERE feed > ?1 ORDER BY feed LIMIT 1")?
+        .query_row([last.map_or(-1, i64::from)], |row| row.get(0))
+        .optional()?;
+    if let Some(feed) = next {
+        prune(transaction, FeedId(feed), 0, SLICE, keep)?;
+    }
+    Ok(next)
+}
+
+/// The bytes of raw messages that are kept, over all feeds.
+pub(crate) fn bytes(connection: &Connection) -> Result<u64, StoreError> {
+    let sum: i64 =
+        connection.prepare_cached("SELECT coalesce(sum(bytes), 0) FROM evidence")?.query_row([], |row| row.get(0))?;
+    Ok(sum.cast_unsigned())
 }
 
 fn prune(
@@ -57,32 +92,54 @@ fn prune(
     feed: FeedId,
     added: u64,
     most: usize,
-    budget: u64,
+    keep: Keep,
 ) -> Result<(), rusqlite::Error> {
     let held: Option<i64> = transaction
         .prepare_cached("SELECT bytes FROM evidence WHERE feed = ?1")?
         .query_row([feed.0], |row| row.get(0))
         .optional()?;
-    let mut bytes = held.unwrap_or(0).cast_unsigned().saturating_add(added);
-    if bytes > budget {
-        let mut oldest = transaction
-            .prepare_cached("SELECT id, cost FROM message WHERE feed = ?1 ORDER BY received, id LIMIT ?2")?;
-        let mut delete = transaction.prepare_cached("DELETE FROM message WHERE id = ?1")?;
-        let oldest: Vec<(i64, i64)> = oldest
-            .query_map(params![feed.0, most as i64], |row| Ok((row.get(0)?, row.get(1)?)))?
+    let before = held.unwrap_or(0).cast_unsigned().saturating_add(added);
+    let mut bytes = before;
+    let since = since_of(transaction, feed, keep)?;
+    let mut oldest = transaction
+        .prepare_cached("SELECT id, cost, received FROM message WHERE feed = ?1 ORDER BY received, id LIMIT ?2")?;
+    let mut delete = transaction.prepare_cached("DELETE FROM message WHERE id = ?1")?;
+    // Read a piece at a time: mostly the first one stays.
+    let mut left = most;
+    'pieces: while left > 0 {
+        let piece = left.min(if left == most { 1 } else { PIECE });
+        let rows: Vec<(i64, i64, i64)> = oldest
+            .query_map(params![feed.0, piece as i64], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
             .collect::<Result<_, _>>()?;
-        for (id, cost) in oldest {
-            if bytes <= budget {
-                break;
+        if rows.is_empty() {
+            break;
+        }
+        left -= rows.len();
+        for (id, cost, received) in rows {
+            if bytes <= keep.bytes && received >= since {
+                break 'pieces;
             }
             delete.execute([id])?;
             bytes = bytes.saturating_sub(cost.cast_unsigned());
         }
     }
+    if added == 0 && bytes == before {
+        return Ok(());
+    }
     transaction
         .prepare_cached("INSERT OR REPLACE INTO evidence (feed, bytes) VALUES (?1, ?2)")?
         .execute(params![feed.0, bytes.cast_signed()])
         .map(drop)
+}
+
+/// From when on messages of a feed are kept: a capture's times are those of its recording.
+fn since_of(transaction: &Transaction<'_>, feed: FeedId, keep: Keep) -> Result<i64, rusqlite::Error> {
+    let protocol: Option<String> = transaction
+        .prepare_cached("SELECT protocol FROM feed WHERE id = ?1")?
+        .query_row([feed.0], |row| row.get(0))
+        .optional()?;
+    let is_capture = protocol.as_deref() == Some(Protocol::File.word());
+    Ok(if is_capture { i64::MIN } else { keep.since.nanos() })
 }
 
 /// The newest `limit` messages received in [from, to), in order of receipt.

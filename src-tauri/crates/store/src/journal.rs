@@ -24,9 +24,7 @@ pub(crate) fn write(transaction: &Transaction<'_>, batch: &Batch) -> Sql<()> {
     }
     for (feed, at) in &batch.heartbeats {
         transaction
-            .prepare_cached(
-                "INSERT INTO watched (feed, at) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET at = max(at, excluded.at)",
-            )?
+            .prepare_cached("INSERT OR REPLACE INTO watched (feed, at) VALUES (?1, ?2)")?
             .execute(params![feed.0, at.nanos()])?;
     }
     Ok(())

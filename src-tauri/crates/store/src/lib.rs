@@ -6,7 +6,7 @@
 //! with `synchronous=FULL`: what is told as committed survives `kill -9` and a power cut.
 //!
 //! Limits: the backlog of the writer is bounded by [`Options::backlog_bytes`]; raw messages by
-//! [`Options::message_bytes_per_feed`]; every answer of a reader by the number of its rows.
+//! [`Options::message_bytes_per_feed`] and [`Options::message_age`]; every answer of a reader by the number of its rows.
 //!
 //! ```
 //! use std::time::Duration;
@@ -74,6 +74,9 @@ pub struct Options {
     pub backlog_bytes: usize,
     /// How many bytes of raw messages are kept for each feed; the oldest go first.
     pub message_bytes_per_feed: u64,
+    /// How long raw messages are kept at most, by their receive time. Those of captures have times of their own, and are
+    /// bounded by bytes only.
+    pub message_age: Duration,
     /// The program's version, noted in the history.
     pub version: &'static str,
 }
@@ -86,6 +89,7 @@ impl Default for Options {
             commit_rows: 20_000,
             backlog_bytes: 64 << 20,
             message_bytes_per_feed: 64 << 20,
+            message_age: Duration::from_secs(30 * 86_400),
             version: env!("CARGO_PKG_VERSION"),
         }
     }

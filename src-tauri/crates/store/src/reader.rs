@@ -194,6 +194,14 @@ impl Reader {
         self.ask(|connection| evidence::messages(connection, feed, from, to, rows(limit)))
     }
 
+    /// The bytes of raw messages that are kept, over all feeds.
+    ///
+    /// # Errors
+    /// See [`Reader::feeds`].
+    pub fn message_bytes(&self) -> Result<u64, StoreError> {
+        self.ask(evidence::bytes)
+    }
+
     /// How many samples fall into each of `slots` equal parts of the range, over all series of a feed or of all feeds.
     /// It is told by the minute: a minute counts in the slot in which it begins.
     ///

@@ -124,7 +124,7 @@ fn everything_beside_the_samples_is_there_after_a_restart() {
         alarms: vec![alarm.clone()],
         transitions: vec![raised.clone()],
         positions: vec![(FeedId(1), Position::EventId(Arc::from("id-3"))), (FeedId(1), position.clone())],
-        heartbeats: vec![(FeedId(1), at(130)), (FeedId(1), at(125))],
+        heartbeats: vec![(FeedId(1), at(125)), (FeedId(1), at(130))],
         ..Batch::default()
     };
     writer.submit(batch).unwrap();
@@ -306,7 +306,8 @@ fn evidence_stays_within_its_budget_and_the_newest_stays() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("h.db");
     let budget = 100_000;
-    let (writer, reader, _events) = start_with(Options { message_bytes_per_feed: budget, ..options(&path) });
+    let (writer, reader, _events) =
+        start_with(Options { message_bytes_per_feed: budget, message_age: Duration::MAX, ..options(&path) });
     for number in 0..300 {
         writer.submit(Batch { messages: vec![message(number, 1000)], ..Batch::default() }).unwrap();
     }
@@ -388,4 +389,42 @@ fn a_finding_of_a_series_that_is_told_again_replaces_itself() {
     assert_eq!(of(0, 1_000), ["Stayed there.", "Jumped."]);
     assert_eq!(of(121, 1_000), ["Jumped."]);
     assert_eq!(texts(reader.findings(at(0), at(1_000), None, 10).unwrap()).len(), 3);
+}
+
+#[test]
+fn raw_messages_go_when_they_are_too_old_also_of_a_feed_that_is_gone_but_not_those_of_a_capture() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("h.db");
+    let mut capture = feed(2, "capture");
+    capture.protocol = feedwatch_model::Protocol::File;
+    let of =
+        |feed: u32, number: u64, received: Time| StoredMessage { feed: FeedId(feed), received, ..message(number, 10) };
+    let old = clock().minus(Duration::from_secs(3_600));
+    {
+        let (writer, _reader, _events) = start(&path);
+        let messages = vec![of(1, 0, old), of(1, 1, clock()), of(2, 0, old)];
+        writer.submit(Batch { feeds: vec![feed(1, "gone"), capture], messages, ..Batch::default() }).unwrap();
+        writer.close(LONG).unwrap();
+    }
+    let (writer, reader, _events) = start_with(Options { message_age: Duration::from_secs(60), ..options(&path) });
+    let kept = |feed: u32| reader.messages(FeedId(feed), Time::MIN, Time::MAX, 10).unwrap().len();
+    assert_eq!((kept(1), kept(2)), (2, 1));
+    let before = reader.message_bytes().unwrap();
+    for number in 0..4 {
+        writer.submit(Batch { samples: vec![sample(9, number, 1.0)], ..Batch::default() }).unwrap();
+        assert!(writer.flush(LONG));
+    }
+    assert_eq!((kept(1), kept(2)), (1, 1), "nothing of these feeds came, and the old one went all the same");
+    assert!(reader.message_bytes().unwrap() < before);
+}
+
+#[test]
+fn the_last_heartbeat_counts_also_behind_a_clock_that_was_set_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let (writer, reader, _events) = start(&folder.path().join("h.db"));
+    for ms in [9_000, 2_000] {
+        writer.submit(Batch { heartbeats: vec![(FeedId(1), at(ms))], ..Batch::default() }).unwrap();
+        assert!(writer.flush(LONG));
+    }
+    assert_eq!(reader.last_watched().unwrap(), [(FeedId(1), at(2_000))]);
 }

@@ -5,7 +5,8 @@
 //! history = "~/somewhere/history.db"     # default: feedwatch/history.db in the XDG data folder
 //! keep_history = true
 //! notifications = true
-//! keep_messages = "64MiB"                # evidence per feed
+//! keep_messages = "64MiB"                # raw messages per feed, as evidence
+//! keep_messages_for = "30d"              # and for how long at most
 //!
 //! [feed.spot]                            # letters, digits, - _ .
 //! title = "Spot prices"                  # for people
@@ -126,11 +127,19 @@ pub struct Console {
     pub notifications: bool,
     /// Bytes of raw messages kept per feed as evidence.
     pub keep_messages: u64,
+    /// How long raw messages are kept at most.
+    pub keep_messages_for: Duration,
 }
 
 impl Default for Console {
     fn default() -> Console {
-        Console { history: None, keep_history: true, notifications: true, keep_messages: 64 << 20 }
+        Console {
+            history: None,
+            keep_history: true,
+            notifications: true,
+            keep_messages: 64 << 20,
+            keep_messages_for: Duration::from_secs(30 * 86_400),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::path::Path;
+use std::time::Duration;
 
 use toml::de::{DeTable, Error};
 
@@ -14,6 +15,8 @@ use super::{Config, Console, FeedConfig, Limits, SourceConfig, beside};
 const LONGEST_NAME: usize = 64;
 /// The longest title, in characters.
 const LONGEST_TITLE: usize = 200;
+/// How long raw messages may be kept: 1 min to 10 years.
+const AGES: std::ops::RangeInclusive<Duration> = Duration::from_secs(60)..=Duration::from_secs(3_653 * 86_400);
 /// Protocols that are not there yet.
 const PLANNED: [&str; 7] = ["mqtt", "nats", "kafka", "amqp", "poll", "webhook", "lines"];
 /// Larger texts are told their first syntax error only: a list of millions helps nobody and costs the memory.
@@ -86,8 +89,15 @@ fn console(walk: &mut Walk<'_>, mut table: Table<'_>) -> Console {
     let keep_history = table.take("keep_history").and_then(|field| field.flag(walk)).unwrap_or(usual.keep_history);
     let notifications = table.take("notifications").and_then(|field| field.flag(walk)).unwrap_or(usual.notifications);
     let keep_messages = table.take("keep_messages").and_then(|field| field.size(walk, 64 << 10..=1 << 40));
+    let keep_messages_for = table.take("keep_messages_for").and_then(|field| field.duration(walk, AGES));
     table.finish(walk, |_| None);
-    Console { history, keep_history, notifications, keep_messages: keep_messages.unwrap_or(usual.keep_messages) }
+    Console {
+        history,
+        keep_history,
+        notifications,
+        keep_messages: keep_messages.unwrap_or(usual.keep_messages),
+        keep_messages_for: keep_messages_for.unwrap_or(usual.keep_messages_for),
+    }
 }
 
 fn feed(walk: &mut Walk<'_>, name: &str, field: &Field<'_>, places: &mut Places) -> Option<FeedConfig> {

@@ -12,10 +12,12 @@ use parking_lot::{Mutex, RwLock};
 
 use super::{EngineError, EngineOptions, listeners};
 use crate::alarms::Alarms;
+use crate::config::Console;
 use crate::frame::{Past, PastMark};
 use crate::live::LiveBucket;
 use crate::pipeline::{GAPS, Pipeline};
 use crate::registry::Registry;
+use crate::report::HistoryReport;
 
 /// How a second console gets a history of its own.
 const CURE: &str = "Here: name another file in the configuration, [console] history = \"other.db\", or write \
@@ -66,6 +68,7 @@ impl History {
         let store = Options {
             path: path.clone(),
             message_bytes_per_feed: options.config.console.keep_messages,
+            message_age: options.config.console.keep_messages_for,
             version: env!("CARGO_PKG_VERSION"),
             ..Options::default()
         };
@@ -144,6 +147,20 @@ impl History {
             let scope = scopes.get(&key).filter(|_| gap.cause == GapCause::Sequence).cloned().unwrap_or_default();
             (Gap { to: Some(gap.to.unwrap_or(now)), ..gap }, scope)
         }));
+    }
+
+    /// What is kept, and how much of it are raw messages with their bounds; `None` without a history.
+    pub(crate) fn report(&self, console: &Console) -> Option<HistoryReport> {
+        let (writer, reader) = (self.writer()?, self.reader.as_ref()?);
+        let status = writer.status();
+        Some(HistoryReport {
+            file: reader.path().display().to_string(),
+            bytes: status.file_bytes,
+            samples: status.samples_total,
+            message_bytes: reader.message_bytes().ok(),
+            message_bytes_per_feed: console.keep_messages,
+            message_seconds: console.keep_messages_for.as_secs(),
+        })
     }
 
     /// Up to when a feed was watched, and where it would resume.

@@ -395,3 +395,18 @@ fn the_books_of_a_feed_say_over_what_time_they_count() {
     pipeline.finish();
     assert_eq!(words(&mut pipeline, 720_000), "3 lost in 12 min");
 }
+
+#[test]
+fn heartbeats_go_on_when_the_clock_is_set_back() {
+    let mut pipeline = pipeline(true);
+    pipeline.step(0, Event::Message(ticker(0, 1_000, 0, 100.0)));
+    pipeline.finish();
+    let mut beats = |ms: i64| {
+        pipeline.elapse(at(ms), true);
+        pipeline.take_output().batch.heartbeats
+    };
+    assert_eq!(beats(3_600_000).len(), 1);
+    assert_eq!(beats(3_600_100).len(), 0);
+    assert_eq!(beats(1_000), [(FeedId(0), at(1_000))]);
+    assert_eq!(beats(1_600).len(), 1);
+}

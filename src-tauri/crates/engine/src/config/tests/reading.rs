@@ -30,6 +30,7 @@ fn every_key_is_read() {
         keep_history = false
         notifications = false
         keep_messages = "1MiB"
+        keep_messages_for = "7d"
 
         [feed.spot]
         title = "Spot prices"
@@ -59,6 +60,7 @@ fn every_key_is_read() {
         keep_history: false,
         notifications: false,
         keep_messages: 1 << 20,
+        keep_messages_for: Duration::from_secs(7 * 86_400),
     };
     assert_eq!(config.console, console);
     let spot = WebSocketConfig {
