@@ -1,61 +1,10 @@
-import { flushSync, mount, unmount } from 'svelte';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { flushSync } from 'svelte';
+import { describe, expect, it, vi } from 'vitest';
 
-import App from './App.svelte';
-import { FakeBackend } from './backend/fake';
-import { ConsoleState } from './console.svelte';
 import { watchErrors } from './errors';
-import { readSettings, Settings } from './settings/settings.svelte';
+import { all, aPageForEveryTest, backend, click, one, page, pass, press } from './test-page';
 
-let backend: FakeBackend;
-let page: ConsoleState;
-let app: Record<string, unknown>;
-
-const all = (id: string): HTMLElement[] => [
-  ...document.querySelectorAll<HTMLElement>(`[data-testid="${id}"]`)
-];
-const one = (id: string): HTMLElement => {
-  const found = all(id)[0];
-  if (found === undefined) throw new Error(`no ${id} on the page`);
-  return found;
-};
-
-async function pass(ms: number): Promise<void> {
-  await vi.advanceTimersByTimeAsync(ms);
-  flushSync();
-}
-
-function press(key: string, part: KeyboardEventInit = {}, target: EventTarget = document.body): void {
-  target.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true, ...part }));
-  flushSync();
-}
-
-function type(input: HTMLElement, text: string): void {
-  (input as HTMLInputElement).value = text;
-  input.dispatchEvent(new Event('input', { bubbles: true }));
-  flushSync();
-}
-
-async function click(id: string): Promise<void> {
-  one(id).click();
-  await pass(0);
-}
-
-beforeEach(async () => {
-  vi.useFakeTimers({ now: Date.UTC(2026, 0, 5, 14, 32, 7) });
-  localStorage.clear();
-  backend = new FakeBackend({ seed: 7 });
-  page = new ConsoleState(backend, new Settings());
-  app = mount(App, { target: document.body, props: { page } });
-  await pass(0);
-});
-
-afterEach(async () => {
-  await unmount(app);
-  backend.stop();
-  document.body.replaceChildren();
-  vi.useRealTimers();
-});
+aPageForEveryTest();
 
 describe('the page', () => {
   it('shows_feeds_charts_alarms_and_the_demo', () => {
@@ -258,56 +207,6 @@ describe('alarms', () => {
   });
 });
 
-describe('a feed', () => {
-  it('is_added_after_a_look_and_taken_back', async () => {
-    press('n');
-    expect(document.activeElement).toBe(one('add-address'));
-    expect(one('add-confirm')).toHaveProperty('disabled', true);
-    type(one('add-address'), 'wss://prices.example/feed');
-    await click('probe-start');
-    await pass(500);
-    const messages = one('probe-messages');
-    expect(messages.querySelector('img')).toBe(null);
-    expect(messages.textContent).toContain('<img src=x onerror=alert(1)>');
-    expect(document.querySelector('dialog')!.textContent).toContain('/time, RFC 3339');
-    await click('add-confirm');
-    await pass(0);
-    expect(document.querySelector('dialog')).toBe(null);
-    expect(one('notice').textContent).toMatch(/Added prices-example-feed\. Written to .*feedwatch\.toml\./);
-    expect(all('feed')).toHaveLength(8);
-    await click('toast-undo');
-    expect(all('feed')).toHaveLength(7);
-  });
-
-  it('that_cannot_be_reached_says_why_and_may_be_added_anyway', async () => {
-    await click('add-feed');
-    type(one('add-address'), 'ws://refused.example');
-    await click('probe-start');
-    await pass(300);
-    expect(one('probe-problem').textContent).toContain('connection refused. Check host and port.');
-    expect(one('add-confirm')).toHaveProperty('disabled', true);
-    await click('add-anyway');
-    expect(backend.calls).toContain('add_feed ws://refused.example');
-  });
-
-  it('a_closed_dialog_stops_the_look', async () => {
-    await click('add-feed');
-    type(one('add-address'), 'wss://prices.example/feed');
-    await click('probe-start');
-    document.querySelector('dialog')!.dispatchEvent(new Event('close'));
-    await pass(0);
-    expect(backend.calls).toContain('probe_stop 1');
-  });
-
-  it('is_removed_after_a_question_and_taken_back', async () => {
-    press('Delete', {}, one('feed'));
-    await click('remove-confirm');
-    expect(all('feed')).toHaveLength(6);
-    await click('toast-undo');
-    expect(all('feed')).toHaveLength(7);
-  });
-});
-
 describe('frozen data', () => {
   it('are_said_after_three_seconds_and_no_longer_when_the_engine_is_heard', async () => {
     await pass(2000);
@@ -353,98 +252,28 @@ describe('frozen data', () => {
   });
 });
 
-describe('keys', () => {
-  it('pause_and_go_live', () => {
-    press(' ');
-    expect(one('pause').textContent).toContain('Go on');
-    press('l');
-    expect(one('pause').textContent).toContain('Pause');
-  });
-
-  it('show_their_list', async () => {
-    press('?');
-    expect(one('key-list').textContent).toContain('Add a feed');
-  });
-
-  it('are_not_taken_from_who_types', async () => {
-    press('n');
-    press('l', {}, one('add-address'));
-    press('e', {}, one('add-address'));
-    expect(document.querySelectorAll('dialog')).toHaveLength(1);
-    expect(all('export-start')).toHaveLength(0);
-  });
-
-  it('go_back_in_time_on_the_strip', () => {
-    press('ArrowLeft', {}, one('timeline'));
-    expect(one('timeline').getAttribute('aria-valuetext')).toMatch(/^Back to /);
-    press('End', {}, one('timeline'));
-    expect(one('timeline').getAttribute('aria-valuetext')).toBe('Live');
-  });
-
-  it('choose_the_span', () => {
-    press('1');
-    expect(page.settings.spanMs).toBe(60_000);
-  });
-});
-
-describe('export', () => {
-  it('shows_progress_and_the_file', async () => {
-    press('e');
-    await click('export-start');
-    await pass(300);
-    expect(document.querySelector('progress')).not.toBe(null);
-    await pass(2000);
-    expect(one('export-done').textContent).toContain('rows saved as /home/operator/feedwatch.csv');
-  });
-
-  it('of_what_is_shown_names_its_series', async () => {
-    one('feed').click();
-    await pass(0);
-    await click('export-open');
-    await click('export-start');
-    const call = backend.calls.find((text) => text.startsWith('export_csv'))!;
-    expect(JSON.parse(call.slice('export_csv '.length))).toMatchObject({ series: [1, 2, 3, 4, 5, 6] });
-  });
-
-  it('is_cancelled', async () => {
-    press('e');
-    await click('export-start');
-    await pass(200);
-    await click('export-cancel');
-    await pass(300);
-    expect(document.querySelector('dialog')!.textContent).toContain('Cancelled. Nothing was saved.');
-  });
-});
-
-describe('settings', () => {
-  it('switch_the_theme_and_stay', async () => {
-    await click('settings-open');
-    const select = one('theme-select') as HTMLSelectElement;
-    select.value = 'light';
-    select.dispatchEvent(new Event('change', { bubbles: true }));
-    await pass(0);
-    expect(document.documentElement.dataset['theme']).toBe('light');
-    expect(document.documentElement.style.getPropertyValue('--bg')).not.toBe('');
-    expect(new Settings().theme).toBe('light');
-  });
-
-  it('do_not_trust_what_was_stored', () => {
-    const first = readSettings(null);
-    for (const text of ['', '{', '[]', 'null', '7', '{"hz":1e9,"theme":"pink","spanMs":1,"density":"x"}']) {
-      expect(readSettings(text)).toEqual(first);
-    }
-  });
-});
-
 describe('errors', () => {
   it('nobody_caught_are_logged_once_and_said', async () => {
     watchErrors(window, page);
-    const event = (): Event => Object.assign(new Event('unhandledrejection'), { reason: new Error('boom') });
+    const reason = new Error('boom\nhttps://svelte.dev/e/each_key_duplicate');
+    const event = (): Event => Object.assign(new Event('unhandledrejection'), { reason });
     const error = event();
     window.dispatchEvent(error);
     window.dispatchEvent(error);
     await pass(0);
     expect(backend.calls.filter((call) => call.startsWith('page_error'))).toHaveLength(1);
     expect(one('notice').textContent).toContain('boom');
+    expect(one('notice').textContent).not.toContain('svelte');
+  });
+
+  it('that_end_the_page_leave_a_sentence_and_a_way_out', async () => {
+    const alarm = backend.world.alarms[0]!;
+    page.alarms = [alarm, { ...alarm }];
+    await pass(0);
+    const text = document.body.textContent;
+    expect(text).toContain('The window could not be drawn');
+    expect(text).not.toContain('svelte');
+    expect(one('reload').textContent).toBe('Reload');
+    expect(backend.calls.some((call) => call.startsWith('page_error page'))).toBe(true);
   });
 });

@@ -5,7 +5,7 @@
 import { SvelteSet } from 'svelte/reactivity';
 
 import { AlarmList } from './alarms/list.svelte';
-import { needsPerson, withFinding } from './alarms/order';
+import { isOver, needsPerson, withFinding, worst } from './alarms/order';
 import { inWords, type Backend } from './backend/backend';
 import { Subscription } from './backend/subscription';
 import type { AlarmRow } from './bindings/AlarmRow';
@@ -16,6 +16,7 @@ import type { PushBody } from './bindings/PushBody';
 import type { SeriesRow } from './bindings/SeriesRow';
 import type { Status } from './bindings/Status';
 import { kindWord } from './charts/format';
+import { ordered } from './charts/order';
 import { later, Ticker } from './charts/ticker';
 import type { Settings } from './settings/settings.svelte';
 import type { ThemeName } from './theme/theme';
@@ -24,6 +25,7 @@ const PAST_ALARMS_KEPT = 200;
 const NOTICES_KEPT = 4;
 /** Nothing from the engine for so long: what is shown is old. */
 export const FROZEN_AFTER_MS = 3000;
+const SETTLE_MS = 4000;
 const RESUBSCRIBE_EVERY_MS = 5000;
 
 export interface Notice {
@@ -74,6 +76,8 @@ export class ConsoleState {
   private readonly subscription: Subscription;
   private pending: Pending | null = null;
   private seriesRevision = -1;
+  /** When the first series came: right after a start the charts still find their places. */
+  private seriesSince: number | null = null;
   private nextNotice = 1;
   private clockOffsetMs = 0;
   /** The right edge of the last frame: where *Pause* stops. */
@@ -193,7 +197,9 @@ export class ConsoleState {
     const before = this.seriesRevision;
     this.seriesRevision = revision;
     try {
-      this.series = await this.backend.series();
+      const series = await this.backend.series();
+      this.seriesSince ??= performance.now();
+      this.series = ordered(series, this.series, performance.now() - this.seriesSince > SETTLE_MS);
     } catch (error) {
       this.seriesRevision = before;
       this.trouble('series', error);
@@ -251,6 +257,23 @@ export class ConsoleState {
         since.set(series, Math.min(raised_ms, since.get(series) ?? Infinity));
     }
     return since;
+  });
+
+  /** How bad the worst open alarm of a series is that still holds or that nobody has seen. */
+  readonly alarmed = $derived.by(() => {
+    const levels = new Map<number, Level>();
+    for (const alarm of this.alarms) {
+      if (alarm.series === null || (!needsPerson(alarm) && isOver(alarm))) continue;
+      levels.set(alarm.series, worst([alarm.level, levels.get(alarm.series) ?? 'ok']));
+    }
+    return levels;
+  });
+
+  /** Open alarms that need a person, by feed. */
+  readonly needYouByFeed = $derived.by(() => {
+    const counts = new Map<number, number>();
+    for (const { feed } of this.alarms.filter(needsPerson)) counts.set(feed, (counts.get(feed) ?? 0) + 1);
+    return counts;
   });
 
   readonly shownSeries = $derived(

@@ -10,7 +10,9 @@ export function watchErrors(target: Window, page: ConsoleState): void {
     if (told.has(text) || told.size >= TOLD_AT_MOST) return;
     told.add(text);
     page.backend.pageError(text.slice(0, 4000)).catch(() => undefined);
-    const what = error instanceof Error ? error.message : String(error);
+    const said = error instanceof Error ? error.message : String(error);
+    // Addresses of a library's documentation tell the operator nothing; the log has them.
+    const what = said.replace(/https?:\S+/g, '').trim();
     page.notify('warning', `Something in the window went wrong and was logged: ${what.slice(0, 200)}`);
   };
   target.addEventListener('error', (event) => {

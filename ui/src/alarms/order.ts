@@ -2,6 +2,7 @@
 import type { AlarmRow } from '../bindings/AlarmRow';
 import type { FindingRow } from '../bindings/FindingRow';
 import type { Level } from '../bindings/Level';
+import { clockTime, formatLength } from '../charts/format';
 
 const RANK: Record<Level, number> = { ok: 0, info: 1, warning: 2, critical: 3 };
 
@@ -22,6 +23,16 @@ export function needsPerson(alarm: AlarmRow): boolean {
 
 export function isOver(alarm: AlarmRow): boolean {
   return alarm.state === 'normal' || alarm.state === 'returned';
+}
+
+/** Where it is: the feed, and the series where it is about one. */
+export function sourceOf(row: { feed_title: string; series_name: string | null }): string {
+  return row.series_name === null ? row.feed_title : `${row.feed_title} · ${row.series_name}`;
+}
+
+export function overText(alarm: AlarmRow): string {
+  const cleared = alarm.cleared_ms ?? alarm.last_seen_ms;
+  return `Over since ${clockTime(cleared)}, lasted ${formatLength(cleared - alarm.raised_ms)}`;
 }
 
 /** In a flood more cards than these help nobody; those acknowledged make room. */

@@ -5,13 +5,15 @@ import {
   digitsNeeded,
   formatAge,
   formatBytes,
+  formatLatency,
   formatLength,
   formatMany,
   formatNumber,
   formatRate,
   formatValue,
   fullTime,
-  kindWord
+  kindWord,
+  plural
 } from './format';
 
 describe('numbers', () => {
@@ -68,6 +70,24 @@ describe('numbers', () => {
     expect(kindWord('stall')).toBe('Flat');
     expect(kindWord('something_else')).toBe('Something else');
     expect(kindWord('')).toBe('Abnormal');
+  });
+});
+
+describe('words', () => {
+  it('one_of_a_thing_has_no_s', () => {
+    expect([0, 1, 2].map((count) => plural(count, 'row'))).toEqual(['0 rows', '1 row', '2 rows']);
+    expect(plural(1200, 'alarm needs', 'alarms need')).toBe('1,200 alarms need');
+  });
+
+  it.each([
+    [12.4, '12 ms'],
+    [-40, '−40 ms'],
+    [48_000, '48 s'],
+    [7_200_000, 'old data: 2 hours'],
+    [106 * 86_400_000, 'old data: 106 days'],
+    [-3 * 3_600_000, 'dated 3 hours ahead']
+  ])('a_delay_of_%d_ms_reads_%s', (ms, text) => {
+    expect(formatLatency(ms)).toBe(text);
   });
 });
 

@@ -84,6 +84,20 @@ export function formatLength(ms: number): string {
   return `${Math.round(seconds / 86_400)} d`;
 }
 
+const HOUR_MS = 3_600_000;
+
+/** How late a feed's messages are. Beyond an hour that is no delay any more: a replay, or a clock that is wrong. */
+export function formatLatency(ms: number): string {
+  const size = Math.abs(ms);
+  if (size > HOUR_MS) {
+    const hours = Math.round(size / HOUR_MS);
+    const length = hours < 48 ? plural(hours, 'hour') : plural(Math.round(hours / 24), 'day');
+    return ms > 0 ? `old data: ${length}` : `dated ${length} ahead`;
+  }
+  const sign = ms < -0.5 ? MINUS : '';
+  return sign + (size < 1000 ? `${Math.round(size)} ms` : formatLength(size));
+}
+
 /** An age, in whole seconds: it changes every second, not every tenth. */
 export function formatAge(ms: number): string {
   return ms < 9950 ? `${Math.max(0, Math.floor(ms / 1000))} s` : formatLength(ms);

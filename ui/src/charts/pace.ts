@@ -25,7 +25,7 @@ export function sameAxis(a: Axis, b: Axis, widthPx: number): boolean {
 }
 
 /** Painting may take this share of the time; where it takes more, the charts are painted less often. */
-export const PAINT_SHARE = 0.12;
+export const PAINT_SHARE = 0.15;
 export const SLOWEST_MS = 1000;
 const WINDOW_MS = 2000;
 
