@@ -4,9 +4,8 @@
 use std::sync::Arc;
 
 use feedwatch_model::{SeriesKind, TimeUnit, Why};
-use rustc_hash::FxHashMap;
 
-use super::facts::{ENOUGH, Facts, Verdict};
+use super::facts::{ENOUGH, Facts, Verdict, gather};
 use super::hints;
 use super::keys;
 use super::kinds::Kinds;
@@ -62,22 +61,7 @@ impl Plan {
 
     /// The paths without a meaning, in order of appearance, with what was seen there.
     fn new_paths(&self, messages: &[&Observed], trie: &Trie) -> Vec<New> {
-        let mut places: FxHashMap<u32, usize> = FxHashMap::default();
-        let mut facts: Vec<(u32, Facts)> = Vec::new();
-        for message in messages {
-            for leaf in &message.leaves {
-                if !matches!(self.role(leaf.node).what, What::Unseen | What::Pending) {
-                    continue;
-                }
-                let place = *places.entry(leaf.node).or_insert_with(|| {
-                    facts.push((leaf.node, Facts::default()));
-                    facts.len() - 1
-                });
-                if let Some((_, facts)) = facts.get_mut(place) {
-                    facts.add(leaf, &message.payload, message.received);
-                }
-            }
-        }
+        let facts = gather(messages, |node| matches!(self.role(node).what, What::Unseen | What::Pending));
         let judged = facts.into_iter().map(|(node, facts)| {
             let verdict = facts.verdict(&name(trie, node));
             New { node, facts, verdict }

@@ -1,9 +1,10 @@
 //! What was seen at one path, and what it is therefore taken for.
 
 use feedwatch_model::{NANOS_PER_SECOND, Time, TimeUnit, Value};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::hints;
+use super::observed::Observed;
 use crate::hash::hash64;
 use crate::json::leaf::{Leaf, LeafKind};
 use crate::json::number::{number, unsigned};
@@ -14,6 +15,24 @@ const MAX_DISTINCT: usize = 1024;
 /// So many occurrences make a pattern.
 pub(crate) const ENOUGH: u32 = 8;
 const HOUR: u64 = 3600 * NANOS_PER_SECOND.unsigned_abs();
+
+/// What was seen at each of the `wanted` paths, in order of appearance.
+pub(crate) fn gather(messages: &[&Observed], wanted: impl Fn(u32) -> bool) -> Vec<(u32, Facts)> {
+    let mut places: FxHashMap<u32, usize> = FxHashMap::default();
+    let mut facts: Vec<(u32, Facts)> = Vec::new();
+    for message in messages {
+        for leaf in message.leaves.iter().filter(|leaf| wanted(leaf.node)) {
+            let place = *places.entry(leaf.node).or_insert_with(|| {
+                facts.push((leaf.node, Facts::default()));
+                facts.len() - 1
+            });
+            if let Some((_, facts)) = facts.get_mut(place) {
+                facts.add(leaf, &message.payload, message.received);
+            }
+        }
+    }
+    facts
+}
 
 /// Counts over the occurrences of one path.
 #[derive(Clone, Debug, Default)]

@@ -7,7 +7,7 @@
 use feedwatch_model::Why;
 
 use super::extend::Surroundings;
-use super::facts::Facts;
+use super::facts::{Facts, gather};
 use super::observed::Observed;
 use super::roles::{KeyField, Plan, Seen, TOPIC, Watch, What};
 use super::{hints, keys};
@@ -113,22 +113,7 @@ impl Plan {
     }
 
     fn candidates(&self, messages: &[&Observed], trie: &Trie) -> Vec<(u32, Facts)> {
-        let mut facts: Vec<(u32, Facts)> = Vec::new();
-        let mut places = rustc_hash::FxHashMap::default();
-        for message in messages {
-            for leaf in &message.leaves {
-                if !matches!(self.role(leaf.node).what, What::Skip | What::Series(_)) {
-                    continue;
-                }
-                let place = *places.entry(leaf.node).or_insert_with(|| {
-                    facts.push((leaf.node, Facts::default()));
-                    facts.len() - 1
-                });
-                if let Some((_, facts)) = facts.get_mut(place) {
-                    facts.add(leaf, &message.payload, message.received);
-                }
-            }
-        }
+        let mut facts = gather(messages, |node| matches!(self.role(node).what, What::Skip | What::Series(_)));
         facts.retain(|(node, facts)| {
             self.may_become_key(*node, facts, trie) && !self.has_key_of(trie.element_of(*node))
         });
