@@ -13,5 +13,6 @@ mod killed;
 mod nchan;
 mod probe;
 mod replay;
+mod restart;
 mod sse;
 mod websocket;
