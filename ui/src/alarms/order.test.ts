@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 
 import type { AlarmRow } from '../bindings/AlarmRow';
 import type { FindingRow } from '../bindings/FindingRow';
-import { FINDINGS_KEPT, openAlarms, pastCards, withFinding, worst } from './order';
+import { FINDINGS_KEPT, openAlarms, overText, pastCards, withFinding, worst } from './order';
 
 function alarm(id: number, part: Partial<AlarmRow>): AlarmRow {
   return {
@@ -99,4 +99,10 @@ it('a_finding_that_settles_replaces_itself_and_no_card_has_the_key_of_another', 
   expect(findings.every((known) => known.kind === 'level_shift')).toBe(true);
   const keys = pastCards([], findings, 1000).map((card) => card.key);
   expect(new Set(keys).size).toBe(keys.length);
+});
+
+it('a_level_that_stayed_is_not_told_as_over', () => {
+  const ended = { state: 'returned', raised_ms: 1000, cleared_ms: 4000 } as const;
+  expect(overText(alarm(1, { ...ended, kind: 'level_shift' }))).toMatch(/^Taken as the new normal at /);
+  expect(overText(alarm(2, ended))).toMatch(/^Over since .*, lasted 3/);
 });
