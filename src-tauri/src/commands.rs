@@ -85,7 +85,7 @@ pub(crate) async fn probe_start(
             .map_err(|problems| failure("config", problems.to_string(), ""))?;
         let paths = config::Paths::new(&|name| std::env::var(name).ok())
             .map_err(|error| failure("config", error.to_string(), ""))?;
-        Ok(Probe::new(&feed, secrets.headers(&feed.name), &paths, clock::now))
+        Ok(Probe::new(&feed, secrets.of(&feed.name), &paths, clock::now))
     });
     let mut probe = prepared.await?;
     let id = probes.next.fetch_add(1, Ordering::SeqCst);

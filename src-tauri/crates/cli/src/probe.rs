@@ -26,7 +26,7 @@ pub fn run(args: &args::Probe) -> Result<Outcome, Trouble> {
     let config = config::Config { feeds: vec![feed.clone()], ..config::Config::default() };
     let secrets = config::resolve_secrets(&config, &|name| std::env::var(name).ok()).map_err(wrong)?;
     let paths = Paths::new(&|name| std::env::var(name).ok()).map_err(could_not)?;
-    let mut probe = Probe::new(&feed, secrets.headers(&feed.name), &paths, clock::now);
+    let mut probe = Probe::new(&feed, secrets.of(&feed.name), &paths, clock::now);
     let interrupt = Interrupt::watch()?;
     interrupt.all_is_saved();
     let teller = Teller::start()?;

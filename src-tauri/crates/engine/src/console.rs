@@ -1,14 +1,14 @@
 //! The console of a window: an engine that can be exchanged. The demo gives way to the first real feed, with a history of
 //! its own; removing or adding a feed writes the configuration file first and changes the engine after.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
 
 use crate::config::{self, edit};
 use crate::engine::{DemoMode, Engine, EngineError, EngineOptions, failure};
-use crate::newfeed::{Secrets, understand};
+use crate::newfeed::{Secrets, take_secrets, understand};
 use crate::wire::{Failure, FeedChange, Level, NewFeed, Push};
 
 type Sink = Arc<dyn Fn(Push) -> bool + Send + Sync>;
@@ -29,6 +29,8 @@ struct Undo {
     before: Option<String>,
     /// The text the change wrote: somebody else's change since is not undone with it.
     after: String,
+    /// Files with secrets that it made.
+    secrets: Vec<PathBuf>,
 }
 
 impl Console {
@@ -93,12 +95,26 @@ impl Console {
     /// A [`Failure`]; then nothing was changed.
     pub fn add_feed(&self, new: &NewFeed) -> Result<FeedChange, Failure> {
         let mut changes = self.changes.lock();
-        let feed = self.understand(new)?;
+        let mut feed = self.understand(new)?;
+        let kept = take_secrets(&mut feed);
         let (before, stamp) = edit::open(&self.base.config_path).map_err(broken)?;
         let after = edit::add_feed(&before, &feed).map_err(unwritable)?;
-        let change = self.change(&mut changes, feed.name.clone(), (before, stamp), after)?;
+        let folder = self.base.config_path.parent().unwrap_or(Path::new(""));
+        let files: Vec<PathBuf> = kept.iter().map(|secret| folder.join(&secret.file)).collect();
+        let written = kept.iter().zip(&files).try_for_each(|(secret, file)| edit::write_secret(file, &secret.text));
+        let changed = written
+            .map_err(unwritable)
+            .and_then(|()| self.change(&mut changes, feed.name.clone(), (before, stamp), after));
+        let change = changed.inspect_err(|_| forget(&files))?;
         if let Some(engine) = self.engine() {
-            engine.core.notice(Level::Info, format!("{} is being watched.", feed.title()));
+            let mut text = format!("{} is being watched.", feed.title());
+            if let Some(file) = files.first() {
+                text += &format!(" The secret of its address is kept in {}, which only you can read.", file.display());
+            }
+            engine.core.notice(Level::Info, text);
+        }
+        if let Some(undo) = changes.last_mut() {
+            undo.secrets = files;
         }
         Ok(change)
     }
@@ -132,7 +148,7 @@ impl Console {
         config::resolve_secrets(&config, &|name| std::env::var(name).ok()).map_err(broken)?;
         let written = edit::write(path, &after, stamp).map_err(unwritable)?;
         let before = (stamp != edit::Stamp::Absent).then_some(before);
-        let undo = Undo { before, after };
+        let undo = Undo { before, after, secrets: Vec::new() };
         if let Err(failure) = self.follow(config) {
             undo.write(path, written)?;
             return Err(failure);
@@ -159,6 +175,7 @@ impl Console {
         let config = config::parse(undo.before.as_deref().unwrap_or_default(), path).map_err(broken)?;
         config::resolve_secrets(&config, &|name| std::env::var(name).ok()).map_err(broken)?;
         undo.write(path, stamp)?;
+        forget(&undo.secrets);
         self.follow(config)
     }
 
@@ -218,6 +235,17 @@ impl Undo {
     }
 }
 
+/// Removes files with secrets that nothing names any more.
+fn forget(files: &[PathBuf]) {
+    for file in files {
+        if let Err(error) = std::fs::remove_file(file)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::warn!(%error, "{} cannot be removed", file.display());
+        }
+    }
+}
+
 fn forward(sink: &Sink) -> Box<dyn Fn(Push) -> bool + Send> {
     let sink = Arc::clone(sink);
     Box::new(move |push| sink(push))
@@ -231,7 +259,7 @@ fn adjust(engine: &Engine, config: &config::Config) -> Result<(), Failure> {
         engine.remove_feed(name);
     }
     for feed in config.feeds.iter().filter(|feed| !watched.contains(&feed.name)) {
-        engine.add_feed(feed, secrets.headers(&feed.name));
+        engine.add_feed(feed, secrets.of(&feed.name));
     }
     Ok(())
 }

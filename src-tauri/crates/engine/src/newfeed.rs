@@ -1,11 +1,13 @@
 //! From what an operator types to the configuration of a feed.
 
+use std::path::{Path, PathBuf};
+
 use feedwatch_ingest::address;
 use feedwatch_model::Protocol;
 
 use crate::config::{
     FeedConfig, FileConfig, HeaderValue, Limits, SecretRef, SourceConfig, SseConfig, WebSocketConfig, is_secret_header,
-    suggest_name,
+    is_secret_parameter, suggest_name,
 };
 use crate::engine::failure;
 use crate::wire::{Failure, NewFeed};
@@ -52,6 +54,43 @@ pub fn understand(new: &NewFeed, existing: &[&str], secrets: Secrets) -> Result<
     };
     let title = Some(new.title.trim()).filter(|title| !title.is_empty()).map(str::to_owned);
     Ok(FeedConfig { name, title, source, limits: Limits::default() })
+}
+
+/// A secret that is to be kept outside the configuration.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct KeptSecret {
+    /// Where, relative to the configuration.
+    pub(crate) file: PathBuf,
+    /// What.
+    pub(crate) text: String,
+}
+
+/// Takes the secrets out of the query of a feed's address: the configuration names files that hold them.
+pub(crate) fn take_secrets(feed: &mut FeedConfig) -> Vec<KeptSecret> {
+    let (url, query) = match &mut feed.source {
+        SourceConfig::WebSocket(socket) => (&mut socket.url, &mut socket.query),
+        SourceConfig::Sse(sse) => (&mut sse.url, &mut sse.query),
+        SourceConfig::File(_) => return Vec::new(),
+    };
+    let all: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+    let is_secret = |(name, value): &(String, String)| is_secret_parameter(name) && !value.is_empty();
+    if !all.iter().any(is_secret) {
+        // As it was typed: taken apart and put together again it might read otherwise.
+        return Vec::new();
+    }
+    let (secret, shown): (Vec<_>, Vec<_>) = all.into_iter().partition(is_secret);
+    url.set_query(None);
+    if !shown.is_empty() {
+        url.query_pairs_mut().extend_pairs(shown);
+    }
+    let mut kept = Vec::new();
+    for (number, (name, text)) in secret.into_iter().enumerate() {
+        let plain: String = name.chars().filter(char::is_ascii_alphanumeric).take(20).collect();
+        let file = Path::new("secrets").join(format!("{}.{number}.{plain}", feed.name));
+        query.push((name, SecretRef::File(file.clone())));
+        kept.push(KeptSecret { file, text });
+    }
+    kept
 }
 
 fn header(line: &str, secrets: Secrets) -> Result<(String, HeaderValue), Failure> {
@@ -101,6 +140,24 @@ mod tests {
             assert!(!failure.message.contains("abc"), "{}", failure.message);
             assert!(understand(&feed, &[], Secrets::Allowed).is_ok(), "{header}");
         }
+    }
+
+    #[test]
+    fn a_token_behind_the_question_mark_is_kept_apart_from_the_address() {
+        let typed = new("wss://ws.example.com/feed?symbol=A%2FB&token=s3cr3t&apiKey=k3y");
+        let mut feed = understand(&typed, &[], Secrets::Refused).unwrap();
+        feed.name = "spot".to_owned();
+        let kept = take_secrets(&mut feed);
+        let texts: Vec<&str> = kept.iter().map(|secret| secret.text.as_str()).collect();
+        assert_eq!(texts, ["s3cr3t", "k3y"]);
+        let written = crate::config::edit::add_feed("", &feed).unwrap();
+        assert!(!written.contains("s3cr3t") && !written.contains("k3y"), "{written}");
+        assert!(written.contains("url = \"wss://ws.example.com/feed?symbol=A%2FB\""), "{written}");
+        assert!(written.contains("token = { file = \"secrets/spot.0.token\" }"), "{written}");
+        let plain = new("wss://ws.example.com/feed?streams=a@b/c@d");
+        let mut feed = understand(&plain, &[], Secrets::Refused).unwrap();
+        let before = feed.clone();
+        assert_eq!((take_secrets(&mut feed), &feed), (Vec::new(), &before), "what is no secret stays as it was typed");
     }
 
     #[test]

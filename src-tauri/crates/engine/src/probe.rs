@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::alarms::Alarms;
-use crate::config::{FeedConfig, Paths, Secret};
+use crate::config::{Credentials, FeedConfig, Paths};
 use crate::pipeline::{FeedSettings, Pipeline};
 use crate::registry::Registry;
 use crate::report::{self, FindingReport, SCHEMA};
@@ -85,11 +85,11 @@ pub struct Probe {
 
 impl Probe {
     /// Prepares a look; nothing is connected before [`Probe::run`].
-    pub fn new(feed: &FeedConfig, headers: &[(String, Secret)], paths: &Paths, clock: Clock) -> Probe {
+    pub fn new(feed: &FeedConfig, credentials: &Credentials, paths: &Paths, clock: Clock) -> Probe {
         let bell = Arc::new(Notify::new());
         let ring = Arc::clone(&bell);
         let inbox = Inbox::new(InboxLimits::default(), Arc::new(move || ring.notify_one()));
-        let source = sources::source_of(feed, headers, paths, clock);
+        let source = sources::source_of(feed, credentials, paths, clock);
         let mut pipeline = Pipeline::new(Registry::default(), Alarms::default(), false);
         let began = clock();
         let place = pipeline.add_feed(

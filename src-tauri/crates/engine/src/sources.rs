@@ -6,11 +6,13 @@ use feedwatch_ingest::{
     Backoff, Clock, FileSource, InboxLimits, Source, SseOptions, SseSource, WebSocketOptions, WebSocketSource,
 };
 
-use crate::config::{FeedConfig, Paths, Secret, SourceConfig};
+use url::Url;
 
-/// The source of a feed. `headers` are those of the configuration with their secrets looked up.
-pub fn source_of(feed: &FeedConfig, headers: &[(String, Secret)], paths: &Paths, clock: Clock) -> Arc<dyn Source> {
-    let headers = headers.iter().map(|(name, value)| (name.clone(), value.expose().to_owned())).collect();
+use crate::config::{Credentials, FeedConfig, Paths, SourceConfig};
+
+/// The source of a feed. `credentials` are those of the configuration with their secrets looked up.
+pub fn source_of(feed: &FeedConfig, credentials: &Credentials, paths: &Paths, clock: Clock) -> Arc<dyn Source> {
+    let headers = credentials.headers.iter().map(|(name, value)| (name.clone(), value.expose().to_owned())).collect();
     match &feed.source {
         SourceConfig::WebSocket(socket) => {
             let options = WebSocketOptions {
@@ -21,7 +23,7 @@ pub fn source_of(feed: &FeedConfig, headers: &[(String, Secret)], paths: &Paths,
                 max_message: usize::try_from(socket.max_message).unwrap_or(usize::MAX),
                 connect_timeout: socket.connect_timeout,
                 idle_timeout: socket.idle_timeout,
-                ..WebSocketOptions::new(socket.url.as_str())
+                ..WebSocketOptions::new(with_query(&socket.url, credentials).as_str())
             };
             Arc::new(WebSocketSource::new(options, clock))
         }
@@ -31,12 +33,22 @@ pub fn source_of(feed: &FeedConfig, headers: &[(String, Secret)], paths: &Paths,
                 max_message: usize::try_from(sse.max_message).unwrap_or(usize::MAX),
                 connect_timeout: sse.connect_timeout,
                 idle_timeout: sse.idle_timeout,
-                ..SseOptions::new(sse.url.as_str())
+                ..SseOptions::new(with_query(&sse.url, credentials).as_str())
             };
             Arc::new(SseSource::new(options, clock))
         }
         SourceConfig::File(file) => Arc::new(FileSource::new(paths.expand(&file.path), clock)),
     }
+}
+
+/// The address as it is asked for.
+fn with_query(url: &Url, credentials: &Credentials) -> Url {
+    let mut url = url.clone();
+    if !credentials.query.is_empty() {
+        let pairs = credentials.query.iter().map(|(name, value)| (name.as_str(), value.expose()));
+        url.query_pairs_mut().extend_pairs(pairs);
+    }
+    url
 }
 
 /// How a protocol is called in the feed list.

@@ -100,3 +100,26 @@ fn what_cannot_be_added_changes_nothing() {
     assert!(console.undo_feed_change("{}").is_err());
     console.stop();
 }
+
+#[test]
+fn a_token_of_an_address_is_kept_in_a_file_of_its_owner_and_nowhere_else() {
+    let home = tempfile::tempdir().unwrap();
+    let (console, options) = demo(home.path());
+    let address = "ws://127.0.0.1:9/feed?depth=5&token=s3cr3t".to_owned();
+    let change = console.add_feed(&NewFeed { address, ..capture(home.path(), "one.jsonl") }).unwrap();
+    let text = std::fs::read_to_string(&options.config_path).unwrap();
+    assert!(text.contains("feed?depth=5") && text.contains("token = { file = ") && !text.contains("s3cr3t"), "{text}");
+    let folder = options.config_path.parent().unwrap().join("secrets");
+    let file = std::fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "s3cr3t\n");
+    #[cfg(unix)]
+    {
+        let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&file).unwrap().permissions());
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    let (status, rows) = console.engine().unwrap().status();
+    assert!(!format!("{status:?}{rows:?}").contains("s3cr3t"));
+    console.undo_feed_change(&change.undo).unwrap();
+    assert!(!file.exists());
+    console.stop();
+}

@@ -15,6 +15,7 @@
 //! url = "wss://example/feed"
 //! headers = { "X-Api" = "v1", "X-Key" = { env = "SPOT_KEY" } }
 //! bearer = { env = "SPOT_TOKEN" }        # or { file = "token.txt" }: a secret never stands here
+//! query = { token = { env = "TOKEN" } }  # secrets that the server wants behind the ? of the address
 //! subprotocols = ["v1"]
 //! subscribe = ['{"type":"subscribe"}']
 //! ping = { every = "30s", text = '{"op":"ping"}' }
@@ -27,7 +28,7 @@
 //! inbox_messages = 65536
 //! inbox_bytes = "64MiB"
 //!
-//! [feed.plant.sse]                       # url, headers, bearer, max_message, connect_timeout, idle_timeout
+//! [feed.plant.sse]                       # url, headers, bearer, query, max_message, connect_timeout, idle_timeout
 //! url = "https://example/events"
 //!
 //! [feed.old.file]
@@ -78,8 +79,8 @@ pub use paths::Paths;
 pub(crate) use problem::is_unprintable;
 pub use problem::{EXCERPT_CHARS, Excerpt, MAX_PROBLEMS, Problem, Problems};
 pub use read::parse;
-pub use secrets::{FeedHeaders, Secret, Secrets, resolve_secrets};
-pub(crate) use source::is_secret_header;
+pub use secrets::{Credentials, Secret, Secrets, resolve_secrets};
+pub(crate) use source::{is_secret_header, is_secret_parameter};
 pub use units::{UnitError, duration, duration_text, size, size_text};
 
 /// Everything a configuration file says.
@@ -206,6 +207,15 @@ impl SourceConfig {
             SourceConfig::File(_) => (&[], None),
         }
     }
+
+    /// Secrets of the query, where the protocol has them.
+    fn query(&self) -> &[(String, SecretRef)] {
+        match self {
+            SourceConfig::WebSocket(socket) => &socket.query,
+            SourceConfig::Sse(sse) => &sse.query,
+            SourceConfig::File(_) => &[],
+        }
+    }
 }
 
 /// A WebSocket feed.
@@ -217,6 +227,8 @@ pub struct WebSocketConfig {
     pub headers: Vec<(String, HeaderValue)>,
     /// Sent as `Authorization: Bearer …`.
     pub bearer: Option<SecretRef>,
+    /// Secrets that are sent behind the `?` of the address.
+    pub query: Vec<(String, SecretRef)>,
     /// Offered, most wanted first.
     pub subprotocols: Vec<String>,
     /// Text messages sent after each connect, in order.
@@ -238,6 +250,7 @@ impl WebSocketConfig {
             url,
             headers: Vec::new(),
             bearer: None,
+            query: Vec::new(),
             subprotocols: Vec::new(),
             subscribe: Vec::new(),
             ping: None,
@@ -266,6 +279,8 @@ pub struct SseConfig {
     pub headers: Vec<(String, HeaderValue)>,
     /// Sent as `Authorization: Bearer …`.
     pub bearer: Option<SecretRef>,
+    /// Secrets that are sent behind the `?` of the address.
+    pub query: Vec<(String, SecretRef)>,
     /// Longer events are rejected, in bytes.
     pub max_message: u64,
     /// From the first packet to the head of the answer.
@@ -281,6 +296,7 @@ impl SseConfig {
             url,
             headers: Vec::new(),
             bearer: None,
+            query: Vec::new(),
             max_message: MAX_MESSAGE,
             connect_timeout: CONNECT_TIMEOUT,
             idle_timeout: None,

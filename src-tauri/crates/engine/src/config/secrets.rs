@@ -33,18 +33,25 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// The headers of one feed's request, ready to be sent: names with their values, `Authorization` of a bearer token among
-/// them.
-pub type FeedHeaders = Vec<(String, Secret)>;
-
-/// The headers of all feeds, by the feed's name.
+/// What one feed's request carries, ready to be sent: names with their values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Secrets(HashMap<String, FeedHeaders>);
+pub struct Credentials {
+    /// Headers, `Authorization` of a bearer token among them.
+    pub headers: Vec<(String, Secret)>,
+    /// What stands behind the `?` of the address beside what the configuration shows of it.
+    pub query: Vec<(String, Secret)>,
+}
+
+/// The credentials of all feeds, by the feed's name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Secrets(HashMap<String, Credentials>);
+
+static NONE: Credentials = Credentials { headers: Vec::new(), query: Vec::new() };
 
 impl Secrets {
-    /// The headers of a feed; none for one that has none.
-    pub fn headers(&self, feed: &str) -> &[(String, Secret)] {
-        self.0.get(feed).map_or(&[], Vec::as_slice)
+    /// The credentials of a feed; none for one that has none.
+    pub fn of(&self, feed: &str) -> &Credentials {
+        self.0.get(feed).unwrap_or(&NONE)
     }
 }
 
@@ -67,16 +74,19 @@ pub fn resolve_secrets(config: &Config, env: &dyn Fn(&str) -> Option<String>) ->
     let mut feeds = HashMap::new();
     for feed in &config.feeds {
         let (headers, bearer) = feed.source.credentials();
-        let mut ready: FeedHeaders = Vec::new();
+        let mut ready = Credentials::default();
         for (name, value) in headers {
             let value = match value {
                 HeaderValue::Literal(text) => Some(text.clone()),
                 HeaderValue::Secret(reference) => look_up(reference),
             };
-            ready.extend(value.map(|value| (name.clone(), Secret(value))));
+            ready.headers.extend(value.map(|value| (name.clone(), Secret(value))));
         }
         let token = bearer.and_then(&mut look_up);
-        ready.extend(token.map(|token| ("Authorization".to_owned(), Secret(format!("Bearer {token}")))));
+        ready.headers.extend(token.map(|token| ("Authorization".to_owned(), Secret(format!("Bearer {token}")))));
+        for (name, reference) in feed.source.query() {
+            ready.query.extend(look_up(reference).map(|value| (name.clone(), Secret(value))));
+        }
         feeds.insert(feed.name.clone(), ready);
     }
     if problems.is_empty() { Ok(Secrets(feeds)) } else { Err(Problems::new(problems)) }

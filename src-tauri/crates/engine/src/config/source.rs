@@ -57,6 +57,7 @@ fn websocket(walk: &mut Walk<'_>, feed: &str, mut table: Table<'_>, places: &mut
     let url = url(walk, feed, &mut table, &WEBSOCKET);
     let headers = headers(walk, feed, &mut table, places);
     let bearer = bearer(walk, feed, &mut table, &headers, places);
+    let query = query(walk, feed, &mut table, places);
     let subprotocols = subprotocols(walk, &mut table);
     let subscribe = table.take("subscribe").and_then(|field| field.texts(walk)).unwrap_or_default();
     let subscribe = subscribe.into_iter().map(|(text, _)| text.to_owned()).collect();
@@ -70,6 +71,7 @@ fn websocket(walk: &mut Walk<'_>, feed: &str, mut table: Table<'_>, places: &mut
         url: usual.url,
         headers,
         bearer,
+        query,
         subprotocols,
         subscribe,
         ping,
@@ -83,6 +85,7 @@ fn sse(walk: &mut Walk<'_>, feed: &str, mut table: Table<'_>, places: &mut Place
     let url = url(walk, feed, &mut table, &SSE);
     let headers = headers(walk, feed, &mut table, places);
     let bearer = bearer(walk, feed, &mut table, &headers, places);
+    let query = query(walk, feed, &mut table, places);
     let max_message = table.take("max_message").and_then(|field| field.size(walk, MESSAGE_SIZES));
     let connect_timeout = table.take("connect_timeout").and_then(|field| field.duration(walk, TIMEOUTS));
     let idle_timeout = table.take("idle_timeout").map(|field| idle_timeout(walk, &field));
@@ -92,6 +95,7 @@ fn sse(walk: &mut Walk<'_>, feed: &str, mut table: Table<'_>, places: &mut Place
         url: usual.url,
         headers,
         bearer,
+        query,
         max_message: max_message.unwrap_or(usual.max_message),
         connect_timeout: connect_timeout.unwrap_or(usual.connect_timeout),
         idle_timeout: idle_timeout.unwrap_or(usual.idle_timeout),
@@ -286,6 +290,31 @@ fn bearer(
         return None;
     }
     secret(walk, feed, &field, places)
+}
+
+/// Parameters of an address that carry secrets by their name.
+pub(crate) fn is_secret_parameter(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    is_secret_header(&name) || ["auth", "sig", "jwt", "pwd", "passwd", "pass", "credential"].contains(&name.as_str())
+}
+
+/// Secrets that go behind the `?` of the address.
+fn query(walk: &mut Walk<'_>, feed: &str, table: &mut Table<'_>, places: &mut Places) -> Vec<(String, SecretRef)> {
+    let Some(table) = table.take("query").and_then(|field| field.table(walk)) else { return Vec::new() };
+    let entries = table.entries();
+    if entries.len() > MOST {
+        walk.say(table.at.clone(), format!("there are more than {MOST} parameters"), None);
+        return Vec::new();
+    }
+    let read = entries.into_iter().filter_map(|(name, field)| {
+        if field.as_text().is_some() {
+            let cure = format!("write {} = {}, or put it into url if it is no secret", field.key, variable(feed, name));
+            walk.say_secret(field.at(), "a secret must not stand in the configuration file", Some(cure));
+            return None;
+        }
+        Some((name.to_owned(), secret(walk, feed, &field, places)?))
+    });
+    read.collect()
 }
 
 /// `{ env = "SPOT_TOKEN" }`, with a name that fits the feed.

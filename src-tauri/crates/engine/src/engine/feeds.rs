@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{Core, Engine, worker};
-use crate::config::{FeedConfig, Secret};
+use crate::config::{Credentials, FeedConfig};
 use crate::pipeline::{FeedSettings, Pipeline};
 use crate::sources;
 
@@ -30,9 +30,9 @@ pub struct Running {
 
 impl Engine {
     /// Starts a feed.
-    pub fn add_feed(&self, config: &FeedConfig, headers: &[(String, Secret)]) -> Option<FeedId> {
+    pub fn add_feed(&self, config: &FeedConfig, credentials: &Credentials) -> Option<FeedId> {
         let core = &self.core;
-        let source = sources::source_of(config, headers, &core.options.paths, core.options.clock);
+        let source = sources::source_of(config, credentials, &core.options.paths, core.options.clock);
         let bell = Arc::clone(&core.bell);
         let inbox = Inbox::new(sources::inbox_limits(config), Arc::new(move || bell.ring()));
         let now = core.now();

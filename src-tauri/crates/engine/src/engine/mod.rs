@@ -125,12 +125,12 @@ impl Engine {
         let engine = Engine { core, running, demo: Mutex::new(None) };
         if let Some(demo) = demo {
             for feed in options::demo_feeds(&demo) {
-                engine.add_feed(&feed, &[]);
+                engine.add_feed(&feed, &crate::config::Credentials::default());
             }
             *engine.demo.lock() = Some(demo);
         }
         for feed in engine.core.options.config.feeds.clone() {
-            engine.add_feed(&feed, secrets.headers(&feed.name));
+            engine.add_feed(&feed, secrets.of(&feed.name));
         }
         engine.core.pipeline.lock().restarted(engine.core.now());
         Ok(engine)

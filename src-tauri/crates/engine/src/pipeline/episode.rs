@@ -3,7 +3,7 @@
 use feedwatch_detect::{ALARM_BAR, Episode, Verdict, explain};
 use feedwatch_model::{AlarmSource, Check, FeedId, Finding, FindingKind, Severity};
 
-use super::feed::{Mark, SeriesState};
+use super::book::{Mark, SeriesState};
 use super::{News, Shared, shift};
 use crate::alarms::{Allowed, Cause, headline};
 use crate::wire::Level;

@@ -10,6 +10,7 @@
 //!
 //! The books: `received = stored + dropped + duplicate + rejected + in_flight`, see [`Pipeline::accounts`].
 
+mod book;
 mod episode;
 mod feed;
 mod link;
@@ -26,9 +27,10 @@ use feedwatch_ingest::{Event, InboxCounters};
 use feedwatch_model::{Accounts, AlarmId, FeedId, Gap, GapCause, Message, SeriesId, SeriesMeta, Time};
 use feedwatch_store::{Batch, MessageCounts};
 
+pub(crate) use book::SeriesState;
 use episode::MARKS;
 pub use feed::FeedStage;
-pub(crate) use feed::SeriesState;
+
 pub use output::{News, NumberedFinding, Output};
 
 use crate::alarms::Alarms;
@@ -66,7 +68,7 @@ pub struct Pipeline {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Carried {
     pub(crate) inbox: InboxCounters,
-    pub(crate) tally: feed::Tally,
+    pub(crate) tally: book::Tally,
     /// Since when they are kept.
     pub(crate) since: Option<Time>,
 }

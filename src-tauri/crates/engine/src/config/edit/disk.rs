@@ -71,6 +71,32 @@ pub fn write(path: &Path, text: &str, seen: Stamp) -> Result<Stamp, EditError> {
     Ok(Stamp::of(text))
 }
 
+/// Writes a secret into a file of its own that only its owner can read, in a folder that is made like that.
+///
+/// # Errors
+/// [`EditError::Write`].
+pub fn write_secret(path: &Path, secret: &str) -> Result<(), EditError> {
+    let failed = |source| EditError::Write { path: path.to_owned(), source };
+    if let Some(folder) = path.parent() {
+        let mut make = fs::DirBuilder::new();
+        make.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut make, 0o700);
+        make.create(folder).map_err(failed)?;
+    }
+    // A file that stood there may be readable by others.
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+        _ => {}
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path).map_err(failed)?;
+    writeln!(file, "{secret}").and_then(|()| file.sync_all()).map_err(failed)
+}
+
 fn part_path(target: &Path) -> PathBuf {
     let mut name = target.file_name().unwrap_or_default().to_owned();
     name.push(".part");

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Config, FeedConfig, Problems, parse};
 
-pub use disk::{Stamp, open, write};
+pub use disk::{Stamp, open, write, write_secret};
 
 /// Why a configuration was not changed.
 #[derive(Debug, thiserror::Error)]

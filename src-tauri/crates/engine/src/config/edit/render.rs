@@ -60,6 +60,7 @@ fn websocket(tables: &mut Tables, config: &WebSocketConfig) {
         url,
         headers,
         bearer,
+        query,
         subprotocols,
         subscribe,
         ping,
@@ -67,7 +68,7 @@ fn websocket(tables: &mut Tables, config: &WebSocketConfig) {
         connect_timeout,
         idle_timeout,
     } = config;
-    credentials(tables, url, headers, bearer.as_ref());
+    credentials(tables, url, headers, bearer.as_ref(), query);
     tables
         .line_unless("subprotocols", subprotocols, &usual.subprotocols, |texts| texts.iter().collect::<Array>().into());
     tables.line_unless("subscribe", subscribe, &usual.subscribe, |texts| texts.iter().collect::<Array>().into());
@@ -82,8 +83,8 @@ fn websocket(tables: &mut Tables, config: &WebSocketConfig) {
 
 fn sse(tables: &mut Tables, config: &SseConfig) {
     let usual = SseConfig::new(config.url.clone());
-    let SseConfig { url, headers, bearer, max_message, connect_timeout, idle_timeout } = config;
-    credentials(tables, url, headers, bearer.as_ref());
+    let SseConfig { url, headers, bearer, query, max_message, connect_timeout, idle_timeout } = config;
+    credentials(tables, url, headers, bearer.as_ref(), query);
     tables.line_unless("max_message", max_message, &usual.max_message, |&bytes| size_text(bytes).into());
     tables.line_unless("connect_timeout", connect_timeout, &usual.connect_timeout, |&time| duration_text(time).into());
     tables.line_unless("idle_timeout", idle_timeout, &usual.idle_timeout, idle);
@@ -93,7 +94,13 @@ fn idle(timeout: &Option<Duration>) -> Value {
     timeout.map_or_else(|| "never".to_owned(), duration_text).into()
 }
 
-fn credentials(tables: &mut Tables, url: &Url, headers: &[(String, HeaderValue)], bearer: Option<&SecretRef>) {
+fn credentials(
+    tables: &mut Tables,
+    url: &Url,
+    headers: &[(String, HeaderValue)],
+    bearer: Option<&SecretRef>,
+    query: &[(String, SecretRef)],
+) {
     tables.line("url", url.as_str());
     if !headers.is_empty() {
         let table: InlineTable = headers
@@ -110,6 +117,10 @@ fn credentials(tables: &mut Tables, url: &Url, headers: &[(String, HeaderValue)]
     }
     if let Some(reference) = bearer {
         tables.line("bearer", secret(reference));
+    }
+    if !query.is_empty() {
+        let table: InlineTable = query.iter().map(|(name, reference)| (name.as_str(), secret(reference))).collect();
+        tables.line("query", table);
     }
 }
 

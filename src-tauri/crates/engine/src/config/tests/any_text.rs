@@ -78,20 +78,34 @@ fn headers() -> impl Strategy<Value = Vec<(String, HeaderValue)>> {
     })
 }
 
+fn query() -> impl Strategy<Value = Vec<(String, SecretRef)>> {
+    vec(("[a-z_]{1,8}", secret()), 0..3).prop_map(|mut query| {
+        query.sort_by(|a, b| a.0.cmp(&b.0));
+        query.dedup_by(|a, b| a.0 == b.0);
+        query
+    })
+}
+
 fn source() -> impl Strategy<Value = SourceConfig> {
     let ping = (millis(100, 90_000), any::<String>()).prop_map(|(every, text)| Ping { every, text });
     let common = || {
         let path = "[a-z0-9/?=%]{0,9}";
-        (headers(), of(secret()), 1u64..1 << 20, millis(1, 3_600_000), of(millis(1, 9_999_999)), path)
+        (headers(), of(secret()), query(), 1u64..1 << 20, millis(1, 3_600_000), of(millis(1, 9_999_999)), path)
     };
     let websocket = (common(), vec("[a-z]{4}[0-9]", 0..2), vec(any::<String>(), 0..3), of(ping)).prop_map(
-        |((headers, bearer, max_message, connect_timeout, idle_timeout, path), mut subprotocols, subscribe, ping)| {
+        |(
+            (headers, bearer, query, max_message, connect_timeout, idle_timeout, path),
+            mut subprotocols,
+            subscribe,
+            ping,
+        )| {
             subprotocols.dedup();
             let url = format!("wss://host/{path}").parse().unwrap();
             SourceConfig::WebSocket(WebSocketConfig {
                 url,
                 headers,
                 bearer,
+                query,
                 subprotocols,
                 subscribe,
                 ping,
@@ -101,9 +115,9 @@ fn source() -> impl Strategy<Value = SourceConfig> {
             })
         },
     );
-    let sse = common().prop_map(|(headers, bearer, max_message, connect_timeout, idle_timeout, path)| {
+    let sse = common().prop_map(|(headers, bearer, query, max_message, connect_timeout, idle_timeout, path)| {
         let url = format!("http://host/{path}").parse().unwrap();
-        SourceConfig::Sse(SseConfig { url, headers, bearer, max_message, connect_timeout, idle_timeout })
+        SourceConfig::Sse(SseConfig { url, headers, bearer, query, max_message, connect_timeout, idle_timeout })
     });
     let file = "/[^\0/]{1,20}".prop_map(|path| SourceConfig::File(FileConfig { path: PathBuf::from(path) }));
     prop_oneof![websocket, sse, file]

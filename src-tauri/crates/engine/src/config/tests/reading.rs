@@ -38,6 +38,7 @@ fn every_key_is_read() {
         url = "wss://example/feed?depth=5"
         headers = { "X-Api" = "v1", "X-Key" = { env = "SPOT_KEY" } }
         bearer = { file = "token.txt" }
+        query = { listenKey = { env = "LISTEN" } }
         subprotocols = ["v1", "v2"]
         subscribe = ['{"type":"subscribe"}']
         ping = { every = "30s", text = '{"op":"ping"}' }
@@ -70,6 +71,7 @@ fn every_key_is_read() {
             ("X-Key".into(), HeaderValue::Secret(SecretRef::Env("SPOT_KEY".into()))),
         ],
         bearer: Some(SecretRef::File("/etc/feedwatch/token.txt".into())),
+        query: vec![("listenKey".into(), SecretRef::Env("LISTEN".into()))],
         subprotocols: vec!["v1".into(), "v2".into()],
         subscribe: vec![r#"{"type":"subscribe"}"#.into()],
         ping: Some(Ping { every: Duration::from_secs(30), text: r#"{"op":"ping"}"#.into() }),
@@ -109,15 +111,24 @@ fn a_shown_address_hides_what_may_be_a_secret() {
     assert_eq!(config.feeds[0].source.shown_address(), "https://example/feed?...");
 }
 
+#[test]
+fn a_secret_of_the_query_stands_elsewhere() {
+    let text = "[feed.a.sse]\nurl = \"https://a/?n=5\"\nquery = { token = { env = \"TOKEN\" } }\n";
+    let secrets = resolve_secrets(&read(text), &|_| Some("abc".to_owned())).unwrap();
+    assert_eq!((secrets.of("a").query[0].0.as_str(), secrets.of("a").query[0].1.expose()), ("token", "abc"));
+    let problems = parse(&text.replace("{ env = \"TOKEN\" }", "\"s3cr3t\""), Path::new("feeds.toml")).unwrap_err();
+    assert!(problems.to_string().contains("must not stand") && !problems.to_string().contains("s3cr3t"), "{problems}");
+}
+
 const WITH_SECRETS: &str = "[feed.a.sse]\nurl = \"https://a/\"\nheaders = { X-Api = \"v1\", X-Key = { env = \"KEY\" } }\nbearer = { env = \"TOKEN\" }\n[feed.b.file]\npath = \"b\"\n";
 
 #[test]
 fn secrets_become_headers_that_show_themselves_to_nobody() {
     let secrets = resolve_secrets(&read(WITH_SECRETS), &|name| Some(format!("<{name}>\n"))).unwrap();
     let headers: Vec<(&str, &str)> =
-        secrets.headers("a").iter().map(|(name, value)| (name.as_str(), value.expose())).collect();
+        secrets.of("a").headers.iter().map(|(name, value)| (name.as_str(), value.expose())).collect();
     assert_eq!(headers, [("X-Api", "v1"), ("X-Key", "<KEY>"), ("Authorization", "Bearer <TOKEN>")]);
-    assert_eq!(secrets.headers("b"), []);
+    assert_eq!(secrets.of("b"), &Credentials::default());
     assert!(!format!("{secrets:?}").contains("TOKEN"), "{secrets:?}");
 }
 
@@ -150,5 +161,5 @@ fn a_secret_file_is_read_beside_the_configuration() {
     assert_eq!((problems.list()[0].line, problems.list()[0].column), (Some(6), Some(10)));
     std::fs::write(folder.path().join("none.txt"), "def").unwrap();
     let secrets = resolve_secrets(&config, &|_| None).unwrap();
-    assert_eq!(secrets.headers("a")[0].1.expose(), "Bearer abc");
+    assert_eq!(secrets.of("a").headers[0].1.expose(), "Bearer abc");
 }

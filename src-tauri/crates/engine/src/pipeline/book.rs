@@ -1,0 +1,281 @@
+//! What a feed's readings are entered into: checks, axis, series, counters, and what the history gets.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use feedwatch_decode::{Catalogue, Sink};
+use feedwatch_detect::{Arrival, Integrity, Scopes, Watch};
+use feedwatch_ingest::InboxCounters;
+use feedwatch_model::{
+    Check, FeedId, Finding, FindingKind, Gap, GapCause, Message, Quality, Reading, Rejected, Sample, SeriesId,
+    SeriesMeta, Time,
+};
+use feedwatch_store::{Outcome, StoredMessage};
+
+use super::episode::OpenEpisode;
+use super::link::Link;
+use super::{FeedSettings, Shared};
+use crate::alarms;
+use crate::axis::Axis;
+use crate::live::LiveSeries;
+use crate::meter::{LatenessMeter, RateMeter};
+use crate::registry::Described;
+
+/// What takes in readings.
+pub(super) struct Book {
+    pub(super) id: FeedId,
+    pub(super) settings: FeedSettings,
+    pub(super) link: Link,
+    pub(super) integrity: Integrity,
+    pub(super) axis: Axis,
+    pub(super) rate: RateMeter,
+    pub(super) lateness: LatenessMeter,
+    pub(super) series: Vec<SeriesState>,
+    pub(super) tally: Tally,
+    pub(super) carried: InboxCounters,
+    /// Since when its counters count.
+    pub(super) counted_since: Time,
+    pub(super) findings: Vec<Finding>,
+    pub(super) last_heartbeat: Time,
+    /// Since when it is watched in this run.
+    pub(super) since: Time,
+}
+
+/// Counters of a feed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tally {
+    pub(super) read: u64,
+    pub(super) duplicate: u64,
+    pub(super) rejected: u64,
+    pub(super) lost: u64,
+    pub(super) reordered: u64,
+    pub(super) conflated: u64,
+}
+
+/// One series, live.
+pub(crate) struct SeriesState {
+    pub(crate) id: SeriesId,
+    pub(crate) live: LiveSeries,
+    pub(super) watch: Watch,
+    pub(super) episode: Option<OpenEpisode>,
+    /// Marks for the chart: time, value, level; bounded.
+    pub(crate) marks: Vec<Mark>,
+}
+
+/// A finding's place on a chart.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Mark {
+    pub(crate) at: Time,
+    pub(crate) value: f64,
+    pub(crate) level: crate::wire::Level,
+}
+
+struct Names<'a>(&'a Catalogue);
+
+impl Scopes for Names<'_> {
+    fn per(&self, _rule: u32, scope: u32) -> Vec<(Arc<str>, Arc<str>)> {
+        self.0.scopes.get(scope as usize).map(|scope| scope.per.clone()).unwrap_or_default()
+    }
+
+    fn rule_name(&self, rule: u32) -> Arc<str> {
+        let path = self.0.rules.get(rule as usize).and_then(|rule| rule.paths.first());
+        path.cloned().unwrap_or_else(|| Arc::from(""))
+    }
+}
+
+pub(super) struct Intake<'a> {
+    pub(super) book: &'a mut Book,
+    pub(super) shared: &'a mut Shared,
+}
+
+impl Sink for Intake<'_> {
+    fn reading(&mut self, catalogue: &Catalogue, message: Message, reading: &Reading) {
+        self.book.reading(catalogue, message, reading, self.shared);
+    }
+
+    fn rejected(&mut self, message: Message, why: Rejected) {
+        self.book.rejected(message, &why, self.shared);
+    }
+}
+
+impl Book {
+    fn reading(&mut self, catalogue: &Catalogue, message: Message, reading: &Reading, shared: &mut Shared) {
+        while let Some(series) = catalogue.series.get(self.series.len()) {
+            let described = Described {
+                name: &series.name,
+                path: &series.path,
+                key: &series.key,
+                unit: &series.unit,
+                kind: series.kind,
+            };
+            let (id, fresh) = shared.registry.series(self.id, &described);
+            self.new_series(id, fresh, shared);
+        }
+        let arrival = self.integrity.observe(&message, reading, &Names(catalogue), &mut self.findings);
+        if let Some(event) = reading.time {
+            self.axis.note(event, message.received);
+            self.lateness.add(message.received.nanos_since(event));
+        }
+        let outcome = match arrival {
+            Arrival::Fresh => Outcome::Read,
+            Arrival::Late => Outcome::Late,
+            Arrival::Duplicate => Outcome::Duplicate,
+        };
+        if arrival == Arrival::Duplicate {
+            self.tally.duplicate += 1;
+        } else {
+            self.tally.read += 1;
+            self.samples(message.received, reading, arrival == Arrival::Late, shared);
+            shared.output.count(self.id);
+        }
+        self.keep(message, outcome, shared);
+        if !self.findings.is_empty() {
+            self.flush_findings(shared);
+        }
+    }
+
+    fn new_series(&mut self, id: SeriesId, fresh: Option<SeriesMeta>, shared: &mut Shared) {
+        if let Some(meta) = fresh {
+            shared.output.batch_mut(|batch| batch.series.push(meta));
+        }
+        self.series.push(SeriesState {
+            id,
+            live: LiveSeries::default(),
+            watch: Watch::new(),
+            episode: None,
+            marks: Vec::new(),
+        });
+    }
+
+    fn samples(&mut self, received: Time, reading: &Reading, late: bool, shared: &mut Shared) {
+        let keeps = shared.output.keeps();
+        let of_message = self.axis.place(reading.time, received);
+        let latest = received.plus_nanos(AHEAD);
+        for point in &reading.points {
+            let (at, own) = point.time.map_or(of_message, |time| self.axis.place(Some(time), received));
+            let Some(state) = self.series.get_mut(point.series as usize) else { continue };
+            let value = point.value.as_f64();
+            // The band before this value: a value must not widen the band it is judged by.
+            let band = state.watch.band();
+            let verdict = state.watch.observe(at, value);
+            state.live.add(at.min(latest), value, band);
+            if keeps {
+                let quality = match (value.is_finite(), late || !own && reading.time.is_some()) {
+                    (false, _) => Quality::Bad,
+                    (true, true) => Quality::Uncertain,
+                    (true, false) => Quality::Good,
+                };
+                let sample = Sample { series: state.id, at, received, value: point.value, quality };
+                shared.output.batch.samples.push(sample);
+            }
+            if let Some(verdict) = verdict {
+                super::episode::follow(self.id, state, &verdict, shared);
+            }
+        }
+    }
+
+    fn rejected(&mut self, message: Message, why: &Rejected, shared: &mut Shared) {
+        self.tally.rejected += 1;
+        self.integrity.rejected(&message, why, &mut self.findings);
+        let outcome = Outcome::Rejected { offset: why.offset, reason: why.reason.clone() };
+        self.keep(message, outcome, shared);
+        self.flush_findings(shared);
+    }
+
+    /// Hands the raw message to the history, with the place to resume behind it.
+    fn keep(&mut self, message: Message, outcome: Outcome, shared: &mut Shared) {
+        if !shared.output.keeps() {
+            return;
+        }
+        let Message { number, received, payload, meta } = message;
+        let (topic, position) = meta.map_or((None, None), |meta| (meta.topic, meta.position));
+        let batch = &mut shared.output.batch;
+        if let Some(position) = position {
+            match batch.positions.iter_mut().find(|(feed, _)| *feed == self.id) {
+                Some(known) => known.1 = position,
+                None => batch.positions.push((self.id, position)),
+            }
+        }
+        // A copy: the payload shares the read buffer it came in, and that must not live as long as a backlog may.
+        let payload = Bytes::copy_from_slice(&payload);
+        batch.messages.push(StoredMessage { feed: self.id, number, received, topic, outcome, payload });
+    }
+
+    pub(super) fn tell(&mut self, finding: Option<Finding>, shared: &mut Shared) {
+        self.findings.extend(finding);
+        self.flush_findings(shared);
+    }
+
+    pub(super) fn flush_findings(&mut self, shared: &mut Shared) {
+        for finding in std::mem::take(&mut self.findings) {
+            match (finding.check, finding.kind) {
+                (Check::Sequence, FindingKind::Gap) => self.lost_messages(&finding, shared),
+                (Check::Sequence, FindingKind::Healed) => self.tally.lost = self.tally.lost.saturating_sub(1),
+                (Check::Order, _) => self.tally.reordered += 1,
+                (Check::Silence, FindingKind::Silent) => self.link.silent(&finding.text, shared),
+                (Check::Silence, FindingKind::Resumed) => self.link.heard(finding.at, shared),
+                _ => {}
+            }
+            if let Some(cause) = alarms::cause_of(&finding) {
+                shared.alarms.raise(cause, finding.at);
+            } else if let Some(source) = alarms::ended_by(&finding) {
+                shared.alarms.clear(&source, finding.at, &finding.text);
+            }
+            shared.output.batch_mut(|batch| batch.findings.push(finding.clone()));
+            shared.output.finding(finding);
+        }
+    }
+
+    fn lost_messages(&mut self, finding: &Finding, shared: &mut Shared) {
+        self.tally.lost += finding.missing.unwrap_or(0);
+        let gap = Gap {
+            feed: self.id,
+            from: finding.at,
+            to: Some(finding.at),
+            cause: GapCause::Sequence,
+            missing: finding.missing,
+            detail: finding.text.clone(),
+        };
+        shared.gap_in(gap, finding.per.clone());
+    }
+
+    pub(super) fn elapse(&mut self, now: Time, shared: &mut Shared) {
+        self.integrity.elapse(now, &mut self.findings);
+        self.flush_findings(shared);
+        // The samples' own clock runs behind by what messages take to come.
+        let lag = if self.axis.is_receive_time() { 0.0 } else { self.lateness.median_ms().unwrap_or(0.0).max(0.0) };
+        let there = now.plus_nanos(-(lag * 1e6) as i64);
+        for state in &mut self.series {
+            if let Some(verdict) = state.watch.elapse(there) {
+                super::episode::follow(self.id, state, &verdict, shared);
+            }
+        }
+    }
+
+    /// Tells the history up to when the feed was watched: only where all that came was taken in.
+    pub(super) fn heartbeat(&mut self, now: Time, shared: &mut Shared) {
+        if self.link.is_watching() && now.nanos_since(self.last_heartbeat).saturating_abs() >= HEARTBEAT {
+            self.last_heartbeat = now;
+            let id = self.id;
+            shared.output.batch_mut(|batch| batch.heartbeats.push((id, now)));
+        }
+    }
+
+    pub(super) fn finish_watches(&mut self, shared: &mut Shared) {
+        for state in &mut self.series {
+            // Closes the open slot, not the episode: what lasts, lasts.
+            let end = state.live.last().map(|(last, _)| last.plus_nanos(2 * WATCH_SLOT));
+            if let Some(verdict) = end.and_then(|end| state.watch.elapse(end)) {
+                super::episode::follow(self.id, state, &verdict, shared);
+            }
+            super::episode::keep_open(state, shared);
+        }
+    }
+}
+
+/// The slot of a watch, nanoseconds.
+const WATCH_SLOT: i64 = 100 * feedwatch_model::NANOS_PER_MILLI;
+/// So far ahead of the clock a sample may stand in a live chart; one farther ahead would push the present out of it.
+const AHEAD: i64 = 2 * feedwatch_model::NANOS_PER_SECOND;
+/// How often the history is told up to when a feed was watched: a crash leaves this much in doubt.
+const HEARTBEAT: i64 = 500 * feedwatch_model::NANOS_PER_MILLI;
