@@ -103,6 +103,6 @@ it('a_finding_that_settles_replaces_itself_and_no_card_has_the_key_of_another', 
 
 it('a_level_that_stayed_is_not_told_as_over', () => {
   const ended = { state: 'returned', raised_ms: 1000, cleared_ms: 4000 } as const;
-  expect(overText(alarm(1, { ...ended, kind: 'level_shift' }))).toMatch(/^Taken as the new normal at /);
+  expect(overText(alarm(1, { ...ended, kind: 'level_shift' }))).toMatch(/^Closed at /);
   expect(overText(alarm(2, ended))).toMatch(/^Over since .*, lasted 3/);
 });

@@ -32,8 +32,8 @@ export function sourceOf(row: { feed_title: string; series_name: string | null }
 
 export function overText(alarm: AlarmRow): string {
   const cleared = alarm.cleared_ms ?? alarm.last_seen_ms;
-  // A level that goes back is a spike or a dip: one that ends as a shift has stayed.
-  if (alarm.kind === 'level_shift') return `Taken as the new normal at ${clockTime(cleared)}`;
+  // A level that went back was a spike or a dip. This one stayed, as its own text tells, so it is not over.
+  if (alarm.kind === 'level_shift') return `Closed at ${clockTime(cleared)}`;
   return `Over since ${clockTime(cleared)}, lasted ${formatLength(cleared - alarm.raised_ms)}`;
 }
 

@@ -36,9 +36,9 @@
 //! for the span. A gap of cause 3 (messages lost while the connection stood) is a tick at its place; the line is broken
 //! over every gap.
 
-use std::sync::Arc;
-
 mod past;
+
+use std::sync::Arc;
 
 use feedwatch_model::{FeedId, GapCause, SeriesId, Time};
 

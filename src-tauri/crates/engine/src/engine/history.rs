@@ -123,8 +123,8 @@ impl History {
         (registry, Alarms::restore(told(reader.alarms_open(), "open alarms"), next))
     }
 
-    /// The latest gaps of the last day for the charts, and its latest findings for the journal. Gaps that were open when the program last ended are closed: from
-    /// here on their standing still is a gap of its own.
+    /// The latest gaps of the last day for the charts, and its latest findings for the journal. Gaps that were open when
+    /// the program last ended are closed: from here on their standing still is a gap of its own.
     pub(super) fn recall(&self, pipeline: &mut Pipeline, now: Time) {
         let Some(reader) = &self.reader else { return };
         let mut open: Vec<Gap> = told(reader.gaps(None, Time::MIN, Time::MAX), "gaps");

@@ -30,7 +30,6 @@ use feedwatch_store::{Batch, MessageCounts};
 pub(crate) use book::SeriesState;
 use episode::MARKS;
 pub use feed::FeedStage;
-
 pub use output::{News, NumberedFinding, Output};
 
 use crate::alarms::Alarms;
