@@ -128,14 +128,15 @@ export class ConsoleState {
     if (document.hidden) return;
     this.startedAt = performance.now();
     this.ticker.wake();
+    this.look();
   };
 
   /** Was the engine heard lately? While the page is hidden nobody looks, and timers sleep. */
   private look(): void {
+    if (document.hidden) return;
     const now = performance.now();
     const second = Math.floor((Date.now() + this.clockOffsetMs) / 1000) * 1000;
     if (second !== this.nowMs) this.nowMs = second;
-    if (document.hidden) return;
     const heard = Math.max(this.subscription.heardAt ?? 0, this.startedAt);
     const owed = this.ticker.owedSince ?? now;
     const quiet = now - Math.min(heard, Math.max(owed, this.startedAt));
