@@ -116,7 +116,7 @@ impl Sink for Points {
 
 /// Decoding alone.
 pub(crate) fn decode(shape: Shape, messages: u64) -> anyhow::Result<f64> {
-    let mut decoder = Decoder::new(Options::default());
+    let mut decoder = Decoder::new(options());
     let mut points = Points(0);
     let mut feed = Feed::new(shape, STEP);
     let nanos = feed.run(messages, |message| decoder.push(message, &mut points));
@@ -135,6 +135,11 @@ pub(crate) fn pipeline(shape: Shape, messages: u64, step: i64) -> anyhow::Result
     Ok(nanos)
 }
 
+/// As the engine sets them.
+fn options() -> Options {
+    Options { summarise: false, ..Options::default() }
+}
+
 fn settings() -> FeedSettings {
     FeedSettings {
         name: "bench".to_owned(),
@@ -142,7 +147,7 @@ fn settings() -> FeedSettings {
         protocol_word: "ws",
         protocol: Protocol::WebSocket,
         address: String::new(),
-        decode: Options::default(),
+        decode: options(),
         watched_until: None,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use feedwatch_model::{SequenceRule, SeriesKind, Value};
+use feedwatch_model::{Reading, SequenceRule, SeriesKind, Value};
 
 /// What a decoder has found so far: [`feedwatch_model::Point::series`], [`feedwatch_model::SequenceMark::rule`] and
 /// [`feedwatch_model::SequenceMark::scope`] are indices into these lists.
@@ -19,6 +19,16 @@ pub struct Catalogue {
     /// Leaves without a path of their own, since there are more paths than allowed.
     pub beyond_paths: u64,
     pub(crate) samples: Vec<Samples>,
+}
+
+impl Catalogue {
+    pub(crate) fn summarise(&mut self, reading: &Reading) {
+        for point in &reading.points {
+            if let Some(samples) = self.samples.get_mut(point.series as usize) {
+                samples.add(point.value);
+            }
+        }
+    }
 }
 
 /// One series.

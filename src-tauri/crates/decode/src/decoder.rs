@@ -29,6 +29,8 @@ pub struct Options {
     pub max_series: usize,
     /// Paths of the feed; leaves beyond are counted in [`Catalogue::beyond_paths`].
     pub max_nodes: usize,
+    /// Keep least, greatest, last and number of the values of each series for the profile.
+    pub summarise: bool,
 }
 
 impl Default for Options {
@@ -39,6 +41,7 @@ impl Default for Options {
             hold_bytes: 16 << 20,
             max_series: 5000,
             max_nodes: 20_000,
+            summarise: true,
         }
     }
 }
@@ -157,6 +160,9 @@ impl Decoder {
         }
         self.learned.catalogue.beyond_paths = self.scanner.beyond;
         self.learned.read(&self.trie, &self.scanner, &message, held, self.options.max_series, &mut self.reading);
+        if self.options.summarise {
+            self.learned.catalogue.summarise(&self.reading);
+        }
         sink.reading(&self.learned.catalogue, message, &self.reading);
     }
 }
@@ -273,11 +279,6 @@ impl Learned {
         reading.kind = kind;
         self.kinds.count(kind);
         self.read += 1;
-        for point in &reading.points {
-            if let Some(samples) = self.catalogue.samples.get_mut(point.series as usize) {
-                samples.add(point.value);
-            }
-        }
         if !self.watched.is_empty() {
             self.follow_sequences(trie, &seen, kind, held, max_series, reading);
         }

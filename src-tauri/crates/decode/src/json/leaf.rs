@@ -41,6 +41,12 @@ impl Leaf {
         Leaf { node, start: start as u32, end: end as u32, element, kind, number }
     }
 
+    /// Other text in the same place.
+    #[inline(always)]
+    pub(super) fn put(&mut self, start: usize, end: usize, kind: LeafKind, number: Bits) {
+        *self = Leaf::new(self.node, start, end, self.element, kind, number);
+    }
+
     #[inline]
     pub(crate) fn raw<'a>(&self, payload: &'a [u8]) -> &'a [u8] {
         payload.get(self.start as usize..self.end as usize).unwrap_or_default()
@@ -50,6 +56,12 @@ impl Leaf {
     #[inline]
     pub(crate) fn number(&self, payload: &[u8]) -> Bits {
         self.number.or_of(self.raw(payload))
+    }
+
+    /// The whole number without sign, fraction or leading zero that stands here, also in a string.
+    #[inline]
+    pub(crate) fn unsigned(&self, payload: &[u8]) -> Option<u64> {
+        self.number.unsigned(self.raw(payload))
     }
 
     #[inline]

@@ -100,6 +100,17 @@ impl Bits {
         if self.sort == Sort::Later { bits(text) } else { self }
     }
 
+    /// As [`unsigned`] of the text `raw` it was read from.
+    #[inline]
+    pub(crate) fn unsigned(self, raw: &[u8]) -> Option<u64> {
+        match self.sort {
+            Sort::I64 => u64::try_from(self.bits.cast_signed()).ok(),
+            Sort::U64 => Some(self.bits),
+            Sort::Later => unsigned(raw),
+            Sort::None | Sort::Bool | Sort::F64 => None,
+        }
+    }
+
     /// The value if it is a float, as most are.
     #[inline]
     pub(crate) fn float(self) -> Option<f64> {

@@ -89,8 +89,6 @@ impl Run {
 #[derive(Clone, Copy, Debug)]
 struct Hole {
     before: Run,
-    node: u32,
-    element: u32,
     shape: Shape,
 }
 
@@ -99,6 +97,8 @@ struct Template {
     /// The message it was made from.
     bytes: Vec<u8>,
     holes: Vec<Hole>,
+    /// One for each hole; what stands there is put in with each message.
+    leaves: Vec<Leaf>,
     end: Run,
     elements: Vec<u32>,
     hits: u32,
@@ -119,17 +119,27 @@ impl Template {
                 LeafKind::EmptyArray | LeafKind::EmptyObject if end == start + 2 => Shape::Empty(leaf.kind),
                 LeafKind::EmptyArray | LeafKind::EmptyObject => return None,
             };
-            holes.push(Hole { before: Run::of(payload, at, start), node: leaf.node, element: leaf.element, shape });
+            holes.push(Hole { before: Run::of(payload, at, start), shape });
             at = end;
         }
         let end = Run::of(payload, at, payload.len());
-        Some(Template { bytes: payload.to_vec(), holes, end, elements: elements.to_vec(), hits: 0, next: 0 })
+        Some(Template {
+            bytes: payload.to_vec(),
+            holes,
+            leaves: leaves.to_vec(),
+            end,
+            elements: elements.to_vec(),
+            hits: 0,
+            next: 0,
+        })
     }
 
-    /// Appends the leaves of `payload` if it fits.
+    /// Fills `leaves` with those of `payload` if it fits.
     fn read(&self, payload: &[u8], leaves: &mut Vec<Leaf>) -> Option<()> {
+        leaves.clear();
+        leaves.extend_from_slice(&self.leaves);
         let mut at = 0;
-        for hole in &self.holes {
+        for (hole, leaf) in self.holes.iter().zip(leaves) {
             let start = hole.before.matches(&self.bytes, payload, at)?;
             let (end, kind, number) = match hole.shape {
                 Shape::Text => {
@@ -143,7 +153,7 @@ impl Template {
                 Shape::Word => word(payload, start)?,
                 Shape::Empty(kind) => empty(payload, start, kind)?,
             };
-            leaves.push(Leaf::new(hole.node, start, end, hole.element, kind, number));
+            leaf.put(start, end, kind, number);
             at = end;
         }
         (self.end.matches(&self.bytes, payload, at)? == payload.len()).then_some(())
@@ -215,7 +225,6 @@ impl Templates {
 
     #[inline]
     fn fits(&self, at: usize, payload: &[u8], leaves: &mut Vec<Leaf>) -> bool {
-        leaves.clear();
         self.kept.get(at).is_some_and(|template| template.read(payload, leaves).is_some())
     }
 

@@ -47,6 +47,8 @@ impl Engine {
             address: source.address(),
             decode: feedwatch_decode::Options {
                 max_series: config.limits.series as usize,
+                // Nobody asks a feed that is watched for its profile.
+                summarise: false,
                 ..feedwatch_decode::Options::default()
             },
             watched_until,

@@ -7,7 +7,7 @@ use feedwatch_model::{Message, Point, Reading, Time, TimeUnit, Value};
 use super::{Plan, SKIP, SLOW, Watch, What};
 use crate::catalogue::{Catalogue, Samples, Series};
 use crate::json::leaf::{Leaf, LeafKind};
-use crate::json::number::{Bits, number, unsigned};
+use crate::json::number::{Bits, number};
 use crate::json::trie::{NONE, ROOT};
 use crate::learn::kinds::find;
 use crate::learn::names::Names;
@@ -142,7 +142,7 @@ impl Plan {
     ) -> Result<(), Unknown> {
         let role = self.role(leaf.node);
         if role.watch != Watch::No && leaf.element == 0 {
-            found.watched.extend(unsigned(leaf.raw(seen.payload())).map(|value| (leaf.node, role.watch, value)));
+            found.watched.extend(leaf.unsigned(seen.payload()).map(|value| (leaf.node, role.watch, value)));
         }
         match role.what {
             What::Series(slot) => self.read_value(slot, leaf, seen, deep, found, around),
