@@ -13,7 +13,7 @@
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::ops::ControlFlow;
@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 use feedwatch_model::{FeedId, Gap, Sample, SeriesId, SeriesMeta, Time, Value};
 
-use crate::{Cursor, Reader, StoreError};
+use crate::{Cursor, Reader, StoreError, gaps};
 
 /// How many samples of all series together are held at once.
 const HELD: usize = 65_536;
@@ -130,19 +130,19 @@ pub fn export_to(
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<ExportReport, StoreError> {
     let names = Names::read(reader)?;
-    let mut gaps: VecDeque<Gap> = names.gaps(reader, selection)?;
+    let mut gaps = gaps::Stream::new(names.feeds_of(selection), selection.from, selection.to);
     let mut merged = Merged::new(reader, selection)?;
     let mut rows = Rows::new(out, &names)?;
     let mut report = ExportReport::default();
     loop {
         let next = merged.peek();
-        let gap_first = match (gaps.front(), next) {
-            (Some(gap), Some(at)) => gap.from <= at,
+        let gap_first = match (gaps.peek(reader)?, next) {
+            (Some(gap), Some(at)) => gap <= at,
             (gap, None) => gap.is_some(),
             (None, _) => false,
         };
         let at = if gap_first {
-            let Some(gap) = gaps.pop_front() else { break };
+            let Some(gap) = gaps.pop() else { break };
             rows.gap(&gap, selection.now.min(selection.to))?;
             report.gaps += 1;
             gap.from
@@ -176,18 +176,9 @@ impl Names {
         })
     }
 
-    /// The gaps of the feeds that the selected series are of, in order of time.
-    fn gaps(&self, reader: &Reader, selection: &Selection) -> Result<VecDeque<Gap>, StoreError> {
-        let mut feeds: Vec<FeedId> =
-            selection.series.iter().filter_map(|id| self.series.get(id)).map(|series| series.feed).collect();
-        feeds.sort_unstable();
-        feeds.dedup();
-        let mut gaps = Vec::new();
-        for feed in feeds {
-            gaps.extend(reader.gaps(Some(feed), selection.from, selection.to)?);
-        }
-        gaps.sort_by_key(|gap| gap.from);
-        Ok(gaps.into())
+    /// The feeds that the selected series are of.
+    fn feeds_of(&self, selection: &Selection) -> BTreeSet<FeedId> {
+        selection.series.iter().filter_map(|id| self.series.get(id)).map(|series| series.feed).collect()
     }
 }
 

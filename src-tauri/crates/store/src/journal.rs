@@ -1,20 +1,20 @@
-//! Feeds, series, gaps, findings, alarms and resume positions: the rows beside the samples, written and read.
+//! Feeds, series, findings, alarms and resume positions: the rows beside the samples, written and read.
 
 use feedwatch_model::{
     Alarm, AlarmEvent, AlarmId, AlarmSource, AlarmState, AlarmTransition, Check, Expectation, FeedId, Finding,
-    FindingKind, Gap, GapCause, Position, SeriesId, SeriesKind, SeriesMeta, Time,
+    FindingKind, Position, SeriesId, SeriesKind, SeriesMeta, Time,
 };
 use rusqlite::{Connection, Params, Row, Transaction, params};
 
 use crate::values::{json, protocol, severity, severity_word, to_json, unsigned, word};
-use crate::{Batch, FeedRecord, StoreError};
+use crate::{Batch, FeedRecord, StoreError, gaps};
 
-type Sql<T> = Result<T, rusqlite::Error>;
+pub(crate) type Sql<T> = Result<T, rusqlite::Error>;
 
 /// Writes everything of a batch but samples and messages.
 pub(crate) fn write(transaction: &Transaction<'_>, batch: &Batch) -> Sql<()> {
     write_names(transaction, batch)?;
-    write_gaps(transaction, &batch.gaps)?;
+    gaps::write(transaction, &batch.gaps)?;
     write_findings(transaction, &batch.findings)?;
     write_alarms(transaction, batch)?;
     for (feed, position) in &batch.positions {
@@ -52,25 +52,6 @@ fn write_names(transaction: &Transaction<'_>, batch: &Batch) -> Sql<()> {
                 to_json(&series.key)?,
                 series.unit.as_deref(),
                 series.kind.word(),
-            ])?;
-    }
-    Ok(())
-}
-
-fn write_gaps(transaction: &Transaction<'_>, gaps: &[Gap]) -> Sql<()> {
-    for gap in gaps {
-        transaction
-            .prepare_cached(
-                "INSERT OR REPLACE INTO gap (feed, from_at, cause, to_at, missing, detail)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            )?
-            .execute(params![
-                gap.feed.0,
-                gap.from.nanos(),
-                gap.cause.code(),
-                gap.to.map(Time::nanos),
-                gap.missing.map(u64::cast_signed),
-                gap.detail,
             ])?;
     }
     Ok(())
@@ -153,15 +134,15 @@ fn write_alarms(transaction: &Transaction<'_>, batch: &Batch) -> Sql<()> {
     Ok(())
 }
 
-fn time(row: &Row<'_>, index: usize) -> Sql<Time> {
+pub(crate) fn time(row: &Row<'_>, index: usize) -> Sql<Time> {
     row.get(index).map(Time::from_nanos)
 }
 
-fn maybe_time(row: &Row<'_>, index: usize) -> Sql<Option<Time>> {
+pub(crate) fn maybe_time(row: &Row<'_>, index: usize) -> Sql<Option<Time>> {
     Ok(row.get::<_, Option<i64>>(index)?.map(Time::from_nanos))
 }
 
-fn rows<T>(
+pub(crate) fn rows<T>(
     connection: &Connection,
     sql: &str,
     with: impl Params,
@@ -171,7 +152,7 @@ fn rows<T>(
 }
 
 /// The rows of a question for the newest, in order of time.
-fn newest<T>(
+pub(crate) fn newest<T>(
     connection: &Connection,
     sql: &str,
     with: impl Params,
@@ -206,33 +187,6 @@ pub(crate) fn series(connection: &Connection) -> Result<Vec<SeriesMeta>, StoreEr
             kind: word(row, 6, SeriesKind::from_word)?,
         })
     })
-}
-
-/// The newest `limit` gaps that touch [from, to), in order of time.
-pub(crate) fn gaps(
-    connection: &Connection,
-    feed: Option<FeedId>,
-    from: Time,
-    to: Time,
-    limit: i64,
-) -> Result<Vec<Gap>, StoreError> {
-    newest(
-        connection,
-        "SELECT feed, from_at, to_at, cause, missing, detail FROM gap
-         WHERE (?1 IS NULL OR feed = ?1) AND from_at < ?3 AND (to_at IS NULL OR to_at >= ?2)
-         ORDER BY from_at DESC, feed DESC, cause DESC LIMIT ?4",
-        params![feed.map(|feed| feed.0), from.nanos(), to.nanos(), limit],
-        |row| {
-            Ok(Gap {
-                feed: FeedId(row.get(0)?),
-                from: time(row, 1)?,
-                to: maybe_time(row, 2)?,
-                cause: word(row, 3, GapCause::from_code)?,
-                missing: unsigned(row, 4)?,
-                detail: row.get(5)?,
-            })
-        },
-    )
 }
 
 const FINDING: &str = "SELECT feed, series, at, check_word, kind, severity, per, message, first, last, missing,

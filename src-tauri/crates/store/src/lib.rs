@@ -34,6 +34,7 @@ mod commit;
 mod error;
 mod evidence;
 mod export;
+mod gaps;
 mod guard;
 mod journal;
 mod pending;

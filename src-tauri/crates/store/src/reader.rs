@@ -9,7 +9,7 @@ use feedwatch_model::{
 use rusqlite::{Connection, params};
 
 use crate::commit::{MINUTE, number};
-use crate::{Cursor, FeedRecord, Page, StoreError, StoredMessage, evidence, journal, schema, series};
+use crate::{Cursor, FeedRecord, Page, StoreError, StoredMessage, evidence, gaps, journal, schema, series};
 
 /// How many idle connections are kept.
 const IDLE: usize = 4;
@@ -106,7 +106,27 @@ impl Reader {
     /// # Errors
     /// See [`Reader::feeds`].
     pub fn gaps(&self, feed: Option<FeedId>, from: Time, to: Time) -> Result<Vec<Gap>, StoreError> {
-        self.ask(|connection| journal::gaps(connection, feed, from, to, rows(MOST_ROWS)))
+        self.ask(|connection| gaps::within(connection, feed, from, to, rows(MOST_ROWS)))
+    }
+
+    /// Gaps that have no end yet.
+    ///
+    /// # Errors
+    /// See [`Reader::feeds`].
+    pub fn gaps_open(&self) -> Result<Vec<Gap>, StoreError> {
+        self.ask(|connection| gaps::open(connection, rows(MOST_ROWS)))
+    }
+
+    /// The first `limit` gaps of a feed behind `last` that touch the range, in order of their begin.
+    pub(crate) fn gaps_after(
+        &self,
+        feed: FeedId,
+        from: Time,
+        to: Time,
+        last: Option<&Gap>,
+        limit: usize,
+    ) -> Result<Vec<Gap>, StoreError> {
+        self.ask(|connection| gaps::after(connection, feed, from, to, last, rows(limit)))
     }
 
     /// Findings of the range.

@@ -171,3 +171,32 @@ fn a_gap_that_lasts_is_told_up_to_now_and_never_beyond_the_selection() {
     assert_eq!(seconds(second(60), second(90)), "60");
     assert_eq!(seconds(Time::MAX, second(-5)), "0", "a clock that was set back makes no negative gap");
 }
+
+#[test]
+fn every_gap_is_told_however_many_there_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let gap = |feed: u32, at: i64| Gap {
+        feed: FeedId(feed),
+        from: Time::from_nanos(at),
+        to: (at != 77).then(|| Time::from_nanos(at + 1)),
+        cause: if at % 2 == 0 { GapCause::Sequence } else { GapCause::Overflow },
+        missing: Some(1),
+        detail: String::new(),
+    };
+    let batch = Batch {
+        feeds: vec![feed(1, "plant"), feed(2, "spot"), feed(3, "other")],
+        series: vec![series(1, 1, "temp"), series(2, 2, "price"), series(3, 3, "none")],
+        gaps: (0..10_000).flat_map(|at| [gap(1, at), gap(2, at / 2), gap(3, at)]).collect(),
+        ..Batch::default()
+    };
+    let (_writer, reader) = history(folder.path(), batch);
+    let mut out = Vec::new();
+    let report = export_to(&reader, &everything(&[1, 2]), &mut out, &mut go_on()).unwrap();
+    assert_eq!((report.samples, report.gaps), (0, 15_000));
+    let rows: Vec<csv::StringRecord> =
+        csv::Reader::from_reader(out.as_slice()).into_records().map(|row| row.unwrap()).collect();
+    assert!(rows.iter().map(|row| row[0].to_owned()).is_sorted());
+    assert_eq!(rows.iter().filter(|row| &row[2] == "spot").count(), 5_000);
+    let open: Vec<_> = reader.gaps_open().unwrap().into_iter().map(|gap| (gap.feed, gap.from.nanos())).collect();
+    assert_eq!(open, [1, 2, 3].map(|feed| (FeedId(feed), 77)));
+}

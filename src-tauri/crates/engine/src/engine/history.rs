@@ -124,13 +124,13 @@ impl History {
     }
 
     /// The latest gaps of the last day for the charts, and its latest findings for the journal. Gaps that were open when
-    /// the program last ended are closed: from here on their standing still is a gap of its own.
+    /// the program last ended are closed where it did: that it stood still is a gap of its own.
     pub(super) fn recall(&self, pipeline: &mut Pipeline, now: Time) {
         let Some(reader) = &self.reader else { return };
-        let mut open: Vec<Gap> = told(reader.gaps(None, Time::MIN, Time::MAX), "gaps");
-        open.retain(|gap| gap.to.is_none());
-        let closed = open.into_iter().map(|gap| Gap { to: Some(now.max(gap.from)), ..gap });
-        pipeline.close_gaps(closed);
+        let watched: HashMap<FeedId, Time> = told(reader.last_watched(), "watch times").into_iter().collect();
+        let end = |gap: &Gap| gap.to.unwrap_or_else(|| watched.get(&gap.feed).map_or(gap.from, |at| gap.from.max(*at)));
+        let open = told(reader.gaps_open(), "open gaps").into_iter();
+        pipeline.close_gaps(open.map(|gap| Gap { to: Some(end(&gap)), ..gap }));
         let from = now.minus(RECALL);
         let mut gaps = told(reader.gaps(None, from, now), "gaps");
         gaps.drain(..gaps.len().saturating_sub(GAPS));
@@ -145,7 +145,7 @@ impl History {
         pipeline.remember_gaps(gaps.into_iter().map(|gap| {
             let key = (gap.feed, gap.detail.clone());
             let scope = scopes.get(&key).filter(|_| gap.cause == GapCause::Sequence).cloned().unwrap_or_default();
-            (Gap { to: Some(gap.to.unwrap_or(now)), ..gap }, scope)
+            (Gap { to: Some(end(&gap)), ..gap }, scope)
         }));
     }
 

@@ -92,6 +92,8 @@ pub(crate) struct Core {
     pub(crate) health: Mutex<status::Health>,
     pub(crate) started: Time,
     pub(crate) quiet: AtomicBool,
+    /// When the feeds were last watched, once the program is about to end.
+    pub(crate) left: Mutex<Option<Time>>,
     pub(crate) stop: AtomicBool,
 }
 
@@ -157,6 +159,7 @@ impl Engine {
             // The servers have written their last message and closed: let the feeds read up to that end.
             runtime.block_on(feeds::until_disconnected(&self.core, Duration::from_secs(2)));
         }
+        *self.core.left.lock() = Some(self.core.now());
         let tasks = feeds::cancel_all(&self.core);
         runtime.block_on(async {
             let all = async {
@@ -224,6 +227,7 @@ impl Core {
             health: Mutex::new(status::Health::default()),
             started,
             quiet: AtomicBool::new(false),
+            left: Mutex::new(None),
             stop: AtomicBool::new(false),
             options,
         };

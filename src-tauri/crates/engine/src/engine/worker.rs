@@ -21,6 +21,8 @@ const ELAPSE: Duration = Duration::from_millis(50);
 const SUBMIT: Duration = Duration::from_millis(100);
 const SUBMIT_ROWS: usize = 8_192;
 const STATUS: Duration = Duration::from_millis(500);
+/// At the end a capture waits no longer than this for a disk that is slow.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What the thread remembers between passes.
 struct Worker<'a> {
@@ -33,6 +35,8 @@ struct Worker<'a> {
     accepted: Time,
     /// Since when it takes none.
     refused_since: Option<Time>,
+    /// Since when the program is about to end.
+    ending: Option<Instant>,
 }
 
 /// Runs until `core.stop`; then reads what is left and ends.
@@ -46,6 +50,7 @@ pub(super) fn run(core: &Core) {
         told: start,
         accepted: core.now(),
         refused_since: None,
+        ending: None,
     };
     loop {
         let last = Instant::now();
@@ -93,8 +98,11 @@ impl Worker<'_> {
         more
     }
 
+    /// Does a capture have to wait? At the end it does not wait for a disk that takes nothing: what is lost is counted.
     fn is_history_behind(&self) -> bool {
-        self.core.writer().is_some_and(|writer| writer.status().queued_bytes > FILE_BACKLOG)
+        let Some(status) = self.core.writer().map(|writer| writer.status()) else { return false };
+        let is_hopeless = self.ending.is_some_and(|since| !status.keeping || since.elapsed() >= PATIENCE);
+        status.queued_bytes > FILE_BACKLOG && !is_hopeless
     }
 
     fn step(&mut self, pipeline: &mut Pipeline, place: usize) {
@@ -175,12 +183,14 @@ impl Worker<'_> {
 
     /// The last pass: everything out of the inboxes, everything decided, everything submitted.
     fn end(&mut self) {
+        self.ending = Some(Instant::now());
         while self.pass() || self.core.feeds.lock().iter().any(|feed| feed.inbox.counters().queued > 0) {
             // Only a capture that waits for the disk makes this loop turn without work.
             self.core.bell.wait(Instant::now(), Instant::now() + Duration::from_millis(10));
         }
         let mut pipeline = self.core.pipeline.lock();
-        pipeline.finish();
+        let left = *self.core.left.lock();
+        pipeline.leave(left.unwrap_or_else(|| self.core.now()));
         self.hand_on(true, pipeline);
     }
 }

@@ -7,8 +7,8 @@ use feedwatch_decode::{Catalogue, Sink};
 use feedwatch_detect::{Arrival, Integrity, Scopes, Watch};
 use feedwatch_ingest::InboxCounters;
 use feedwatch_model::{
-    Check, FeedId, Finding, FindingKind, Gap, GapCause, Message, Quality, Reading, Rejected, Sample, SeriesId,
-    SeriesMeta, Time,
+    Check, FeedId, Finding, FindingKind, Gap, GapCause, Message, Protocol, Quality, Reading, Rejected, Sample,
+    SeriesId, SeriesMeta, Time,
 };
 use feedwatch_store::{Outcome, StoredMessage};
 
@@ -37,6 +37,8 @@ pub(super) struct Book {
     pub(super) counted_since: Time,
     pub(super) findings: Vec<Finding>,
     pub(super) last_heartbeat: Time,
+    /// A message came since the history was last told up to when the feed was watched.
+    pub(super) came: bool,
     /// Since when it is watched in this run.
     pub(super) since: Time,
 }
@@ -254,11 +256,20 @@ impl Book {
 
     /// Tells the history up to when the feed was watched: only where all that came was taken in.
     pub(super) fn heartbeat(&mut self, now: Time, shared: &mut Shared) {
-        if self.link.is_watching() && now.nanos_since(self.last_heartbeat).saturating_abs() >= HEARTBEAT {
-            self.last_heartbeat = now;
-            let id = self.id;
-            shared.output.batch_mut(|batch| batch.heartbeats.push((id, now)));
+        if self.link.is_accounted() && now.nanos_since(self.last_heartbeat).saturating_abs() >= HEARTBEAT {
+            self.watched(now, shared);
         }
+    }
+
+    /// The feed was watched up to `at`: a later start has its gap begin there.
+    pub(super) fn watched(&mut self, at: Time, shared: &mut Shared) {
+        if self.settings.protocol == Protocol::File {
+            return;
+        }
+        self.last_heartbeat = at;
+        self.came = false;
+        let id = self.id;
+        shared.output.batch_mut(|batch| batch.heartbeats.push((id, at)));
     }
 
     pub(super) fn finish_watches(&mut self, shared: &mut Shared) {

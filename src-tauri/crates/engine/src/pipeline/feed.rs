@@ -35,6 +35,7 @@ impl FeedStage {
             counted_since: carried.since.unwrap_or(now),
             findings: Vec::new(),
             last_heartbeat: now,
+            came: false,
             since: now,
             settings,
         };
@@ -63,6 +64,7 @@ impl FeedStage {
                 }
                 book.rate.count(message.received);
                 book.link.message(message.received);
+                book.came = true;
                 self.decoder.push(message, &mut Intake { book, shared });
             }
             Event::Connecting { .. } => book.link.connecting(),
@@ -99,6 +101,24 @@ impl FeedStage {
         if caught_up && self.decoder.held() == 0 {
             book.heartbeat(now, shared);
         }
+    }
+
+    /// A batch is about to be taken: what is in it was watched, whatever happens next.
+    pub(super) fn before_batch(&mut self, shared: &mut Shared) {
+        let last = self.book.link.last_message().filter(|_| self.book.came && self.decoder.held() == 0);
+        if let Some(last) = last {
+            self.book.watched(last, shared);
+        }
+    }
+
+    /// It is watched no more, in good order: up to `at`, or its last message.
+    pub(super) fn leave(&mut self, at: Time, shared: &mut Shared) {
+        self.finish(shared);
+        let at = self.book.link.last_message().map_or(at, |last| last.max(at));
+        if self.book.link.is_accounted() {
+            self.book.watched(at, shared);
+        }
+        self.book.link.close_gaps(at, shared);
     }
 
     pub(super) fn finish(&mut self, shared: &mut Shared) {

@@ -58,9 +58,9 @@ impl Link {
         self.last_message
     }
 
-    /// Are messages being watched for, so that silence says something?
-    pub(crate) fn is_watching(&self) -> bool {
-        matches!(self.state, FeedState::Live | FeedState::Silent)
+    /// Is it known, and told in gaps, what comes and what does not?
+    pub(crate) fn is_accounted(&self) -> bool {
+        matches!(self.state, FeedState::Live | FeedState::Silent) || self.open_gap.is_some()
     }
 
     pub(crate) fn message(&mut self, at: Time) {
@@ -104,21 +104,25 @@ impl Link {
         self.connected_once = true;
         // Also one of an earlier run, of which no gap is open here.
         shared.alarms.clear(&self.source(), at, "The connection stands.");
-        if let Some(from) = self.watched_until.take() {
-            shared.gap(Gap {
-                feed: self.feed,
-                from,
-                to: Some(at),
-                cause: GapCause::Stopped,
-                missing: None,
-                detail: "The feed was not being watched.".to_owned(),
-            });
-        }
+        self.watched_again(at, shared);
         let gap = gap?;
         let length = at.secs_since(gap.from);
         shared.gap(Gap { to: Some(at), ..gap });
         let text = format!("Connected again after {length:.1} s.");
         Some(Finding::new(Check::Connection, FindingKind::Resumed, self.feed, at, Severity::Info, text))
+    }
+
+    /// The time since the program last watched the feed is a gap.
+    fn watched_again(&mut self, at: Time, shared: &mut Shared) {
+        let Some(from) = self.watched_until.take() else { return };
+        shared.gap(Gap {
+            feed: self.feed,
+            from,
+            to: Some(at.max(from)),
+            cause: GapCause::Stopped,
+            missing: None,
+            detail: "The feed was not being watched.".to_owned(),
+        });
     }
 
     /// The connection is lost or not to be had. Gives a finding for the first failure of an outage, and when a person
@@ -133,6 +137,7 @@ impl Link {
         shared: &mut Shared,
     ) -> Option<Finding> {
         self.heard(at, shared);
+        self.watched_again(last_good, shared);
         let begins = self.open_gap.is_none();
         let worse = refused && self.state != FeedState::Refused;
         self.state = if refused { FeedState::Refused } else { FeedState::Down };
@@ -171,14 +176,22 @@ impl Link {
 
     /// The source is finished: an outage before it is over.
     pub(crate) fn ended(&mut self, at: Time, reason: String, shared: &mut Shared) {
+        self.close_gaps(at, shared);
+        for check in [Check::Connection, Check::Silence] {
+            let source = AlarmSource { feed: self.feed, series: None, check };
+            shared.alarms.clear(&source, at, "The source has ended.");
+        }
+        self.state = FeedState::Stopped;
+        self.reason = reason;
+        self.retry_at = None;
+    }
+
+    /// The feed is watched no more: what lasted, lasted up to here.
+    pub(crate) fn close_gaps(&mut self, at: Time, shared: &mut Shared) {
         self.heard(at, shared);
         if let Some(gap) = self.open_gap.take() {
             shared.gap(Gap { to: Some(at), ..gap });
         }
-        shared.alarms.clear(&self.source(), at, "The source has ended.");
-        self.state = FeedState::Stopped;
-        self.reason = reason;
-        self.retry_at = None;
     }
 
     fn source(&self) -> AlarmSource {

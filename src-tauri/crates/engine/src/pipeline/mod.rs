@@ -118,7 +118,7 @@ impl Pipeline {
     /// Takes a feed out: what is held is read, its alarms end. `inbox`: its inbox at the end, drained.
     pub fn remove_feed(&mut self, place: usize, inbox: InboxCounters, now: Time) {
         let Some(Some(stage)) = self.feeds.get_mut(place) else { return };
-        stage.finish(&mut self.shared);
+        stage.leave(now, &mut self.shared);
         let id = stage.id();
         // What still stood in the inbox is nobody's any more: it was never taken in.
         let inbox = InboxCounters { received: inbox.received - inbox.queued, queued: 0, ..inbox };
@@ -162,6 +162,13 @@ impl Pipeline {
         }
     }
 
+    /// The program ends, and all feeds with it, which were watched up to `at`.
+    pub fn leave(&mut self, at: Time) {
+        for stage in self.feeds.iter_mut().flatten() {
+            stage.leave(at, &mut self.shared);
+        }
+    }
+
     /// A person has seen an alarm.
     pub fn acknowledge(&mut self, id: AlarmId, now: Time, note: Option<String>) -> bool {
         self.shared.alarms.acknowledge(id, now, note)
@@ -169,6 +176,9 @@ impl Pipeline {
 
     /// What has come out since the last call.
     pub fn take_output(&mut self) -> Output {
+        for stage in self.feeds.iter_mut().flatten() {
+            stage.before_batch(&mut self.shared);
+        }
         self.shared.collect_alarms();
         self.shared.output.take()
     }

@@ -1,3 +1,5 @@
+mod watched;
+
 use std::time::Duration;
 
 use feedwatch_ingest::{Event, InboxCounters};
@@ -178,15 +180,6 @@ fn an_outage_is_a_gap_with_cause_and_length() {
     let gap = pipeline.gaps().next().unwrap();
     assert_eq!((gap.from, gap.to, gap.cause), (at(1_000), Some(at(4_000)), GapCause::Disconnected));
     assert!(pipeline.alarms().open().all(|alarm| !alarm.state.is_active()));
-}
-
-#[test]
-fn the_time_the_console_was_not_running_is_a_gap() {
-    let mut pipeline = Pipeline::new(Registry::default(), Alarms::default(), false);
-    pipeline.add_feed(settings(Some(at(-60_000))), at(0));
-    pipeline.step(0, Event::Connected { at: at(500), endpoint: String::new(), detail: String::new() });
-    let gap = pipeline.gaps().next().unwrap();
-    assert_eq!((gap.from, gap.to, gap.cause), (at(-60_000), Some(at(500)), GapCause::Stopped));
 }
 
 #[test]
@@ -394,19 +387,4 @@ fn the_books_of_a_feed_say_over_what_time_they_count() {
     }
     pipeline.finish();
     assert_eq!(words(&mut pipeline, 720_000), "3 lost in 12 min");
-}
-
-#[test]
-fn heartbeats_go_on_when_the_clock_is_set_back() {
-    let mut pipeline = pipeline(true);
-    pipeline.step(0, Event::Message(ticker(0, 1_000, 0, 100.0)));
-    pipeline.finish();
-    let mut beats = |ms: i64| {
-        pipeline.elapse(at(ms), true);
-        pipeline.take_output().batch.heartbeats
-    };
-    assert_eq!(beats(3_600_000).len(), 1);
-    assert_eq!(beats(3_600_100).len(), 0);
-    assert_eq!(beats(1_000), [(FeedId(0), at(1_000))]);
-    assert_eq!(beats(1_600).len(), 1);
 }
