@@ -18,7 +18,7 @@
 use std::path::Path;
 
 use feedwatch_model::Protocol;
-use url::{Host, Url};
+use url::{Host, Url, form_urlencoded};
 
 /// An address, understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,21 +117,27 @@ fn no_scheme(text: &str) -> AddressError {
     if text.contains(char::is_whitespace) { AddressError::Space } else { AddressError::NoScheme(redact(text)) }
 }
 
-/// The address without what must not be seen: user and password, and the values of query parameters with names like
-/// token, key, secret, password or signature.
+/// The address without what must not be seen: user and password, and the values of query parameters that [`is_secret`].
 pub fn redact(url: &str) -> String {
-    let (before, query) = match url.split_once('?') {
-        Some((before, query)) => (before, Some(query)),
-        None => (url, None),
-    };
-    let mut shown = without_user(before);
-    if let Some(query) = query {
-        let query = query.split('#').next().unwrap_or_default();
-        let pairs: Vec<String> = query.split('&').map(redact_pair).collect();
-        shown.push('?');
-        shown.push_str(&pairs.join("&"));
-    }
-    shown
+    hide(url, |pair| match pair.split_once('=') {
+        Some((name, value)) if is_secret(&decoded(name), value) => format!("{name}=***"),
+        _ => pair.to_owned(),
+    })
+}
+
+/// The address without any value behind its `?`: for what a server sends back, which may be a secret under another name.
+pub(crate) fn without_values(url: &str) -> String {
+    hide(url, |pair| match pair.split_once('=') {
+        Some((name, _)) => format!("{name}=***"),
+        None => "***".to_owned(),
+    })
+}
+
+fn hide(url: &str, pair: impl Fn(&str) -> String) -> String {
+    let Some((before, query)) = url.split_once('?') else { return without_user(url) };
+    let query = query.split('#').next().unwrap_or_default();
+    let pairs: Vec<String> = query.split('&').map(pair).collect();
+    format!("{}?{}", without_user(before), pairs.join("&"))
 }
 
 fn without_user(url: &str) -> String {
@@ -146,15 +152,63 @@ fn without_user(url: &str) -> String {
     }
 }
 
-fn redact_pair(pair: &str) -> String {
-    const SENSITIVE: [&str; 11] =
-        ["token", "key", "secret", "pass", "pwd", "sig", "auth", "credential", "jwt", "session", "code"];
-    match pair.split_once('=') {
-        Some((name, _)) if SENSITIVE.iter().any(|word| name.to_ascii_lowercase().contains(word)) => {
-            format!("{name}=***")
+/// The name of a parameter as the server reads it.
+fn decoded(name: &str) -> String {
+    form_urlencoded::parse(name.as_bytes()).next().map(|(name, _)| name.into_owned()).unwrap_or_default()
+}
+
+/// Does this parameter of an address, or this header, carry a secret? Judged by its name; by its value too where the name
+/// also has harmless uses: `code=BTC` is none, `code=` with 32 letters and digits is one.
+///
+/// ```
+/// use feedwatch_ingest::is_secret;
+///
+/// assert!(is_secret("apiKey", "1") && is_secret("X-Amz-Signature", "1") && is_secret("auth", "1"));
+/// assert!(!is_secret("author", "ann") && !is_secret("keyword", "oil") && !is_secret("code", "BTC"));
+/// assert!(is_secret("appid", "0123456789abcdef0123456789abcdef"));
+/// ```
+pub fn is_secret(name: &str, value: &str) -> bool {
+    let words = words(name);
+    let joined = words.concat();
+    let joined = joined.trim_end_matches(|letter: char| letter.is_ascii_digit());
+    let named = joined.ends_with("key")
+        || ANYWHERE.iter().any(|part| joined.contains(part))
+        || words.iter().any(|word| WORDS.contains(&word.as_str()));
+    let perhaps = || PERHAPS.contains(&joined) || words.iter().any(|word| PERHAPS.contains(&word.as_str()));
+    !value.is_empty() && (named || (looks_random(value) && perhaps()))
+}
+
+/// Wherever they stand in a name.
+const ANYWHERE: [&str; 9] =
+    ["token", "secret", "password", "passwd", "passphrase", "passcode", "credential", "signature", "authorization"];
+/// As a word of a name.
+const WORDS: [&str; 9] = ["auth", "oauth", "pass", "pwd", "sig", "jwt", "bearer", "cookie", "psk"];
+/// As a word of a name, before a value that looks random.
+const PERHAPS: [&str; 6] = ["code", "session", "sessionid", "sid", "sign", "appid"];
+
+/// The words of a name, in small letters: `X-AuthId` has `x`, `auth` and `id`.
+fn words(name: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut small_before = false;
+    for letter in name.chars() {
+        if !letter.is_alphanumeric() || (small_before && letter.is_uppercase()) {
+            words.push(String::new());
         }
-        _ => pair.to_owned(),
+        if let Some(word) = words.last_mut().filter(|_| letter.is_alphanumeric()) {
+            word.extend(letter.to_lowercase());
+        }
+        small_before = letter.is_lowercase();
     }
+    words
+}
+
+/// Long, of letters and digits.
+fn looks_random(value: &str) -> bool {
+    let of = |kind: fn(&char) -> bool| value.chars().any(|letter| kind(&letter));
+    value.len() >= 16
+        && value.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_=+/.%".contains(letter))
+        && of(char::is_ascii_digit)
+        && of(char::is_ascii_alphabetic)
 }
 
 /// `example.com:443`, for sentences.
@@ -229,8 +283,53 @@ mod tests {
             redact("https://example.com/a?apiKey=1&symbol=BTC&X-Amz-Signature=2&access_token=3&password#frag"),
             "https://example.com/a?apiKey=***&symbol=BTC&X-Amz-Signature=***&access_token=***&password"
         );
+        assert_eq!(redact("wss://example.com/?to%6Ben=1"), "wss://example.com/?to%6Ben=***");
         assert_eq!(redact("https://example.com/a@b"), "https://example.com/a@b");
         assert_eq!(redact("user:pw@example.com/x"), "***@example.com/x");
+    }
+
+    #[test]
+    fn a_name_tells_a_secret() {
+        for name in [
+            "token",
+            "X-Auth-Token",
+            "accessKey",
+            "APIKEY",
+            "listenKey",
+            "api_key2",
+            "client_secret",
+            "pass",
+            "userPwd",
+            "credentials",
+            "X-Amz-Credential",
+            "sig",
+            "JWT",
+            "Authorization",
+            "Proxy-Authorization",
+            "Cookie",
+            "authId",
+        ] {
+            assert!(is_secret(name, "1"), "{name}");
+            assert!(!is_secret(name, ""), "{name} without a value hides nothing");
+        }
+        for name in ["author", "keyword", "keys", "signal", "passenger", "design", "symbol", "", "code", "session"] {
+            assert!(!is_secret(name, "abc"), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_name_with_harmless_uses_is_judged_by_its_value_too() {
+        for name in ["code", "session", "sessionId", "session_id", "sign", "appid", "sid"] {
+            assert!(is_secret(name, "4f3c2b1a0d9e8f7a6b5c"), "{name}");
+            assert!(!is_secret(name, "regular-trading-hours") && !is_secret(name, "2026"), "{name}");
+        }
+        assert!(!is_secret("symbols", "4f3c2b1a0d9e8f7a6b5c"));
+    }
+
+    #[test]
+    fn of_what_a_server_sends_back_no_value_is_shown() {
+        assert_eq!(without_values("wss://u:p@h/a?station=s3cr3t&s3cr3t#s3cr3t"), "wss://***@h/a?station=***&***");
+        assert_eq!(without_values("/a/b"), "/a/b");
     }
 
     #[test]

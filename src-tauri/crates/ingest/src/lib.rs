@@ -42,7 +42,7 @@ mod testkit;
 mod tls;
 mod websocket;
 
-pub use address::{Address, AddressError, redact};
+pub use address::{Address, AddressError, is_secret, redact};
 pub use backoff::Backoff;
 pub use capture::{Capture, CaptureError, FileSource};
 pub use error::{ConnectError, SessionError};

@@ -8,7 +8,8 @@ use feedwatch_model::Time;
 use http::{HeaderMap, StatusCode, header};
 use rustls::CertificateError;
 
-use crate::{ConnectError, redact};
+use crate::ConnectError;
+use crate::address::without_values;
 
 /// Why no connection could be had with `host` (`example.com:443`), from whatever a library said.
 pub(crate) fn connect_error(error: &(dyn Error + 'static), host: &str) -> ConnectError {
@@ -103,7 +104,9 @@ pub(crate) fn status_error(status: StatusCode, headers: &HeaderMap, now: Time) -
 
 fn redirected(headers: &HeaderMap) -> String {
     match headers.get(header::LOCATION).and_then(|location| location.to_str().ok()) {
-        Some(location) => format!("the feed has moved to {}. Use that address if you trust it.", redact(location)),
+        Some(location) => {
+            format!("the feed has moved to {}. Use that address if you trust it.", without_values(location))
+        }
         None => "the feed has moved, but the server does not say where. Check the address.".to_owned(),
     }
 }
@@ -183,8 +186,8 @@ mod tests {
 
     #[test]
     fn a_redirect_names_the_new_address_without_its_token() {
-        let error = told(302, &headers("location", "wss://example.com/new?token=abc"));
-        assert!(error.to_string().contains("wss://example.com/new?token=***"), "{error}");
+        let error = told(302, &headers("location", "wss://example.com/new?token=abc&station=abc"));
+        assert!(error.to_string().contains("wss://example.com/new?token=***&station=***"), "{error}");
     }
 
     #[test]

@@ -36,6 +36,8 @@ use crate::{Clock, ConnectError, MAX_MESSAGE, Secret, reason, redact, tls};
 pub struct WebSocketOptions {
     /// `ws://` or `wss://`; a user and password in it become basic authentication.
     pub url: String,
+    /// The address for people where `url` holds secrets that [`redact`] cannot know; `None`: what it leaves of `url`.
+    pub shown: Option<String>,
     /// Further headers of the handshake.
     pub headers: Vec<(String, String)>,
     /// Sent as `Authorization: Bearer`.
@@ -59,6 +61,7 @@ impl WebSocketOptions {
     pub fn new(url: impl Into<String>) -> WebSocketOptions {
         WebSocketOptions {
             url: url.into(),
+            shown: None,
             headers: Vec::new(),
             bearer: None,
             subprotocols: Vec::new(),
@@ -69,12 +72,16 @@ impl WebSocketOptions {
             idle_timeout: Some(Duration::from_secs(30)),
         }
     }
+
+    fn address(&self) -> String {
+        self.shown.clone().unwrap_or_else(|| redact(&self.url))
+    }
 }
 
 impl fmt::Debug for WebSocketOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WebSocketOptions")
-            .field("url", &redact(&self.url))
+            .field("url", &self.address())
             .field("headers", &self.headers.iter().map(|(name, _)| name).collect::<Vec<_>>())
             .field("bearer", &self.bearer)
             .field("subprotocols", &self.subprotocols)
@@ -195,7 +202,7 @@ impl Source for WebSocketSource {
     }
 
     fn address(&self) -> String {
-        redact(&self.options.url)
+        self.options.address()
     }
 }
 

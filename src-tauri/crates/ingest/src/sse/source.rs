@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use url::Url;
 
 use super::{Parser, SseEvent};
-use crate::address::{host_and_port, is_loopback};
+use crate::address::{host_and_port, is_loopback, without_values};
 use crate::error::seconds;
 use crate::headers::insert;
 use crate::source::{Batch, Session, Source};
@@ -30,6 +30,8 @@ use crate::{Clock, ConnectError, MAX_MESSAGE, Secret, SessionError, reason, reda
 pub struct SseOptions {
     /// `http://` or `https://`.
     pub url: String,
+    /// The address for people where `url` holds secrets that [`redact`] cannot know; `None`: what it leaves of `url`.
+    pub shown: Option<String>,
     /// Further headers, to the first origin only.
     pub headers: Vec<(String, String)>,
     /// Sent as `Authorization: Bearer`.
@@ -48,6 +50,7 @@ impl SseOptions {
     pub fn new(url: impl Into<String>) -> SseOptions {
         SseOptions {
             url: url.into(),
+            shown: None,
             headers: Vec::new(),
             bearer: None,
             max_message: MAX_MESSAGE,
@@ -55,12 +58,16 @@ impl SseOptions {
             idle_timeout: Some(Duration::from_secs(300)),
         }
     }
+
+    fn address(&self) -> String {
+        self.shown.clone().unwrap_or_else(|| redact(&self.url))
+    }
 }
 
 impl fmt::Debug for SseOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SseOptions")
-            .field("url", &redact(&self.url))
+            .field("url", &self.address())
             .field("headers", &self.headers.iter().map(|(name, _)| name).collect::<Vec<_>>())
             .field("bearer", &self.bearer)
             .field("max_message", &self.max_message)
@@ -146,7 +153,8 @@ impl SseSource {
             headers.insert("last-event-id", id);
         }
         let sent = self.client(url)?.get(url.clone()).headers(headers).send().await;
-        sent.map_err(|error| reason::connect_error(&error, &host_and_port(url)))
+        // A library's error names the address as it was asked for, with its secrets.
+        sent.map_err(|error| reason::connect_error(&error.without_url(), &host_and_port(url)))
     }
 
     /// What is sent to the origin the operator named, and to no other.
@@ -191,7 +199,7 @@ impl Source for SseSource {
     }
 
     fn address(&self) -> String {
-        redact(&self.options.url)
+        self.options.address()
     }
 }
 
@@ -207,7 +215,7 @@ fn redirect(from: &Url, response: &Response) -> Result<Option<Url>, ConnectError
         ("https", "http") => "an address without encryption",
         _ => "an address that is no event stream",
     };
-    let next = redact(next.as_str());
+    let next = without_values(next.as_str());
     Err(ConnectError::Protocol(format!(
         "The server redirects to {sentence}, {next}. Paste that address if you trust it."
     )))
@@ -260,7 +268,9 @@ impl SseSession {
         while !batch.is_full() {
             let chunk = match self.body.poll_next_unpin(cx) {
                 Poll::Ready(Some(Ok(chunk))) => chunk,
-                Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(SessionError::Cut(reason::cut(&error)))),
+                Poll::Ready(Some(Err(error))) => {
+                    return Poll::Ready(Err(SessionError::Cut(reason::cut(&error.without_url()))));
+                }
                 Poll::Ready(None) => {
                     let sentence = "The server ended the stream.".to_owned();
                     return Poll::Ready(Err(SessionError::Closed { code: None, sentence }));

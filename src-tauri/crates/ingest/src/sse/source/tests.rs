@@ -217,3 +217,34 @@ async fn only_a_certificate_somebody_vouches_for_is_accepted() {
     session.recv(&mut batch).await.unwrap();
     assert_eq!(&batch.messages()[0].payload[..], b"secret");
 }
+
+#[tokio::test]
+async fn a_secret_of_the_address_is_in_no_sentence() {
+    let port = server(async |number, mut socket: TcpStream| {
+        if number == 0 {
+            answer(socket, "302 Found", "location: ftp://127.0.0.1/?station=s3cr3t&s3cr3t\r\n").await;
+        } else {
+            head(&mut socket).await;
+            socket
+                .write_all(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 99\r\n\r\n:")
+                .await
+                .unwrap();
+        }
+    });
+    let port = port.await;
+    let with_secret = |scheme: &str, port: u16| {
+        let url = format!("{scheme}://127.0.0.1:{port}/?station=s3cr3t");
+        let shown = Some(format!("{scheme}://127.0.0.1:{port}/?station=***"));
+        SseSource::new(SseOptions { shown, ..SseOptions::new(url) }, clock)
+    };
+    let mut told = vec![refusal(with_secret("http", port)).await.to_string()];
+    assert!(told[0].contains("ftp://127.0.0.1/?station=***&***"), "{told:?}");
+    let cut = with_secret("http", port).connect(None).await.unwrap().recv(&mut Batch::default()).await.unwrap_err();
+    told.push(cut.to_string());
+    told.push(refusal(with_secret("http", 1)).await.to_string());
+    told.push(refusal(with_secret("ftp", port)).await.to_string());
+    let source = with_secret("http", port);
+    told.extend([source.address(), format!("{source:?}")]);
+    assert!(!told.concat().contains("s3cr3t"), "{told:#?}");
+    assert!(told.iter().skip(4).all(|text| text.contains("station=***")), "{told:#?}");
+}
