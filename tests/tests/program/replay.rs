@@ -166,3 +166,21 @@ fn wrong_faults_are_told_with_their_place() {
     assert_eq!(ended.code, Some(2), "a replay is for this computer only: {ended:?}");
     assert_ne!(ended.err.find("loopback"), None, "{}", ended.err);
 }
+
+#[test]
+fn a_capture_that_cannot_be_read_is_refused_before_anyone_could_connect() {
+    let home = Home::new();
+    let file = capture(&home);
+    for (times, place) in [("bad\n", "some.ts:1"), ("", "some.ts ends after 0 times")] {
+        home.write("some.ts", times);
+        let ended = home.run(&["replay", &file, "--as", "websocket"]);
+        assert_eq!(ended.code, Some(2), "{ended:?}");
+        assert_eq!(ended.out, Vec::<String>::new(), "no address");
+        assert!(ended.err.contains(place), "{ended:?}");
+    }
+    std::fs::remove_file(home.path("some.ts")).expect("the times");
+    home.write("some.jsonl", "{\"topic\":\"t\",\"payload\":\"\",\"payload_base64\":\"%\"}\n");
+    let ended = home.run(&["replay", &file, "--as", "sse"]);
+    assert_eq!((ended.code, ended.out.as_slice()), (Some(2), [].as_slice()), "{}", ended.err);
+    assert!(ended.err.contains("some.jsonl:1"), "{}", ended.err);
+}

@@ -34,8 +34,8 @@ pub struct ReplaySettings {
     pub faults: Faults,
 }
 
-/// Starts a server that replays a capture to its first client. A line of the capture that cannot be read ends the
-/// replay there; `on_trouble` is told.
+/// Starts a server that replays a capture to its first client. The first message is read before anything listens, so
+/// that a wrong file is told at once; a later line that cannot be read ends the replay there, and `on_trouble` is told.
 ///
 /// # Errors
 /// [`ReplayError`].
@@ -45,8 +45,9 @@ pub async fn start(
     clock: Clock,
     on_trouble: impl Fn(CaptureError) + Send + 'static,
 ) -> Result<Replay, ReplayError> {
-    let capture = capture::read(file, clock)?;
-    let frames = capture.map_while(move |message| match message {
+    let mut capture = capture::read(file, clock)?;
+    let first = capture.next().transpose()?;
+    let frames = first.map(Ok).into_iter().chain(capture).map_while(move |message| match message {
         Ok(message) => Some(frame_of(message)),
         Err(error) => {
             on_trouble(error);
