@@ -184,12 +184,18 @@ impl Worker<'_> {
     /// The last pass: everything out of the inboxes, everything decided, everything submitted.
     fn end(&mut self) {
         self.ending = Some(Instant::now());
-        while self.pass() || self.core.feeds.lock().iter().any(|feed| feed.inbox.counters().queued > 0) {
-            // Only a capture that waits for the disk makes this loop turn without work.
+        loop {
+            if self.pass() {
+                continue;
+            }
+            if self.core.feeds.lock().iter().all(|feed| feed.inbox.counters().queued == 0) {
+                break;
+            }
+            // A capture waits for the disk.
             self.core.bell.wait(Instant::now(), Instant::now() + Duration::from_millis(10));
         }
-        let mut pipeline = self.core.pipeline.lock();
         let left = *self.core.left.lock();
+        let mut pipeline = self.core.pipeline.lock();
         pipeline.leave(left.unwrap_or_else(|| self.core.now()));
         self.hand_on(true, pipeline);
     }
