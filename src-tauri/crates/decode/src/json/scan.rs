@@ -14,6 +14,7 @@
 
 use feedwatch_model::Rejected;
 
+use super::fault::{Fault, unfit};
 use super::leaf::{Leaf, LeafKind};
 use super::number::{Bits, number_end, short};
 use super::template::Templates;
@@ -24,26 +25,6 @@ use super::trie::{NONE, ROOT, Trie};
 pub(crate) const MAX_DEPTH: usize = 128;
 /// More leaves of one payload are counted, not kept.
 const MAX_LEAVES: usize = 1 << 20;
-
-/// The first byte that did not fit, and why.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Fault {
-    offset: usize,
-    reason: &'static str,
-}
-
-impl Fault {
-    #[cold]
-    pub(crate) fn at(offset: usize, reason: &'static str) -> Fault {
-        Fault { offset, reason }
-    }
-}
-
-impl From<Fault> for Rejected {
-    fn from(fault: Fault) -> Rejected {
-        Rejected { offset: fault.offset, reason: fault.reason.to_owned() }
-    }
-}
 
 #[derive(Clone, Copy, Debug)]
 enum Inside {
@@ -97,11 +78,6 @@ fn skip_space(bytes: &[u8], mut at: usize) -> usize {
         at += 1;
     }
     at
-}
-
-#[cold]
-fn unfit(bytes: &[u8], at: usize, expected: &'static str) -> Fault {
-    if at >= bytes.len() { Fault::at(at, "the message ends too early") } else { Fault::at(at, expected) }
 }
 
 impl Scanner {

@@ -3,7 +3,7 @@
 //! Decided: a lone surrogate (`"\ud800"`) is refused, since no text can hold it; every other escape is allowed, also
 //! of characters that need none. Control characters below U+0020 must be escaped.
 
-use super::scan::Fault;
+use super::fault::Fault;
 
 const LOW: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = 0x8080_8080_8080_8080;
