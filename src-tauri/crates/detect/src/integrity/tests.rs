@@ -1,8 +1,9 @@
-use std::collections::BTreeSet;
+mod properties;
+mod silence;
+
 use std::sync::Arc;
 
 use feedwatch_model::{Check, FeedId, Finding, FindingKind, Message, Reading, Rejected, SequenceMark, Time};
-use proptest::prelude::*;
 
 use super::{Arrival, Integrity, Scopes};
 
@@ -255,86 +256,6 @@ fn the_same_identity_is_a_duplicate_while_it_is_remembered() {
 }
 
 #[test]
-fn a_feed_that_stops_is_silent_and_then_resumes() {
-    let mut play = Play::new();
-    play.send_all(1..100);
-    play.wait(1_000);
-    assert_eq!(play.found, []);
-    play.wait(10_000);
-    play.wait(10_000);
-    play.send(100);
-    let found = play.finish();
-    assert_eq!(found.iter().map(|f| f.kind).collect::<Vec<_>>(), [FindingKind::Silent, FindingKind::Resumed]);
-    assert_eq!(
-        found[0].text,
-        "No message for 2 s. It usually sends every 0.1 s, at most every 0.1 s. The connection is open: the publisher stopped."
-    );
-    assert_eq!(found[0].at, Time::from_millis(9_800 + 2_000));
-    assert_eq!(found[1].text, "Messages come again, after 21 s without one.");
-}
-
-#[test]
-fn a_silence_is_found_alike_however_time_is_told() {
-    let silent = |steps: &[i64]| {
-        let mut play = Play::new();
-        play.send_all(1..100);
-        for step in steps {
-            play.wait(*step);
-        }
-        play.send(100);
-        play.finish()
-    };
-    assert_eq!(silent(&[5_000]), silent(&[2_500, 2_500]));
-    let mut unwatched = Play::new();
-    unwatched.send_all(1..100);
-    unwatched.now = unwatched.now.plus_nanos(5_000_000_000);
-    unwatched.send(100);
-    assert_eq!(silent(&[5_000]), unwatched.finish());
-}
-
-#[test]
-fn a_feed_in_batches_is_never_silent() {
-    for (batch, pause) in [(10, 5_000), (1, 3_000), (3, 60_000), (200, 20_000)] {
-        let mut play = Play::new();
-        for round in 0..50u64 {
-            for index in 0..batch {
-                play.send(round * batch + index);
-                play.now = play.now.plus_nanos(-99_000_000);
-            }
-            for _ in 0..10 {
-                play.wait(pause / 10);
-            }
-        }
-        let found = play.finish();
-        assert!(found.len() <= 2, "{batch} each {pause} ms: {found:#?}");
-        assert!(batch == 200 || found.is_empty(), "{batch} each {pause} ms: {found:#?}");
-    }
-}
-
-#[test]
-fn a_long_silence_does_not_become_normal_but_a_habit_does() {
-    let mut play = Play::new();
-    for round in 0..6u64 {
-        play.send_all(round * 100..(round + 1) * 100);
-        play.wait(30_000);
-    }
-    let silent = play.found.iter().filter(|finding| finding.kind == FindingKind::Silent).count();
-    assert_eq!(silent, 2);
-}
-
-#[test]
-fn no_silence_is_judged_while_the_connection_is_lost() {
-    let mut play = Play::new();
-    play.send_all(1..100);
-    play.integrity.lost(play.now);
-    play.wait(100_000);
-    play.integrity.connected(play.now);
-    play.wait(1_000);
-    play.send_all(100..200);
-    assert_eq!(play.finish(), []);
-}
-
-#[test]
 fn unreadable_messages_are_told_at_once_and_then_together() {
     let mut play = Play::new();
     let why = Rejected { offset: 17, reason: "a comma was expected".to_owned() };
@@ -352,65 +273,4 @@ fn unreadable_messages_are_told_at_once_and_then_together() {
             "50 messages could not be read, 100 to 149. The first of them: byte 17: a comma was expected.",
         ]
     );
-}
-
-proptest! {
-    /// Whatever is lost and swapped, gaps less what healed is exactly what never came.
-    #[test]
-    fn nothing_is_lost_without_a_word(
-        keep in proptest::collection::vec(prop::bool::weighted(0.8), 30..300),
-        swaps in proptest::collection::vec((0usize..300, 1usize..30), 0..20),
-        pauses in proptest::collection::vec(0i64..300, 300),
-    ) {
-        let mut sent: Vec<u64> = (0u64..).zip(&keep).filter(|(_, keep)| **keep).map(|(number, _)| number + 10).collect();
-        sent.insert(0, 9);
-        sent.push(10 + keep.len() as u64);
-        let first = sent[0];
-        for (from, by) in swaps {
-            let length = sent.len();
-            let (from, to) = (1 + from % (length - 1), 1 + (from + by) % (length - 1));
-            let number = sent.remove(from);
-            sent.insert(to, number);
-        }
-        let mut play = Play::new();
-        for (index, number) in sent.iter().enumerate() {
-            play.now = play.now.plus_nanos(pauses[index % pauses.len()] * 1_000_000);
-            let arrival = play.send(*number);
-            prop_assert!(arrival != Arrival::Duplicate);
-        }
-        let came: BTreeSet<u64> = sent.iter().copied().collect();
-        let highest = *sent.iter().max().unwrap();
-        let missing: BTreeSet<u64> = (first..=highest).filter(|number| !came.contains(number)).collect();
-        let mut told = BTreeSet::new();
-        for finding in play.finish() {
-            let (Some(from), Some(to)) = (finding.from, finding.to) else { continue };
-            match finding.kind {
-                FindingKind::Gap => (from..=to).for_each(|number| { told.insert(number); }),
-                FindingKind::Healed => (from..=to).for_each(|number| { told.remove(&number); }),
-                _ => {}
-            }
-        }
-        prop_assert_eq!(told, missing);
-    }
-
-    #[test]
-    fn no_message_panics_and_findings_stay_few(
-        events in proptest::collection::vec((0u8..8, any::<u64>(), any::<u64>(), 0u32..4, any::<i64>()), 0..400),
-    ) {
-        let mut play = Play::new();
-        for (what, first, last, scope, at) in events {
-            play.now = Time::from_nanos(at);
-            match what {
-                0 => play.integrity.lost(play.now),
-                1 => play.integrity.connected(play.now),
-                2 => play.integrity.dropped(first, last, play.now),
-                3 => play.integrity.elapse(play.now, &mut play.found),
-                4 => drop(play.marks(&[SequenceMark { rule: 0, scope, first: first % 64, last: last % 64 }])),
-                5 => drop(play.marks(&[SequenceMark { rule: scope, scope, first, last: first.saturating_add(last % 5) }])),
-                _ => drop(play.marks(&[SequenceMark { rule: 0, scope, first, last }])),
-            }
-        }
-        let messages = play.number as usize;
-        prop_assert!(play.finish().len() <= 10 * messages + 10);
-    }
 }
