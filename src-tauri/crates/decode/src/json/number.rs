@@ -180,22 +180,80 @@ fn decimal(negative: bool, mantissa: u64, fraction: usize) -> Option<Bits> {
 pub(crate) fn short(bytes: &[u8], at: usize) -> Option<(Bits, usize)> {
     let negative = bytes.get(at) == Some(&b'-');
     let start = at + usize::from(negative);
-    let (count, whole) = run(bytes.get(start..)?, 0);
-    if count == 0 || count > 19 || (count > 1 && bytes.get(start) == Some(&b'0')) {
+    let rest = bytes.get(start..)?;
+    let (count, number) = match rest.first_chunk::<8>() {
+        Some(word) => in_word(u64::from_le_bytes(*word), rest, negative),
+        None => by_digit(rest, (0, 0), negative),
+    }?;
+    Some((number, start + count))
+}
+
+/// [`short`] without its sign where it ends within eight bytes, all at once: as most numbers do.
+#[inline(always)]
+fn in_word(word: u64, rest: &[u8], negative: bool) -> Option<(usize, Bits)> {
+    let digits = word ^ ZEROS;
+    // The high bit of each byte that is no digit: right up to the second of them that is a point or below.
+    let others = (digits.wrapping_add(0x7676_7676_7676_7676) | digits) & 0x8080_8080_8080_8080;
+    let whole = (others.trailing_zeros() / 8) as usize;
+    if whole == 0 || (whole > 1 && digits & 0xFF == 0) {
         return None;
     }
-    let end = start + count;
-    match bytes.get(end) {
+    if whole == 8 {
+        return by_digit(rest, (8, eight(digits)), negative);
+    }
+    let stop = rest.get(whole).copied().unwrap_or_default();
+    if stop != b'.' {
+        return match stop {
+            b'e' | b'E' => None,
+            _ => Some((whole, integer(negative, eight(digits << (64 - 8 * whole))))),
+        };
+    }
+    let end = ((others & others.wrapping_sub(1)).trailing_zeros() / 8) as usize;
+    let stop = rest.get(end).copied().unwrap_or_default();
+    if stop.is_ascii_digit() {
+        return by_digit(rest, (0, 0), negative);
+    }
+    if let b'e' | b'E' = stop {
+        return None;
+    }
+    // Without the point.
+    let before = (1 << (8 * whole)) - 1;
+    let together = digits & before | digits >> 8 & !before;
+    decimal(negative, eight(together << (72 - 8 * end)), end - whole - 1).map(|number| (end, number))
+}
+
+/// `0` in every byte.
+const ZEROS: u64 = 0x3030_3030_3030_3030;
+
+/// What eight digits are worth, the first one in the lowest byte: pairs, then fours, then all of them (Lemire 2021,
+/// "Number parsing at a gigabyte per second", section 6).
+#[inline(always)]
+fn eight(digits: u64) -> u64 {
+    const EVERY_FOURTH: u64 = 0x0000_00FF_0000_00FF;
+    let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8);
+    let high = (pairs & EVERY_FOURTH).wrapping_mul(0x000F_4240_0000_0064);
+    let low = (pairs >> 16 & EVERY_FOURTH).wrapping_mul(0x0000_2710_0000_0001);
+    high.wrapping_add(low) >> 32
+}
+
+/// [`short`] without its sign, digit by digit, the first ones `known`.
+fn by_digit(rest: &[u8], known: (usize, u64), negative: bool) -> Option<(usize, Bits)> {
+    let (more, whole) = run(rest.get(known.0..)?, known.1);
+    let count = known.0 + more;
+    if count == 0 || count > 19 || (count > 1 && rest.first() == Some(&b'0')) {
+        return None;
+    }
+    match rest.get(count) {
         Some(b'.') => {}
         Some(b'e' | b'E') => return None,
-        _ => return Some((integer(negative, whole), end)),
+        _ => return Some((count, integer(negative, whole))),
     }
-    let (fraction, mantissa) = run(bytes.get(end + 1..)?, whole);
-    let end = end + 1 + fraction;
-    if count + fraction > 19 || matches!(bytes.get(end), Some(b'e' | b'E')) {
+    let (fraction, mantissa) = run(rest.get(count + 1..)?, whole);
+    let end = count + 1 + fraction;
+    if count + fraction > 19 || matches!(rest.get(end), Some(b'e' | b'E')) {
         return None;
     }
-    decimal(negative, mantissa, fraction).map(|bits| (bits, end))
+    decimal(negative, mantissa, fraction).map(|number| (end, number))
 }
 
 #[inline]

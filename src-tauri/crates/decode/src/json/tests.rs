@@ -2,7 +2,7 @@ use feedwatch_model::{Rejected, Value};
 use proptest::prelude::*;
 
 use super::leaf::LeafKind;
-use super::number::{number, number_end, unsigned};
+use super::number::{bits, number, number_end, short, unsigned};
 use super::scan::Scanner;
 use super::text::unescape;
 use super::trie::Trie;
@@ -243,6 +243,28 @@ proptest! {
         prop_assert_eq!(number_end(bytes, 0), Ok(bytes.len()));
         let ours = number(bytes).unwrap().as_f64();
         prop_assert_eq!(ours.to_bits(), text.parse::<f64>().unwrap().to_bits());
+    }
+
+    #[test]
+    fn a_number_read_in_passing_is_worth_what_it_is_by_itself(
+        before in "[x-]{0,2}",
+        text in "-?[0-9]{0,20}(\\.[0-9]{0,20})?([eE][0-9]?)?",
+        after in prop_oneof![Just(String::new()), "[\",}x.]", "\",\"price\":[0-9]{0,9}", "\\PC{0,9}"],
+    ) {
+        let whole = format!("{before}{text}{after}");
+        let (bytes, at) = (whole.as_bytes(), before.len());
+        let end = number_end(bytes, at);
+        match short(bytes, at) {
+            Some((worth, to)) => {
+                prop_assert_eq!(Ok(to), end);
+                prop_assert_eq!(worth, bits(&bytes[at..to]));
+            }
+            None => {
+                let raw = end.map_or(&b""[..], |end| &bytes[at..end]);
+                let digits = raw.iter().filter(|byte| byte.is_ascii_digit()).count();
+                prop_assert!(digits == 0 || digits > 15 || raw.contains(&b'e') || raw.contains(&b'E'), "{}", whole);
+            }
+        }
     }
 
     #[test]

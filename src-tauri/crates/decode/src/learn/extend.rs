@@ -40,6 +40,7 @@ struct New {
 impl Plan {
     /// Decides about every path in `messages` that has no meaning yet.
     pub(crate) fn extend(&mut self, kind: u32, messages: &[&Observed], around: &mut Surroundings<'_>) {
+        self.set_changed();
         self.label = around.kinds.label(kind as usize);
         self.look_again(kind, around);
         let is_first = self.roles.is_empty();

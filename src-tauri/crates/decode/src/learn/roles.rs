@@ -1,6 +1,7 @@
-//! The plan of one kind of message: what each path means. Reading by it is in [`read`].
+//! The plan of one kind of message: what each path means. Reading by it is in [`read`] and [`row`].
 
 mod read;
+mod row;
 
 use std::sync::Arc;
 
@@ -115,6 +116,8 @@ pub(crate) struct Plan {
     /// What reading needs of the roles, in a word each; made anew when they have changed.
     codes: Vec<u32>,
     changed: bool,
+    /// Per key and slot the series, where there is one table of keys at most; [`NONE`]: to be looked up.
+    rows: Vec<u32>,
     /// Per element: the leaf of each key and, last, of the time.
     columns: Vec<u32>,
     scratch: Vec<u8>,
@@ -136,6 +139,11 @@ impl Plan {
         }
         self.changed = true;
         self.roles.get_mut(node as usize)
+    }
+
+    /// What was read by it is no longer true.
+    pub(crate) fn set_changed(&mut self) {
+        self.changed = true;
     }
 
     pub(crate) fn set_what(&mut self, node: u32, what: What, why: Why) {

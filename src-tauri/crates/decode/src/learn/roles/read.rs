@@ -23,7 +23,7 @@ pub(super) struct Clock {
 }
 
 /// What the neighbours of a leaf share: the time of their element, and the key number in one table.
-struct Around {
+pub(super) struct Around {
     element: u32,
     time: Option<Time>,
     table: u32,
@@ -55,7 +55,7 @@ pub(crate) struct Seen<'a> {
 
 impl Seen<'_> {
     #[inline]
-    fn payload(&self) -> &[u8] {
+    pub(super) fn payload(&self) -> &[u8] {
         &self.message.payload
     }
 
@@ -82,6 +82,7 @@ impl Plan {
         }
         if self.changed {
             self.codes = self.roles.iter().map(Role::code).collect();
+            self.rows.clear();
             self.changed = false;
         }
         for table in &mut self.tables {
@@ -92,6 +93,10 @@ impl Plan {
             self.fill_columns(seen);
         }
         let mut around = Around { element: 0, time: None, table: NONE, keyed: NONE, key: 0 };
+        let row = if deep { None } else { self.row(seen, found.max_series) };
+        if let Some((key, row)) = row {
+            return self.read_row(key, row, seen, strict, found, &mut around);
+        }
         for leaf in seen.leaves {
             match self.codes.get(leaf.node as usize).copied().unwrap_or(SLOW) {
                 SKIP => {}
@@ -106,7 +111,7 @@ impl Plan {
     }
 
     #[inline]
-    fn read_value(
+    pub(super) fn read_value(
         &mut self,
         slot: u32,
         leaf: &Leaf,
@@ -131,7 +136,7 @@ impl Plan {
         }
     }
 
-    fn read_slowly(
+    pub(super) fn read_slowly(
         &mut self,
         leaf: &Leaf,
         seen: &Seen<'_>,
@@ -236,7 +241,7 @@ impl Plan {
 
     /// The number of the key texts around `element`.
     #[inline]
-    fn key(&mut self, table: usize, element: u32, seen: &Seen<'_>, limit: usize) -> Option<u32> {
+    pub(super) fn key(&mut self, table: usize, element: u32, seen: &Seen<'_>, limit: usize) -> Option<u32> {
         let found = self.tables.get(table)?;
         if let Some((cached, key)) = found.cached
             && cached == element
@@ -322,7 +327,7 @@ fn tells(leaf: &Leaf) -> bool {
 }
 
 #[inline(never)]
-fn push(points: &mut Vec<Point>, series: u32, time: Option<Time>, number: Bits) {
+pub(super) fn push(points: &mut Vec<Point>, series: u32, time: Option<Time>, number: Bits) {
     number.give(|value| points.push(Point { series, time, value }));
 }
 
