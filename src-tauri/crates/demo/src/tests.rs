@@ -1,28 +1,38 @@
 //! The demo and the replay against real clients. What is counted is compared with what a client read.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use feedwatch_model::Time;
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::Message;
+use tokio::sync::watch;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use crate::*;
 
-/// Waits until it is so.
-pub(crate) async fn eventually(mut so: impl FnMut() -> bool) {
-    tokio::time::timeout(Duration::from_secs(20), async {
-        while !so() {
-            tokio::time::sleep(Duration::from_millis(2)).await;
+/// What a reader has counted so far.
+type Count = watch::Sender<u64>;
+
+/// Waits until it is so: looked at whenever the reader has counted one more.
+async fn until(count: &Count, mut so: impl FnMut(u64) -> bool) {
+    let mut news = count.subscribe();
+    let so = news.wait_for(|count| so(*count));
+    tokio::time::timeout(Duration::from_secs(20), so).await.expect("it never came to be").unwrap();
+}
+
+/// Connects. Where the door is shut for now it knocks again, as soon as it has been told so.
+async fn connect(url: &str) -> WebSocketStream<MaybeTlsStream<TcpStream>> {
+    loop {
+        match tokio_tungstenite::connect_async(url).await {
+            Ok((socket, _)) => return socket,
+            Err(Error::Http(answer)) if answer.status() == 503 => {}
+            Err(error) => panic!("{error}"),
         }
-    })
-    .await
-    .expect("it never came to be");
+    }
 }
 
 /// A client of an event stream, written from the standard and not from the server.
@@ -112,33 +122,30 @@ fn clock() -> Time {
 }
 
 /// Reads a WebSocket to its end, coming back as long as it is closed with 1001; counts the messages and the closes.
-fn read_prices(url: String, got: Arc<AtomicU64>, closes: Arc<AtomicU64>) -> tokio::task::JoinHandle<()> {
+fn read_prices(url: String, got: Count, closes: Count) -> tokio::task::JoinHandle<()> {
     tokio::spawn(async move {
         loop {
-            let Ok((mut socket, _)) = tokio_tungstenite::connect_async(&url).await else {
-                tokio::time::sleep(Duration::from_millis(2)).await;
-                continue;
-            };
+            let mut socket = connect(&url).await;
             while let Some(Ok(message)) = socket.next().await {
                 match message {
                     Message::Close(close) => {
                         assert_eq!(close.unwrap().code, CloseCode::Away);
-                        closes.fetch_add(1, Relaxed);
+                        closes.send_modify(|count| *count += 1);
                     }
-                    _ => _ = got.fetch_add(1, Relaxed),
+                    _ => got.send_modify(|count| *count += 1),
                 }
             }
         }
     })
 }
 
-fn read_plant(url: &str, got: Arc<AtomicU64>) -> tokio::task::JoinHandle<()> {
+fn read_plant(url: &str, got: Count) -> tokio::task::JoinHandle<()> {
     let (address, path) = url.trim_start_matches("http://").split_once('/').unwrap();
     let (address, path) = (address.parse().unwrap(), format!("/{path}"));
     tokio::spawn(async move {
         let mut client = SseClient::connect(address, &path, None).await;
         while client.event().await.is_some() {
-            got.fetch_add(1, Relaxed);
+            got.send_modify(|count| *count += 1);
         }
     })
 }
@@ -147,18 +154,18 @@ fn read_plant(url: &str, got: Arc<AtomicU64>) -> tokio::task::JoinHandle<()> {
 async fn clients_that_lose_nothing_receive_exactly_what_the_log_says_was_published() {
     let options = DemoOptions { seed: 3, speed: 40.0, ..DemoOptions::default() };
     let mut demo = Demo::start(options, clock).await.unwrap();
-    let [prices, plant, closes] = [0; 3].map(|_| Arc::new(AtomicU64::new(0)));
+    let [prices, plant, closes] = [0; 3].map(Count::new);
     let readers =
         [read_prices(demo.prices_url(), prices.clone(), closes.clone()), read_plant(&demo.plant_url(), plant.clone())];
-    eventually(|| demo.log().ticks >= 1250).await;
+    until(&prices, |_| demo.log().ticks >= 1250).await;
     let log = demo.pause().await;
-    eventually(|| prices.load(Relaxed) >= log.published(Feed::Prices)).await;
-    eventually(|| plant.load(Relaxed) >= log.published(Feed::Plant)).await;
-    assert_eq!(prices.load(Relaxed), log.published(Feed::Prices));
-    assert_eq!(plant.load(Relaxed), log.published(Feed::Plant));
+    until(&prices, |count| count >= log.published(Feed::Prices)).await;
+    until(&plant, |count| count >= log.published(Feed::Plant)).await;
+    assert_eq!(*prices.borrow(), log.published(Feed::Prices));
+    assert_eq!(*plant.borrow(), log.published(Feed::Plant));
     assert_eq!(demo.log(), log, "nothing is published while paused");
 
-    assert_eq!(closes.load(Relaxed), 1);
+    assert_eq!(*closes.borrow(), 1);
     assert_eq!(log.connections["prices"].len(), 2);
     assert_eq!(log.entries.iter().map(|entry| entry.second).collect::<Vec<_>>(), SCHEDULE.map(|line| line.second));
     let [outage] = &log.outages[..] else { panic!("{:?}", log.outages) };
@@ -214,13 +221,7 @@ async fn replay(count: u64, protocol: ReplayProtocol, speed: Speed, faults: &str
 
 /// Reads a WebSocket to its end: the messages and the code of the close.
 async fn read_once(address: &str) -> (Vec<String>, CloseCode) {
-    let (mut socket, _) = loop {
-        match tokio_tungstenite::connect_async(address).await {
-            Ok(connected) => break connected,
-            // The door is shut while the one before is seen out.
-            Err(_) => tokio::time::sleep(Duration::from_millis(2)).await,
-        }
-    };
+    let mut socket = connect(address).await;
     let (mut got, mut code) = (Vec::new(), CloseCode::Abnormal);
     while let Some(Ok(message)) = socket.next().await {
         match message {

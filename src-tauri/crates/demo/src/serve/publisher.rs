@@ -331,6 +331,18 @@ impl Publisher {
         }
     }
 
+    /// Returns once it is so: looked at whenever a client came, went, or took something.
+    #[cfg(test)]
+    pub(crate) async fn until(&self, mut so: impl FnMut(&Publisher) -> bool) {
+        let mut presence = self.shared.presence.subscribe();
+        let settled = async {
+            while !so(self) {
+                presence.changed().await.unwrap();
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), settled).await.expect("it never came to be");
+    }
+
     /// Clients that ever were.
     pub(crate) fn joined(&self) -> u64 {
         self.shared.presence.borrow().joined

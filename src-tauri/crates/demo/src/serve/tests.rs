@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::frame::Frame;
-use crate::tests::{SseClient, eventually};
+use crate::tests::SseClient;
 
 struct Up {
     address: std::net::SocketAddr,
@@ -56,7 +56,7 @@ async fn texts(socket: &mut Socket, count: usize) -> Vec<String> {
 async fn every_client_gets_every_frame_and_each_is_counted() {
     let up = websocket().await;
     let (mut one, mut other) = (connect(&up).await, connect(&up).await);
-    eventually(|| up.publisher.joined() == 2).await;
+    up.publisher.until(|publisher| publisher.joined() == 2).await;
     assert_eq!(up.publisher.publish(["a", "b"].map(frame)), 2);
     assert_eq!(texts(&mut one, 2).await, ["a", "b"]);
     assert_eq!(texts(&mut other, 2).await, ["a", "b"]);
@@ -81,7 +81,7 @@ async fn an_answer_goes_to_the_client_that_asked() {
     one.send(Message::text("hello")).await.unwrap();
     one.send(Message::text("something else")).await.unwrap();
     assert_eq!(texts(&mut one, 1).await, ["welcome"]);
-    eventually(|| up.publisher.joined() == 2).await;
+    up.publisher.until(|publisher| publisher.joined() == 2).await;
     up.publisher.publish([frame("x")]);
     assert_eq!(texts(&mut other, 1).await, ["x"]);
     assert_eq!(texts(&mut one, 1).await, ["x"]);
@@ -147,9 +147,9 @@ async fn nonsense_in_place_of_a_handshake_harms_nobody() {
 async fn a_client_that_hangs_up_leaves_the_others_alone() {
     let up = websocket().await;
     let (gone, mut there) = (connect(&up).await, connect(&up).await);
-    eventually(|| up.publisher.joined() == 2).await;
+    up.publisher.until(|publisher| publisher.joined() == 2).await;
     drop(gone);
-    eventually(|| up.publisher.publish([frame("x")]) == 1).await;
+    up.publisher.until(|publisher| publisher.publish([frame("x")]) == 1).await;
     assert_eq!(texts(&mut there, 1).await, ["x"]);
 }
 
@@ -158,7 +158,7 @@ async fn a_client_that_reads_nothing_is_closed_with_the_reason_and_the_others_ge
     let limits = Limits { queue_bytes: 256 * 1024, ..Limits::default() };
     let up = up(WebSocket { answer: |_| None }, limits).await;
     let (mut slow, mut quick) = (connect(&up).await, connect(&up).await);
-    eventually(|| up.publisher.joined() == 2).await;
+    up.publisher.until(|publisher| publisher.joined() == 2).await;
     let payload = "x".repeat(64 * 1024);
     let mut sent = 0;
     // The kernel's buffers take some megabytes before the queue fills.
@@ -179,7 +179,7 @@ async fn a_client_that_reads_nothing_is_closed_with_the_reason_and_the_others_ge
     // It may be told, if it begins to read in time; it never gets more than was queued, and what it got is counted.
     assert!(reason.is_none_or(|close| close.code == CloseCode::Policy && close.reason.contains("fast enough")));
     assert!(received <= sent);
-    eventually(|| up.publisher.written_each()[0] + up.publisher.abandoned() == sent).await;
+    up.publisher.until(|publisher| publisher.written_each()[0] + publisher.abandoned() == sent).await;
 }
 
 #[tokio::test]
@@ -217,7 +217,7 @@ async fn a_client_that_comes_back_gets_what_it_missed_as_far_as_it_was_kept() {
     up.publisher.publish(["1", "2", "3", "4"].map(|id| frame(id).with_id(id)));
     let mut known = SseClient::connect(up.address, "/events", Some("2")).await;
     let mut forgotten = SseClient::connect(up.address, "/events", Some("1")).await;
-    eventually(|| up.publisher.joined() == 2).await;
+    up.publisher.until(|publisher| publisher.joined() == 2).await;
     up.publisher.publish([frame("5").with_id("5")]);
     for expected in ["3", "4", "5"] {
         assert_eq!(known.event().await.unwrap().1, expected);
