@@ -96,12 +96,18 @@ impl Console {
     pub fn add_feed(&self, new: &NewFeed) -> Result<FeedChange, Failure> {
         let mut changes = self.changes.lock();
         let mut feed = self.understand(new)?;
-        let kept = take_secrets(&mut feed);
+        let folder = self.base.config_path.parent().unwrap_or(Path::new(""));
+        let kept = take_secrets(&mut feed, &|file| folder.join(file).symlink_metadata().is_ok());
         let (before, stamp) = edit::open(&self.base.config_path).map_err(broken)?;
         let after = edit::add_feed(&before, &feed).map_err(unwritable)?;
-        let folder = self.base.config_path.parent().unwrap_or(Path::new(""));
-        let files: Vec<PathBuf> = kept.iter().map(|secret| folder.join(&secret.file)).collect();
-        let written = kept.iter().zip(&files).try_for_each(|(secret, file)| edit::write_secret(file, &secret.text));
+        // Only those that were made here are forgotten if something fails.
+        let mut files = Vec::new();
+        let written = kept.iter().try_for_each(|secret| {
+            let file = folder.join(&secret.file);
+            edit::write_secret(&file, &secret.text)?;
+            files.push(file);
+            Ok(())
+        });
         let changed = written
             .map_err(unwritable)
             .and_then(|()| self.change(&mut changes, feed.name.clone(), (before, stamp), after));
@@ -174,9 +180,14 @@ impl Console {
         }
         let config = config::parse(undo.before.as_deref().unwrap_or_default(), path).map_err(broken)?;
         config::resolve_secrets(&config, &|name| std::env::var(name).ok()).map_err(broken)?;
-        undo.write(path, stamp)?;
+        let written = undo.write(path, stamp)?;
+        if let Err(failure) = self.follow(config) {
+            edit::write(path, &undo.after, written).map_err(unwritable)?;
+            return Err(failure);
+        }
+        // Last, when nothing can need them any more.
         forget(&undo.secrets);
-        self.follow(config)
+        Ok(())
     }
 
     /// Brings the engine to what the configuration now says.
@@ -225,11 +236,12 @@ impl Console {
 }
 
 impl Undo {
-    /// Puts the file back to what it was.
-    fn write(&self, path: &Path, stamp: edit::Stamp) -> Result<(), Failure> {
+    /// Puts the file back to what it was; gives its new stamp.
+    fn write(&self, path: &Path, stamp: edit::Stamp) -> Result<edit::Stamp, Failure> {
         match &self.before {
-            Some(text) => edit::write(path, text, stamp).map(drop).map_err(unwritable),
+            Some(text) => edit::write(path, text, stamp).map_err(unwritable),
             None => std::fs::remove_file(path)
+                .map(|()| edit::Stamp::Absent)
                 .map_err(|error| failure("disk", format!("{} cannot be removed: {error}.", path.display()), "")),
         }
     }

@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use feedwatch_ingest::address;
+use feedwatch_ingest::{address, is_secret};
 use feedwatch_model::Protocol;
+use url::Url;
 
 use crate::config::{
-    FeedConfig, FileConfig, HeaderValue, Limits, SecretRef, SourceConfig, SseConfig, WebSocketConfig, is_secret_header,
-    is_secret_parameter, suggest_name,
+    FeedConfig, FileConfig, HeaderValue, Limits, QuerySecret, SecretRef, SourceConfig, SseConfig, WebSocketConfig,
+    decoded, is_plain, suggest_name,
 };
 use crate::engine::failure;
 use crate::wire::{Failure, NewFeed};
@@ -33,8 +34,10 @@ pub fn understand(new: &NewFeed, existing: &[&str], secrets: Secrets) -> Result<
         "" => None,
         name => Some(SecretRef::Env(name.to_owned())),
     };
-    let url =
-        || address.url.parse::<url::Url>().map_err(|error| wrong(format!("The address cannot be read: {error}.")));
+    let url = || {
+        let url: Url = address.url.parse().map_err(|error| wrong(format!("The address cannot be read: {error}.")))?;
+        if secrets == Secrets::Refused { keepable(&url).map(|()| url) } else { Ok(url) }
+    };
     let source = match address.protocol {
         Protocol::WebSocket => SourceConfig::WebSocket(WebSocketConfig {
             headers,
@@ -56,6 +59,32 @@ pub fn understand(new: &NewFeed, existing: &[&str], secrets: Secrets) -> Result<
     Ok(FeedConfig { name, title, source, limits: Limits::default() })
 }
 
+/// Can the address be kept in a configuration that holds no secrets?
+fn keepable(url: &Url) -> Result<(), Failure> {
+    if !url.username().is_empty() || url.password().is_some() {
+        let message = "The address has a user name or a password in it, in front of the @: these are not kept.";
+        let cure = "Take them out. If the feed takes a token instead, put the token into an environment variable and give \
+                    the variable's name below More.";
+        return Err(failure("bad_request", message, cure));
+    }
+    let mut names: Vec<String> = secret_pairs(url).map(|pair| decoded(pair).0).collect();
+    names.sort_unstable();
+    if let Some([twice, _]) = names.windows(2).find(|pair| pair.first() == pair.last()) {
+        let message = format!("The address has {twice:?} twice.");
+        return Err(failure("bad_request", message, "Keep one of them."));
+    }
+    Ok(())
+}
+
+fn is_secret_pair(pair: &str) -> bool {
+    let (name, value) = decoded(pair);
+    is_secret(&name, &value)
+}
+
+fn secret_pairs(url: &Url) -> impl Iterator<Item = &str> {
+    url.query().unwrap_or_default().split('&').filter(|pair| is_secret_pair(pair))
+}
+
 /// A secret that is to be kept outside the configuration.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct KeptSecret {
@@ -65,29 +94,38 @@ pub(crate) struct KeptSecret {
     pub(crate) text: String,
 }
 
-/// Takes the secrets out of the query of a feed's address: the configuration names files that hold them.
-pub(crate) fn take_secrets(feed: &mut FeedConfig) -> Vec<KeptSecret> {
+/// Takes the secrets out of the query of a feed's address: the configuration names files that hold them, none that
+/// `is_taken`. All else stays as it was typed, and what is asked for has the same pairs byte for byte, the secrets behind
+/// the others: one that would not survive decoding and encoding (`%2f`, `+`) is kept as it stands in the address.
+pub(crate) fn take_secrets(feed: &mut FeedConfig, is_taken: &dyn Fn(&Path) -> bool) -> Vec<KeptSecret> {
     let (url, query) = match &mut feed.source {
         SourceConfig::WebSocket(socket) => (&mut socket.url, &mut socket.query),
         SourceConfig::Sse(sse) => (&mut sse.url, &mut sse.query),
         SourceConfig::File(_) => return Vec::new(),
     };
-    let all: Vec<(String, String)> = url.query_pairs().into_owned().collect();
-    let is_secret = |(name, value): &(String, String)| is_secret_parameter(name) && !value.is_empty();
-    if !all.iter().any(is_secret) {
-        // As it was typed: taken apart and put together again it might read otherwise.
+    let typed = url.query().unwrap_or_default().to_owned();
+    let (secret, shown): (Vec<&str>, Vec<&str>) = typed.split('&').partition(|pair| is_secret_pair(pair));
+    if secret.is_empty() {
         return Vec::new();
     }
-    let (secret, shown): (Vec<_>, Vec<_>) = all.into_iter().partition(is_secret);
-    url.set_query(None);
-    if !shown.is_empty() {
-        url.query_pairs_mut().extend_pairs(shown);
-    }
+    url.set_query(Some(shown.join("&").as_str()).filter(|shown| !shown.is_empty()));
     let mut kept = Vec::new();
-    for (number, (name, text)) in secret.into_iter().enumerate() {
-        let plain: String = name.chars().filter(char::is_ascii_alphanumeric).take(20).collect();
-        let file = Path::new("secrets").join(format!("{}.{number}.{plain}", feed.name));
-        query.push((name, SecretRef::File(file.clone())));
+    let mut number = 0_u64;
+    for pair in secret {
+        let (plain_name, plain_value) = decoded(pair);
+        let end: String = plain_name.chars().filter(char::is_ascii_alphanumeric).take(20).collect();
+        let file = |number: u64| Path::new("secrets").join(format!("{}.{number}.{end}", feed.name));
+        while is_taken(&file(number)) {
+            number += 1;
+        }
+        let file = file(number);
+        number += 1;
+        let encoded = !is_plain(pair);
+        let (name, text) = match pair.split_once('=').filter(|_| encoded) {
+            Some((name, value)) => (name.to_owned(), value.to_owned()),
+            None => (plain_name, plain_value),
+        };
+        query.push(QuerySecret { name, secret: SecretRef::File(file.clone()), encoded });
         kept.push(KeptSecret { file, text });
     }
     kept
@@ -95,11 +133,12 @@ pub(crate) fn take_secrets(feed: &mut FeedConfig) -> Vec<KeptSecret> {
 
 fn header(line: &str, secrets: Secrets) -> Result<(String, HeaderValue), Failure> {
     let Some((name, value)) = line.split_once(':') else {
-        let message = format!("\"{line}\" is not a header.");
+        // The rest of the line may be a secret.
+        let message = format!("{:?} is not a header.", line.split_whitespace().next().unwrap_or_default());
         return Err(failure("bad_request", message, "Write it as Name: value."));
     };
     let (name, value) = (name.trim(), value.trim());
-    if secrets == Secrets::Refused && is_secret_header(name) {
+    if secrets == Secrets::Refused && is_secret(name, value) {
         let message = format!("The header {name} is a secret and does not belong into the configuration.");
         return Err(failure("bad_request", message, "Put the token into an environment variable and give its name."));
     }
@@ -108,6 +147,9 @@ fn header(line: &str, secrets: Secrets) -> Result<(String, HeaderValue), Failure
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
 
     fn new(address: &str) -> NewFeed {
@@ -147,7 +189,7 @@ mod tests {
         let typed = new("wss://ws.example.com/feed?symbol=A%2FB&token=s3cr3t&apiKey=k3y");
         let mut feed = understand(&typed, &[], Secrets::Refused).unwrap();
         feed.name = "spot".to_owned();
-        let kept = take_secrets(&mut feed);
+        let kept = take_secrets(&mut feed, &|_| false);
         let texts: Vec<&str> = kept.iter().map(|secret| secret.text.as_str()).collect();
         assert_eq!(texts, ["s3cr3t", "k3y"]);
         let written = crate::config::edit::add_feed("", &feed).unwrap();
@@ -157,7 +199,96 @@ mod tests {
         let plain = new("wss://ws.example.com/feed?streams=a@b/c@d");
         let mut feed = understand(&plain, &[], Secrets::Refused).unwrap();
         let before = feed.clone();
-        assert_eq!((take_secrets(&mut feed), &feed), (Vec::new(), &before), "what is no secret stays as it was typed");
+        assert_eq!(
+            (take_secrets(&mut feed, &|_| false), &feed),
+            (Vec::new(), &before),
+            "what is no secret stays as it was typed"
+        );
+    }
+
+    #[test]
+    fn a_user_or_a_password_is_refused_in_plain_words_before_anything_is_asked_for() {
+        for address in ["wss://ann:s3cr3t@example.com/", "https://s3cr3t@example.com/"] {
+            let failure = understand(&new(address), &[], Secrets::Refused).unwrap_err();
+            assert!(
+                failure.message.contains("in front of the @") && failure.cure.contains("Take them out"),
+                "{failure:?}"
+            );
+            let said = format!("{failure:?}");
+            assert!(!said.contains("s3cr3t") && !said.contains(":2:"), "{said}");
+            assert!(understand(&new(address), &[], Secrets::Allowed).is_ok(), "a look may use it");
+        }
+    }
+
+    #[test]
+    fn a_secret_given_twice_is_refused() {
+        let failure = understand(&new("wss://h/?token=1&to%6Ben=2"), &[], Secrets::Refused).unwrap_err();
+        assert!(failure.message.contains("\"token\" twice"), "{failure:?}");
+    }
+
+    #[test]
+    fn the_next_free_file_is_taken() {
+        let mut feed = understand(&new("wss://h/?token=1&key=2"), &[], Secrets::Refused).unwrap();
+        feed.name = "h".to_owned();
+        let taken = |path: &Path| ["h.0.token", "h.1.token", "h.3.key"].iter().any(|name| path.ends_with(name));
+        let kept = take_secrets(&mut feed, &taken);
+        let files: Vec<&Path> = kept.iter().map(|secret| secret.file.as_path()).collect();
+        assert_eq!(files, [Path::new("secrets/h.2.token"), Path::new("secrets/h.4.key")]);
+    }
+
+    /// What is asked for after a feed was added, in its pairs without order; and what was typed.
+    fn asked(query: &str) -> Option<(Vec<String>, Vec<String>)> {
+        let pairs = |url: &Url| {
+            let query = url.query().unwrap_or_default();
+            let mut pairs: Vec<String> = query.split('&').filter(|pair| !pair.is_empty()).map(str::to_owned).collect();
+            pairs.sort_unstable();
+            pairs
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let mut feed = understand(&new(&format!("wss://h/p?{query}")), &[], Secrets::Refused).ok()?;
+        let SourceConfig::WebSocket(socket) = &feed.source else { panic!("{feed:?}") };
+        let typed = pairs(&socket.url);
+        (feed.name, feed.title) = ("h".to_owned(), None);
+        let kept = take_secrets(&mut feed, &|_| false);
+        // Nothing but this is in the file.
+        if let SourceConfig::WebSocket(socket) = &mut feed.source {
+            (socket.headers, socket.bearer) = (Vec::new(), None);
+        }
+        for secret in &kept {
+            crate::config::edit::write_secret(&folder.path().join(&secret.file), &secret.text).unwrap();
+        }
+        let text = crate::config::edit::add_feed("", &feed).unwrap();
+        let config = crate::config::parse(&text, &folder.path().join("feeds.toml")).unwrap();
+        let secrets = crate::config::resolve_secrets(&config, &|_| None).unwrap();
+        let SourceConfig::WebSocket(socket) = &config.feeds[0].source else { panic!("{config:?}") };
+        Some((typed, pairs(&crate::sources::with_query(&socket.url, secrets.of("h")))))
+    }
+
+    #[test]
+    fn what_is_asked_for_stays_what_was_typed() {
+        for query in [
+            "streams=btcusdt@trade/ethusdt@trade&token=x",
+            "token=abc+&a=1",
+            "token=%20x%20&a",
+            "token=gr\u{fc}n",
+            "token=%2fa%2Fb==&&b=2",
+            "to%6Ben=x&key=%00",
+            "token=a%26b%3D%2B",
+            "token='x'~(y)*",
+        ] {
+            let (typed, asked) = asked(query).unwrap();
+            assert_eq!(typed, asked, "{query}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_was_typed_is_asked_for(pairs in vec(("(token|key|[a-z%@/]{1,3})", "[ -~\u{e4}]{0,9}"), 0..5)) {
+            let query: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            if let Some((typed, asked)) = asked(&query.join("&")) {
+                prop_assert_eq!(typed, asked);
+            }
+        }
     }
 
     #[test]

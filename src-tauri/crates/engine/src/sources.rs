@@ -8,7 +8,7 @@ use feedwatch_ingest::{
 
 use url::Url;
 
-use crate::config::{Credentials, FeedConfig, Paths, SourceConfig};
+use crate::config::{Credentials, FeedConfig, Paths, SourceConfig, with_pairs};
 
 /// The source of a feed. `credentials` are those of the configuration with their secrets looked up.
 pub fn source_of(feed: &FeedConfig, credentials: &Credentials, paths: &Paths, clock: Clock) -> Arc<dyn Source> {
@@ -23,7 +23,8 @@ pub fn source_of(feed: &FeedConfig, credentials: &Credentials, paths: &Paths, cl
                 max_message: usize::try_from(socket.max_message).unwrap_or(usize::MAX),
                 connect_timeout: socket.connect_timeout,
                 idle_timeout: socket.idle_timeout,
-                ..WebSocketOptions::new(with_query(&socket.url, credentials).as_str())
+                shown: Some(feed.source.shown_address()),
+                ..WebSocketOptions::new(with_query(&socket.url, credentials))
             };
             Arc::new(WebSocketSource::new(options, clock))
         }
@@ -33,7 +34,8 @@ pub fn source_of(feed: &FeedConfig, credentials: &Credentials, paths: &Paths, cl
                 max_message: usize::try_from(sse.max_message).unwrap_or(usize::MAX),
                 connect_timeout: sse.connect_timeout,
                 idle_timeout: sse.idle_timeout,
-                ..SseOptions::new(with_query(&sse.url, credentials).as_str())
+                shown: Some(feed.source.shown_address()),
+                ..SseOptions::new(with_query(&sse.url, credentials))
             };
             Arc::new(SseSource::new(options, clock))
         }
@@ -41,14 +43,9 @@ pub fn source_of(feed: &FeedConfig, credentials: &Credentials, paths: &Paths, cl
     }
 }
 
-/// The address as it is asked for.
-fn with_query(url: &Url, credentials: &Credentials) -> Url {
-    let mut url = url.clone();
-    if !credentials.query.is_empty() {
-        let pairs = credentials.query.iter().map(|(name, value)| (name.as_str(), value.expose()));
-        url.query_pairs_mut().extend_pairs(pairs);
-    }
-    url
+/// The address as it is asked for: for the request, and for nothing else.
+pub(crate) fn with_query(url: &Url, credentials: &Credentials) -> Url {
+    with_pairs(url, credentials.query.iter().map(|(name, value)| format!("{name}={}", value.expose())))
 }
 
 /// How a protocol is called in the feed list.

@@ -15,7 +15,8 @@
 //! url = "wss://example/feed"
 //! headers = { "X-Api" = "v1", "X-Key" = { env = "SPOT_KEY" } }
 //! bearer = { env = "SPOT_TOKEN" }        # or { file = "token.txt" }: a secret never stands here
-//! query = { token = { env = "TOKEN" } }  # secrets that the server wants behind the ? of the address
+//! query = { token = { env = "TOKEN" } }  # secrets that the server wants behind the ? of the address; encoded = true beside
+//!                                        # env or file: it is kept as it stands there, with its %2F and +
 //! subprotocols = ["v1"]
 //! subscribe = ['{"type":"subscribe"}']
 //! ping = { every = "30s", text = '{"op":"ping"}' }
@@ -52,12 +53,15 @@
 //! assert!(problems.to_string().starts_with("feeds.toml:2:1: unknown key \"ulr\""));
 //! ```
 
+mod credentials;
 pub mod edit;
+mod hidden;
 mod load;
 mod look;
 mod name;
 pub mod paths;
 mod problem;
+mod query;
 mod read;
 mod secrets;
 mod source;
@@ -78,9 +82,10 @@ pub use name::suggest_name;
 pub use paths::Paths;
 pub(crate) use problem::is_unprintable;
 pub use problem::{EXCERPT_CHARS, Excerpt, MAX_PROBLEMS, Problem, Problems};
+pub use query::QuerySecret;
+pub(crate) use query::{decoded, is_plain, with_pairs};
 pub use read::parse;
 pub use secrets::{Credentials, Secret, Secrets, resolve_secrets};
-pub(crate) use source::{is_secret_header, is_secret_parameter};
 pub use units::{UnitError, duration, duration_text, size, size_text};
 
 /// Everything a configuration file says.
@@ -185,18 +190,15 @@ impl SourceConfig {
         }
     }
 
-    /// The address to show in window and logs: what stands behind a `?` may be a secret and is hidden.
+    /// The address to show in window, history and logs: as it is configured, with `NAME=***` for each secret of the query.
     pub fn shown_address(&self) -> String {
         let url = match self {
             SourceConfig::WebSocket(socket) => &socket.url,
             SourceConfig::Sse(sse) => &sse.url,
             SourceConfig::File(file) => return file.path.display().to_string(),
         };
-        let mut shown = url.clone();
-        let hidden = shown.query().is_some();
-        shown.set_query(None);
-        shown.set_fragment(None);
-        if hidden { format!("{shown}?...") } else { shown.into() }
+        let hidden = self.query().iter().map(|parameter| format!("{}=***", parameter.sent_name()));
+        feedwatch_ingest::redact(with_pairs(url, hidden).as_str())
     }
 
     /// Headers and bearer token, where the protocol has them.
@@ -209,7 +211,7 @@ impl SourceConfig {
     }
 
     /// Secrets of the query, where the protocol has them.
-    fn query(&self) -> &[(String, SecretRef)] {
+    fn query(&self) -> &[QuerySecret] {
         match self {
             SourceConfig::WebSocket(socket) => &socket.query,
             SourceConfig::Sse(sse) => &sse.query,
@@ -228,7 +230,7 @@ pub struct WebSocketConfig {
     /// Sent as `Authorization: Bearer …`.
     pub bearer: Option<SecretRef>,
     /// Secrets that are sent behind the `?` of the address.
-    pub query: Vec<(String, SecretRef)>,
+    pub query: Vec<QuerySecret>,
     /// Offered, most wanted first.
     pub subprotocols: Vec<String>,
     /// Text messages sent after each connect, in order.
@@ -280,7 +282,7 @@ pub struct SseConfig {
     /// Sent as `Authorization: Bearer …`.
     pub bearer: Option<SecretRef>,
     /// Secrets that are sent behind the `?` of the address.
-    pub query: Vec<(String, SecretRef)>,
+    pub query: Vec<QuerySecret>,
     /// Longer events are rejected, in bytes.
     pub max_message: u64,
     /// From the first packet to the head of the answer.

@@ -136,39 +136,54 @@ pub(super) struct Source<'a> {
     pub(super) text: &'a str,
     /// Where each line begins.
     starts: Vec<usize>,
+    /// What no excerpt shows.
+    hidden: Vec<Range<usize>>,
 }
 
 impl<'a> Source<'a> {
     pub(super) fn new(text: &'a str, file: &'a Path) -> Source<'a> {
         let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Source { file, text, starts }
+        Source { file, text, starts, hidden: Vec::new() }
     }
 
-    /// The problem at a range of bytes. `secret` ranges are hidden in the excerpt.
+    /// The same, but no excerpt shows these ranges.
+    pub(super) fn hiding(self, hidden: Vec<Range<usize>>) -> Source<'a> {
+        Source { hidden, ..self }
+    }
+
+    /// The line at a byte, as a range.
+    pub(super) fn line_at(&self, at: usize) -> Range<usize> {
+        let line = self.starts.partition_point(|&begin| begin <= at).max(1);
+        let begin = self.starts.get(line - 1).copied().unwrap_or(0);
+        let end =
+            self.text.get(begin..).and_then(|rest| rest.find('\n')).map_or(self.text.len(), |length| begin + length);
+        begin..end
+    }
+
+    /// The problem at a range of bytes. The `secret` range is hidden in the excerpt too.
     pub(super) fn problem(
         &self,
         at: Range<usize>,
-        secret: Option<Range<usize>>,
+        secret: Option<&Range<usize>>,
         message: String,
         cure: Option<String>,
     ) -> Problem {
         let start = self.char_boundary(at.start);
         let line = self.starts.partition_point(|&begin| begin <= start).max(1);
-        let begin = self.starts.get(line - 1).copied().unwrap_or(0);
-        let end =
-            self.text.get(begin..).and_then(|rest| rest.find('\n')).map_or(self.text.len(), |length| begin + length);
+        let Range { start: begin, end } = self.line_at(start);
         let full = self.text.get(begin..end).unwrap_or_default().trim_end_matches('\r');
         let before = self.text.get(begin..start).unwrap_or_default().chars().count();
         let meant = self.text.get(start..self.char_boundary(at.end).min(end).max(start)).unwrap_or_default();
         let length = meant.trim_end().chars().count().max(1);
-        let hide = secret.map(|range| self.columns(begin, &range));
+        let on_line = self.hidden.iter().chain(secret).filter(|range| range.start < end && range.end > begin);
+        let hide: Vec<Range<usize>> = on_line.map(|range| self.columns(begin, range)).collect();
         Problem {
             file: self.file.to_owned(),
             line: Some(line),
             column: Some(before + 1),
             message,
             cure,
-            excerpt: Some(excerpt(full, before, length, hide.as_ref())),
+            excerpt: Some(excerpt(full, before, length, &hide)),
         }
     }
 
@@ -188,7 +203,7 @@ impl<'a> Source<'a> {
 }
 
 /// The part of a line around a place, safe to print.
-fn excerpt(line: &str, before: usize, length: usize, hide: Option<&Range<usize>>) -> Excerpt {
+fn excerpt(line: &str, before: usize, length: usize, hide: &[Range<usize>]) -> Excerpt {
     let skip = if before + length.min(EXCERPT_CHARS / 2) > EXCERPT_CHARS { before - EXCERPT_CHARS / 4 } else { 0 };
     let text: String = line
         .chars()
@@ -196,7 +211,7 @@ fn excerpt(line: &str, before: usize, length: usize, hide: Option<&Range<usize>>
         .skip(skip)
         .take(EXCERPT_CHARS)
         .map(|(column, character)| match character {
-            _ if hide.is_some_and(|hide| hide.contains(&column)) => '*',
+            _ if hide.iter().any(|hide| hide.contains(&column)) => '*',
             '\t' => ' ',
             character if is_unprintable(character) => '\u{FFFD}',
             character => character,

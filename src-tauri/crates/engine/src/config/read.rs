@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use toml::de::{DeTable, Error};
 
+use super::hidden;
 use super::problem::{Problem, Problems, Source};
 use super::source::{self, Places};
 use super::walk::{Field, Table, Walk, quoted};
@@ -42,6 +43,7 @@ pub fn parse(text: &str, file: &Path) -> Result<Config, Problems> {
     if !errors.is_empty() {
         return Err(Problems::new(errors.iter().map(|error| syntax(&source, error)).collect()));
     }
+    let source = source.hiding(hidden::of(document.get_ref()));
     let mut walk = Walk::new(&source);
     let config = config(&mut walk, Table::new(document.get_ref(), 0..0));
     let problems = walk.into_problems();
@@ -51,12 +53,16 @@ pub fn parse(text: &str, file: &Path) -> Result<Config, Problems> {
 /// A syntax error as a problem with its place.
 fn syntax(source: &Source<'_>, error: &Error) -> Problem {
     let at = error.span().unwrap_or(0..0);
+    let line = source.line_at(at.start);
+    let broken = hidden::of_broken(source.text.get(line.clone()).unwrap_or_default());
+    let broken = line.start + broken.start..line.start + broken.end;
+    let secret = Some(&broken);
     if error.message() == "duplicate key" {
         let key = source.text.get(at.clone()).unwrap_or_default();
         let message = format!("{} is defined twice", quoted(key.trim_matches(['"', '\''])));
-        return source.problem(at, None, message, Some("rename one of them, or merge the two".into()));
+        return source.problem(at, secret, message, Some("rename one of them, or merge the two".into()));
     }
-    source.problem(at, None, format!("this is not TOML: {}", error.message()), None)
+    source.problem(at, secret, format!("this is not TOML: {}", error.message()), None)
 }
 
 fn config(walk: &mut Walk<'_>, mut root: Table<'_>) -> Config {

@@ -8,8 +8,9 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use super::credentials::is_header_text;
 use super::problem::{Problem, Problems};
-use super::source::is_header_text;
+use super::query::is_one_line;
 use super::walk::quoted;
 use super::{Config, HeaderValue, Paths, SecretRef};
 
@@ -38,7 +39,7 @@ impl fmt::Debug for Secret {
 pub struct Credentials {
     /// Headers, `Authorization` of a bearer token among them.
     pub headers: Vec<(String, Secret)>,
-    /// What stands behind the `?` of the address beside what the configuration shows of it.
+    /// What stands behind the `?` of the address beside what the configuration shows of it, encoded as it stands there.
     pub query: Vec<(String, Secret)>,
 }
 
@@ -62,9 +63,9 @@ impl Secrets {
 pub fn resolve_secrets(config: &Config, env: &dyn Fn(&str) -> Option<String>) -> Result<Secrets, Problems> {
     let mut places = config.origin.secrets.iter();
     let mut problems = Vec::new();
-    let mut look_up = |reference: &SecretRef| {
+    let mut look_up = |reference: &SecretRef, form: &Form| {
         let place = places.next();
-        read(reference, env)
+        read(reference, form, env)
             .map_err(|(message, cure)| {
                 let nowhere = || Problem::of_file(&config.origin.file, String::new(), None);
                 problems.push(Problem { message, cure: Some(cure), ..place.cloned().unwrap_or_else(nowhere) });
@@ -78,22 +79,38 @@ pub fn resolve_secrets(config: &Config, env: &dyn Fn(&str) -> Option<String>) ->
         for (name, value) in headers {
             let value = match value {
                 HeaderValue::Literal(text) => Some(text.clone()),
-                HeaderValue::Secret(reference) => look_up(reference),
+                HeaderValue::Secret(reference) => look_up(reference, &IN_HEADER),
             };
             ready.headers.extend(value.map(|value| (name.clone(), Secret(value))));
         }
-        let token = bearer.and_then(&mut look_up);
+        let token = bearer.and_then(|reference| look_up(reference, &IN_HEADER));
         ready.headers.extend(token.map(|token| ("Authorization".to_owned(), Secret(format!("Bearer {token}")))));
-        for (name, reference) in feed.source.query() {
-            ready.query.extend(look_up(reference).map(|value| (name.clone(), Secret(value))));
+        for parameter in feed.source.query() {
+            let value = look_up(&parameter.secret, &IN_QUERY);
+            ready.query.extend(value.map(|value| (parameter.sent_name(), Secret(parameter.sent(&value)))));
         }
         feeds.insert(feed.name.clone(), ready);
     }
     if problems.is_empty() { Ok(Secrets(feeds)) } else { Err(Problems::new(problems)) }
 }
 
+/// What a secret must be to be sent.
+struct Form {
+    fits: fn(&str) -> bool,
+    wrong: &'static str,
+    cure: &'static str,
+}
+
+const IN_HEADER: Form = Form {
+    fits: is_header_text,
+    wrong: "holds characters that cannot be sent in a header",
+    cure: "it must be one line of printable ASCII",
+};
+const IN_QUERY: Form =
+    Form { fits: is_one_line, wrong: "holds more than a line of text", cure: "it must be one line without tabs" };
+
 /// One secret, or what is wrong and its cure.
-fn read(reference: &SecretRef, env: &dyn Fn(&str) -> Option<String>) -> Result<String, (String, String)> {
+fn read(reference: &SecretRef, form: &Form, env: &dyn Fn(&str) -> Option<String>) -> Result<String, (String, String)> {
     let (text, what) = match reference {
         SecretRef::Env(name) => {
             let cure = format!("set it before the console is started: export {name}=...");
@@ -113,9 +130,8 @@ fn read(reference: &SecretRef, env: &dyn Fn(&str) -> Option<String>) -> Result<S
     if text.is_empty() {
         return Err((format!("{what} is empty"), "put the secret there, and nothing else".into()));
     }
-    if !is_header_text(text) {
-        let message = format!("{what} holds characters that cannot be sent in a header");
-        return Err((message, "it must be one line of printable ASCII".into()));
+    if !(form.fits)(text) {
+        return Err((format!("{what} {}", form.wrong), form.cure.into()));
     }
     Ok(text.to_owned())
 }

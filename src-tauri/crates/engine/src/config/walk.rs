@@ -31,7 +31,7 @@ impl<'a> Walk<'a> {
     /// Notes a problem about a value that may be a secret: the excerpt hides it.
     pub(super) fn say_secret(&mut self, at: Range<usize>, message: impl Into<String>, cure: Option<String>) {
         if self.problems.len() < super::MAX_PROBLEMS {
-            self.problems.push(self.source.problem(at.clone(), Some(at), message.into(), cure));
+            self.problems.push(self.source.problem(at.clone(), Some(&at), message.into(), cure));
         }
     }
 
@@ -101,10 +101,10 @@ impl<'a> Table<'a> {
 }
 
 /// From this likeness on, one word is taken for another misspelt.
-const LIKE: f64 = 0.5;
+pub(super) const LIKE: f64 = 0.5;
 
 /// How much a word is like a known one: 1 for the same, 0 for nothing in common.
-fn likeness(word: &str, known: &str) -> f64 {
+pub(super) fn likeness(word: &str, known: &str) -> f64 {
     // A long word would cost quadratic time and is like none of ours.
     if word.len() > 40 {
         return 0.0;

@@ -71,30 +71,31 @@ pub fn write(path: &Path, text: &str, seen: Stamp) -> Result<Stamp, EditError> {
     Ok(Stamp::of(text))
 }
 
-/// Writes a secret into a file of its own that only its owner can read, in a folder that is made like that.
+/// Writes a secret into a new file that only its owner can read, in a folder that is made like that, and makes sure that
+/// both are on the disk. A file that stands there is another feed's and is left alone.
 ///
 /// # Errors
-/// [`EditError::Write`].
+/// [`EditError::Write`], also where there is such a file.
 pub fn write_secret(path: &Path, secret: &str) -> Result<(), EditError> {
     let failed = |source| EditError::Write { path: path.to_owned(), source };
-    if let Some(folder) = path.parent() {
-        let mut make = fs::DirBuilder::new();
-        make.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut make, 0o700);
-        make.create(folder).map_err(failed)?;
-    }
-    // A file that stood there may be readable by others.
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
-        _ => {}
-    }
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let mut make = fs::DirBuilder::new();
+    make.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut make, 0o700);
+    make.create(folder).map_err(failed)?;
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path).map_err(failed)?;
-    writeln!(file, "{secret}").and_then(|()| file.sync_all()).map_err(failed)
+    let written = writeln!(file, "{secret}").and_then(|()| file.sync_all());
+    let written = written.and_then(|()| sync_folder(path)).and_then(|()| sync_folder(folder));
+    if written.is_err() {
+        // It is ours and of no use; that it cannot be removed changes nothing about the error.
+        let _ = fs::remove_file(path);
+    }
+    written.map_err(failed)
 }
 
 fn part_path(target: &Path) -> PathBuf {

@@ -11,7 +11,7 @@ use url::Url;
 use super::super::read::bare;
 use super::super::units::{duration_text, size_text};
 use super::super::{
-    FeedConfig, FileConfig, HeaderValue, Limits, Ping, SecretRef, SourceConfig, SseConfig, WebSocketConfig,
+    FeedConfig, FileConfig, HeaderValue, Limits, Ping, QuerySecret, SecretRef, SourceConfig, SseConfig, WebSocketConfig,
 };
 
 /// The tables of a feed, without blank lines between them.
@@ -99,7 +99,7 @@ fn credentials(
     url: &Url,
     headers: &[(String, HeaderValue)],
     bearer: Option<&SecretRef>,
-    query: &[(String, SecretRef)],
+    query: &[QuerySecret],
 ) {
     tables.line("url", url.as_str());
     if !headers.is_empty() {
@@ -108,7 +108,7 @@ fn credentials(
             .map(|(name, value)| {
                 let value = match value {
                     HeaderValue::Literal(text) => Value::from(text.as_str()),
-                    HeaderValue::Secret(reference) => secret(reference),
+                    HeaderValue::Secret(reference) => secret(reference, false),
                 };
                 (name.as_str(), value)
             })
@@ -116,20 +116,24 @@ fn credentials(
         tables.line("headers", table);
     }
     if let Some(reference) = bearer {
-        tables.line("bearer", secret(reference));
+        tables.line("bearer", secret(reference, false));
     }
     if !query.is_empty() {
-        let table: InlineTable = query.iter().map(|(name, reference)| (name.as_str(), secret(reference))).collect();
+        let table: InlineTable = query
+            .iter()
+            .map(|QuerySecret { name, secret, encoded }| (name.as_str(), self::secret(secret, *encoded)))
+            .collect();
         tables.line("query", table);
     }
 }
 
-fn secret(reference: &SecretRef) -> Value {
-    let pair = match reference {
+fn secret(reference: &SecretRef, encoded: bool) -> Value {
+    let (key, kept) = match reference {
         SecretRef::Env(name) => ("env", name.clone()),
         SecretRef::File(path) => ("file", path_text(path)),
     };
-    Value::InlineTable([pair].into_iter().collect())
+    let encoded = encoded.then_some(("encoded", Value::from(true)));
+    Value::InlineTable([(key, Value::from(kept))].into_iter().chain(encoded).collect())
 }
 
 fn limits(tables: &mut Tables, limits: &Limits) {

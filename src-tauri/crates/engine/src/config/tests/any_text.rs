@@ -78,10 +78,11 @@ fn headers() -> impl Strategy<Value = Vec<(String, HeaderValue)>> {
     })
 }
 
-fn query() -> impl Strategy<Value = Vec<(String, SecretRef)>> {
-    vec(("[a-z_]{1,8}", secret()), 0..3).prop_map(|mut query| {
-        query.sort_by(|a, b| a.0.cmp(&b.0));
-        query.dedup_by(|a, b| a.0 == b.0);
+fn query() -> impl Strategy<Value = Vec<QuerySecret>> {
+    let one = ("[a-z_]{1,8}", secret(), any::<bool>());
+    vec(one.prop_map(|(name, secret, encoded)| QuerySecret { name, secret, encoded }), 0..3).prop_map(|mut query| {
+        query.sort_by(|a, b| a.name.cmp(&b.name));
+        query.dedup_by(|a, b| a.name == b.name);
         query
     })
 }

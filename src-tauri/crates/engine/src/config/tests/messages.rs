@@ -253,6 +253,40 @@ fn a_password_in_the_address_is_refused_and_not_repeated() {
 }
 
 #[test]
+fn a_secret_in_the_address_is_refused_with_the_cure_and_not_repeated() {
+    assert_eq!(
+        said("[feed.spot.websocket]\nurl = \"wss://a/?n=1&api_key=s3cr3t\"\n"),
+        r#"feeds.toml:2:7: "api_key" is a secret, which must not stand in the address
+2 | url = *****************************
+  |       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+  help: take it out, and write query = { api_key = { env = "SPOT_API_KEY" } }"#
+    );
+    assert!(parse("[feed.a.sse]\nurl = \"https://a/?code=BTC&keyword=oil\"\n", Path::new("")).is_ok());
+}
+
+#[test]
+fn whatever_is_wrong_with_a_line_its_secret_is_not_shown() {
+    let socket = "[feed.a.websocket]\nurl = \"wss://a/\"\n";
+    for (text, said_of_it) in [
+        ("[feed.a.sse]\nurl = \"wss://h/feed?token=s3cr3t#x\"\n".to_owned(), "begins with https://"),
+        ("[feed.a.sse]\nurl = \"https://h/feed?token=s3cr3t#x\"\n".to_owned(), "behind # is never sent"),
+        ("[feed.a.sse]\nurl = \"https://:x/feed?odd=s3cr3t\"\n".to_owned(), "this is no address"),
+        ("[feed.a.sse]\nurl = \"ann:s3cr3t@h/\"\n".to_owned(), "begins with https://"),
+        ("[feed.a.sse]\nulr = \"https://h/?odd=s3cr3t\"\n".to_owned(), "unknown key \"ulr\""),
+        (format!("{socket}baerer = \"s3cr3t\"\n"), "unknown key \"baerer\""),
+        (format!("{socket}headers = {{ X-Key = \"s3cr3t\", \"a b\" = \"1\" }}\n"), "\"a b\" is no name"),
+        (format!("{socket}query = {{ odd = \"s3cr3t\", t = 5 }}\n"), "should say where"),
+        ("feed.a = { sse = { url = \"https://h/?odd=s3cr3t\", ort = 1 } }\n".to_owned(), "unknown key \"ort\""),
+        ("[feed.a.sse]\nurl = \"https://h/?odd=s3cr3t\n".to_owned(), "this is not TOML"),
+        (format!("{socket}bearer = s3cr3t\n"), "this is not TOML"),
+        (format!("{socket}headers = {{ X-Key = \"s3cr3t }}\n"), "this is not TOML"),
+    ] {
+        let said = said(&text);
+        assert!(said.contains(said_of_it) && !said.contains("s3cr3t"), "{said}");
+    }
+}
+
+#[test]
 fn headers_are_checked_before_they_are_sent() {
     let text = "[feed.a.websocket]\nurl = \"wss://a/\"\n[feed.a.websocket.headers]\n\"a b\" = \"1\"\nHost = \"b\"\nX-A = \"1\"\nx-a = \"2\"\nX-B = \"1\\r\\nX-C: 2\"\nX-D = { env = \"A\", file = \"b\" }\nX-E = 5\n";
     assert_eq!(

@@ -71,7 +71,7 @@ fn every_key_is_read() {
             ("X-Key".into(), HeaderValue::Secret(SecretRef::Env("SPOT_KEY".into()))),
         ],
         bearer: Some(SecretRef::File("/etc/feedwatch/token.txt".into())),
-        query: vec![("listenKey".into(), SecretRef::Env("LISTEN".into()))],
+        query: vec![QuerySecret { name: "listenKey".into(), secret: SecretRef::Env("LISTEN".into()), encoded: false }],
         subprotocols: vec!["v1".into(), "v2".into()],
         subscribe: vec![r#"{"type":"subscribe"}"#.into()],
         ping: Some(Ping { every: Duration::from_secs(30), text: r#"{"op":"ping"}"#.into() }),
@@ -107,8 +107,14 @@ fn an_empty_file_is_a_console_without_feeds() {
 
 #[test]
 fn a_shown_address_hides_what_may_be_a_secret() {
-    let config = read("[feed.a.sse]\nurl = \"https://example/feed?token=s3cr3t\"\n");
-    assert_eq!(config.feeds[0].source.shown_address(), "https://example/feed?...");
+    let query = "query = { station = { env = \"A\" }, \"a b\" = { env = \"B\" } }\n";
+    for (url, shown) in [
+        ("https://example/feed?n=5", "https://example/feed?n=5&station=***&a+b=***"),
+        ("https://example/feed", "https://example/feed?station=***&a+b=***"),
+    ] {
+        let config = read(&format!("[feed.a.sse]\nurl = \"{url}\"\n{query}"));
+        assert_eq!(config.feeds[0].source.shown_address(), shown);
+    }
 }
 
 #[test]
@@ -118,6 +124,17 @@ fn a_secret_of_the_query_stands_elsewhere() {
     assert_eq!((secrets.of("a").query[0].0.as_str(), secrets.of("a").query[0].1.expose()), ("token", "abc"));
     let problems = parse(&text.replace("{ env = \"TOKEN\" }", "\"s3cr3t\""), Path::new("feeds.toml")).unwrap_err();
     assert!(problems.to_string().contains("must not stand") && !problems.to_string().contains("s3cr3t"), "{problems}");
+}
+
+#[test]
+fn a_secret_of_the_query_is_encoded_unless_it_is_kept_so() {
+    let text = "[feed.a.sse]\nurl = \"https://a/\"\nquery = { t = { env = \"T\" }, \"%74\" = { env = \"T\", encoded = true } }\n";
+    let secrets = resolve_secrets(&read(text), &|_| Some("a+b%2F \u{fc}".to_owned())).unwrap();
+    let query: Vec<(&str, &str)> =
+        secrets.of("a").query.iter().map(|(name, value)| (name.as_str(), value.expose())).collect();
+    assert_eq!(query, [("t", "a%2Bb%252F+%C3%BC"), ("%74", "a+b%2F \u{fc}")]);
+    let problems = resolve_secrets(&read(text), &|_| Some("s3\ncr3t".to_owned())).unwrap_err().to_string();
+    assert!(problems.contains("holds more than a line of text") && !problems.contains("cr3t"), "{problems}");
 }
 
 const WITH_SECRETS: &str = "[feed.a.sse]\nurl = \"https://a/\"\nheaders = { X-Api = \"v1\", X-Key = { env = \"KEY\" } }\nbearer = { env = \"TOKEN\" }\n[feed.b.file]\npath = \"b\"\n";

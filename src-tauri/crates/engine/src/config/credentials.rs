@@ -1,0 +1,198 @@
+//! What a feed's request carries beside its address: headers, a bearer token, secrets of the query.
+
+use feedwatch_ingest::is_secret;
+
+use super::read::bare;
+use super::source::{MOST, Places};
+use super::walk::{Field, Table, Walk, quoted};
+use super::{HeaderValue, QuerySecret, SecretRef, beside};
+
+/// Headers that the protocol writes itself.
+const OWN_HEADERS: &[&str] =
+    &["host", "connection", "upgrade", "content-length", "transfer-encoding", "accept", "last-event-id"];
+
+pub(super) fn headers(
+    walk: &mut Walk<'_>,
+    feed: &str,
+    table: &mut Table<'_>,
+    places: &mut Places,
+) -> Vec<(String, HeaderValue)> {
+    let Some(table) = table.take("headers").and_then(|field| field.table(walk)) else { return Vec::new() };
+    let mut headers: Vec<(String, HeaderValue)> = Vec::new();
+    let entries = table.entries();
+    if entries.len() > MOST {
+        walk.say(table.at.clone(), format!("there are more than {MOST} headers"), None);
+        return headers;
+    }
+    for (name, field) in entries {
+        if !check_header_name(walk, name, &field) {
+            continue;
+        }
+        if headers.iter().any(|(other, _)| other.eq_ignore_ascii_case(name)) {
+            let cure = "header names do not tell capitals apart: keep one".to_owned();
+            walk.say(field.key_at.clone(), format!("header {} is given twice", quoted(name)), Some(cure));
+            continue;
+        }
+        if let Some(value) = header_value(walk, feed, name, &field, places) {
+            headers.push((name.to_owned(), value));
+        }
+    }
+    headers
+}
+
+fn check_header_name(walk: &mut Walk<'_>, name: &str, field: &Field<'_>) -> bool {
+    let lower = name.to_ascii_lowercase();
+    if !is_token(name) {
+        let cure = "use letters, digits and hyphens".to_owned();
+        walk.say(field.key_at.clone(), format!("{} is no name for a header", quoted(name)), Some(cure));
+        return false;
+    }
+    if OWN_HEADERS.contains(&lower.as_str()) || lower.starts_with("sec-websocket-") {
+        let cure = if lower == "sec-websocket-protocol" { "write subprotocols = [\"...\"]" } else { "take it out" };
+        let message = format!("header {} is written by the protocol itself", quoted(name));
+        walk.say(field.key_at.clone(), message, Some(cure.into()));
+        return false;
+    }
+    true
+}
+
+fn header_value(
+    walk: &mut Walk<'_>,
+    feed: &str,
+    name: &str,
+    field: &Field<'_>,
+    places: &mut Places,
+) -> Option<HeaderValue> {
+    let Some(text) = field.as_text() else {
+        return secret(walk, feed, field, places).map(HeaderValue::Secret);
+    };
+    if is_secret(name, text) {
+        let cure = format!("write {} = {}", bare(name), variable(feed, name));
+        walk.say_secret(field.at(), "a secret must not stand in the configuration file", Some(cure));
+        return None;
+    }
+    if !is_header_text(text) {
+        let message = format!("header {} has characters that cannot be sent", quoted(name));
+        walk.say(field.at(), message, Some("use printable ASCII".into()));
+        return None;
+    }
+    Some(HeaderValue::Literal(text.to_owned()))
+}
+
+/// A token of RFC 9110, section 5.6.2.
+pub(super) fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+}
+
+/// A field value of RFC 9110, section 5.5, without what is obsolete there.
+pub(super) fn is_header_text(text: &str) -> bool {
+    text.bytes().all(|byte| (b' '..=b'~').contains(&byte) || byte == b'\t') && text.trim() == text
+}
+
+pub(super) fn bearer(
+    walk: &mut Walk<'_>,
+    feed: &str,
+    table: &mut Table<'_>,
+    headers: &[(String, HeaderValue)],
+    places: &mut Places,
+) -> Option<SecretRef> {
+    let field = table.take("bearer")?;
+    if headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization")) {
+        let message = "\"bearer\" and the header Authorization say the same thing";
+        walk.say(field.key_at.clone(), message, Some("keep one of them".into()));
+    }
+    if field.as_text().is_some() {
+        let cure = format!("write bearer = {} or {{ file = \"token.txt\" }}", variable(feed, "token"));
+        walk.say_secret(field.at(), "a secret must not stand in the configuration file", Some(cure));
+        return None;
+    }
+    secret(walk, feed, &field, places)
+}
+
+/// Secrets that go behind the `?` of the address.
+pub(super) fn query(walk: &mut Walk<'_>, feed: &str, table: &mut Table<'_>, places: &mut Places) -> Vec<QuerySecret> {
+    let Some(table) = table.take("query").and_then(|field| field.table(walk)) else { return Vec::new() };
+    let entries = table.entries();
+    if entries.len() > MOST {
+        walk.say(table.at.clone(), format!("there are more than {MOST} parameters"), None);
+        return Vec::new();
+    }
+    let read = entries.into_iter().filter_map(|(name, field)| {
+        if field.as_text().is_some() {
+            let cure =
+                format!("write {} = {}, or put it into url if it is no secret", bare(name), variable(feed, name));
+            walk.say_secret(field.at(), "a secret must not stand in the configuration file", Some(cure));
+            return None;
+        }
+        let mut table = secret_table(walk, feed, &field)?;
+        let encoded = table.take("encoded").and_then(|field| field.flag(walk)).unwrap_or(false);
+        let secret = reference(walk, feed, &field, table, places)?;
+        Some(QuerySecret { name: name.to_owned(), secret, encoded })
+    });
+    read.collect()
+}
+
+/// `{ env = "SPOT_TOKEN" }`, with a name that fits the feed.
+pub(super) fn variable(feed: &str, what: &str) -> String {
+    let name: String = format!("{feed}_{what}")
+        .chars()
+        .take(60)
+        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' })
+        .collect();
+    format!("{{ env = \"{name}\" }}")
+}
+
+/// `{ env = "NAME" }` or `{ file = "PATH" }`.
+fn secret(walk: &mut Walk<'_>, feed: &str, field: &Field<'_>, places: &mut Places) -> Option<SecretRef> {
+    let table = secret_table(walk, feed, field)?;
+    reference(walk, feed, field, table, places)
+}
+
+fn like(feed: &str, field: &Field<'_>) -> Option<String> {
+    Some(format!("write {} = {} or {{ file = \"token.txt\" }}", bare(field.key), variable(feed, "token")))
+}
+
+fn secret_table<'a>(walk: &mut Walk<'_>, feed: &str, field: &Field<'a>) -> Option<Table<'a>> {
+    let table = field.as_table();
+    if table.is_none() {
+        let message = format!("{} should say where the secret is kept", quoted(field.key));
+        walk.say_secret(field.at(), message, like(feed, field));
+    }
+    table
+}
+
+fn reference(
+    walk: &mut Walk<'_>,
+    feed: &str,
+    field: &Field<'_>,
+    mut table: Table<'_>,
+    places: &mut Places,
+) -> Option<SecretRef> {
+    let (env, file) = (table.take("env"), table.take("file"));
+    table.finish(walk, |_| None);
+    let reference = match (env, file) {
+        (Some(env), None) => {
+            let name = env.text(walk)?;
+            if name.is_empty() || name.contains(['=', '\0']) {
+                walk.say(env.at(), format!("{} is no name for a variable", quoted(name)), like(feed, field));
+                return None;
+            }
+            SecretRef::Env(name.to_owned())
+        }
+        (None, Some(file)) => {
+            let path = file.text(walk)?;
+            if path.trim().is_empty() {
+                walk.say(file.at(), "the path is empty", like(feed, field));
+                return None;
+            }
+            SecretRef::File(beside(walk.source.file, path))
+        }
+        _ => {
+            let message = format!("{} needs either env or file", quoted(field.key));
+            walk.say(field.at(), message, like(feed, field));
+            return None;
+        }
+    };
+    places.secret(field.at());
+    Some(reference)
+}

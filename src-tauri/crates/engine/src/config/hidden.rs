@@ -1,0 +1,45 @@
+//! What must not be seen in the excerpts of a file: secrets that were written into it, whatever is wrong beside them.
+
+use std::ops::Range;
+
+use feedwatch_ingest::is_secret;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::walk::{LIKE, likeness};
+
+/// Where texts stand that may be secrets.
+pub(super) fn of(document: &DeTable<'_>) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    table(document, false, &mut found);
+    found
+}
+
+/// `all`: whatever stands directly in this table is a secret.
+fn table(table: &DeTable<'_>, all: bool, found: &mut Vec<Range<usize>>) {
+    for (key, value) in table {
+        look(key.get_ref(), value, all, found);
+    }
+}
+
+fn look(key: &str, value: &Spanned<DeValue<'_>>, all: bool, found: &mut Vec<Range<usize>>) {
+    match value.get_ref() {
+        DeValue::String(text) if all || may_be_secret(key, text) => found.push(value.span()),
+        DeValue::Table(inner) => table(inner, likeness(key, "query") >= LIKE, found),
+        DeValue::Array(array) => array.iter().for_each(|item| look(key, item, all, found)),
+        _ => {}
+    }
+}
+
+fn may_be_secret(key: &str, text: &str) -> bool {
+    let address = text.contains("://") || likeness(key, "url") >= LIKE;
+    is_secret(key, text) || likeness(key, "bearer") >= LIKE || (address && text.contains(['?', '@']))
+}
+
+/// The same in a line that is no TOML: everything behind its `=`, if there is a sign of a secret.
+pub(super) fn of_broken(line: &str) -> Range<usize> {
+    let mut words = line.split(|letter: char| !letter.is_alphanumeric() && !"-_".contains(letter));
+    let sign = line.contains(['?', '@']) || words.any(|word| is_secret(word, "x") || likeness(word, "bearer") >= LIKE);
+    let from = if sign { line.find('=').map_or(0, |at| at + 1) } else { line.len() };
+    from..line.len()
+}
