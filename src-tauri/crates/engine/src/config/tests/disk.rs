@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::super::edit::{EditError, Stamp, open, write};
+use super::super::edit::{EditError, Stamp, open, write, write_secret};
 use super::super::*;
 
 #[test]
@@ -83,6 +83,15 @@ fn mode_and_link_of_the_file_are_kept() {
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
     assert_eq!(fs::read_to_string(&real).unwrap(), "# new\n");
     assert_eq!(fs::metadata(&real).unwrap().permissions().mode() & 0o777, 0o640);
+}
+
+#[test]
+fn a_secret_that_stands_there_is_not_overwritten() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("secrets/a.0.token");
+    write_secret(&path, "mine").unwrap();
+    assert!(matches!(write_secret(&path, "theirs"), Err(EditError::Write { .. })));
+    assert_eq!(fs::read_to_string(&path).unwrap(), "mine\n");
 }
 
 fn names(folder: &Path) -> Vec<String> {
