@@ -45,6 +45,31 @@ fn a_slow_feed_finds_its_key_though_it_learned_from_one_message() {
 }
 
 #[test]
+fn rows_of_a_table_are_told_apart_by_the_text_that_each_has_for_itself() {
+    let texts = || {
+        (0..120_u64).map(|at| {
+            let value = |salt: u64| (at * 7919 + salt * 104_729) % 1_000;
+            let [a, b, c] = [value(1), value(2), value(3)];
+            let row = |id: &str, v: u64| format!(r#"{{"id":"{id}","state":"ok","v":{v}}}"#);
+            format!(r#"{{"rows":[{},{},{}]}}"#, row("m1", a), row("m2", b), row("m3", c))
+        })
+    };
+    for millis in [10, 1_000] {
+        let outcome = run(feed(texts(), millis));
+        assert_eq!(outcome.profile.kinds[0].keys, ["/rows/*/id"], "a message each {millis} ms");
+        assert_eq!(paths_of(&outcome, "/v"), 3);
+    }
+}
+
+#[test]
+fn an_identifier_that_never_comes_again_tells_no_rows_apart() {
+    let texts = (0..120_u64)
+        .map(|at| format!(r#"{{"trades":[{{"id":"t{at}","v":{}}},{{"id":"u{at}","v":{}}}]}}"#, at % 7, at % 5));
+    let outcome = run(feed(texts, 10));
+    assert!(outcome.profile.kinds[0].keys.is_empty());
+}
+
+#[test]
 fn a_number_names_a_device_if_it_comes_again_and_a_reading_does_not() {
     let texts = (0..300_u64).map(|at| {
         let (sensor, reading) = (4_000 + at * 31 % 50, 700_000 + at * 3);

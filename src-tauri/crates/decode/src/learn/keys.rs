@@ -5,10 +5,12 @@
 //! (`product_id`, `symbol`, `device`, …) and its texts recur or are short words: a feed of many products may not repeat
 //! one for long. Of numbers (`mmsi`, `sensor_id`) some must come again, unless they are registered ones.
 //!
+//! A text that tells the elements of each array apart and comes again in the next one names them too (`id`).
+//!
 //! Limits: two keys for the message and two for each array; entities named by the keys of an object's members, and
 //! numbers without a telling name, are not found yet.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::facts::{ENOUGH, Facts};
 use super::hints;
@@ -22,6 +24,8 @@ const MAX_KEYS: usize = 2;
 const MAX_TRIED: usize = 16;
 /// The share of spread that must go for a text without a telling name.
 const LESS_SPREAD: f64 = 0.5;
+/// So many messages with several rows show that a text tells rows apart.
+const TABLES: u32 = 4;
 
 #[derive(Clone, Debug)]
 struct Candidate {
@@ -102,14 +106,40 @@ fn candidate(
     gains.sort_by(|a, b| b.total_cmp(a));
     // A third of the numbers, the best of them, must agree.
     let gain = gains.get(gains.len() / 3).copied().unwrap_or(0.0);
-    let shown = !hints::is_attribute(&name) && gain >= LESS_SPREAD && !hints::is_identifier(&name);
-    (named || shown).then(|| candidate(gain))
+    let shown = gain >= LESS_SPREAD && !hints::is_identifier(&name) || tells_rows_apart(messages, node, element);
+    (named || shown && !hints::is_attribute(&name)).then(|| candidate(gain))
 }
 
 /// Whether a path whose texts were hardly seen twice is taken for a key: its name says so, and they look like it.
 fn may_be_believed(name: &str, named: bool, facts: &Facts) -> bool {
     let by_number = hints::is_registered_number(name) || (hints::is_entity_number(name) && facts.comes_again());
     named && (facts.is_wordlike() || (facts.is_whole() && facts.may_name() && by_number))
+}
+
+/// Whether the elements of an array bear a text each that no other one beside it has, and the texts come again: they are
+/// rows of a table, whatever their numbers are like.
+fn tells_rows_apart(messages: &[&Observed], node: u32, element: u32) -> bool {
+    if element == ROOT {
+        return false;
+    }
+    let (mut tables, mut told) = (0, 0);
+    let mut known: FxHashSet<&[u8]> = FxHashSet::default();
+    for message in messages {
+        let here: Vec<&[u8]> = message
+            .leaves
+            .iter()
+            .filter(|leaf| leaf.node == node)
+            .filter_map(|leaf| text_of(leaf, &message.payload))
+            .collect();
+        let apart: FxHashSet<&[u8]> = here.iter().copied().collect();
+        if apart.len() < here.len() {
+            return false;
+        }
+        tables += u32::from(here.len() > 1);
+        told += here.len();
+        known.extend(apart);
+    }
+    tables >= TABLES && told >= 4 * known.len()
 }
 
 /// Whether to each text of `one` belongs one text of `other`: then `other` adds nothing.

@@ -11,7 +11,7 @@ use super::facts::{Facts, gather};
 use super::observed::Observed;
 use super::roles::{KeyField, Plan, Seen, TOPIC, Watch, What};
 use super::{hints, keys};
-use crate::json::trie::Trie;
+use crate::json::trie::{ROOT, Trie};
 
 /// After so many messages keys are looked for again.
 const ROUNDS: [usize; 3] = [32, 128, 512];
@@ -104,7 +104,8 @@ impl Plan {
             What::Skip => {
                 let is_named = hints::is_entity(&name);
                 let kept = matches!(role.why, Some(Why::Text | Why::Identifier));
-                let fits = facts.is_text() && !hints::is_attribute(&name) && !hints::is_identifier(&name);
+                let may_recur = !hints::is_identifier(&name) || trie.element_of(node) != ROOT;
+                let fits = facts.is_text() && !hints::is_attribute(&name) && may_recur;
                 kept && facts.may_name() && (is_named || fits)
             }
             What::Series(_) => facts.is_whole() && hints::is_entity(&name),
