@@ -9,7 +9,8 @@ import type { Tokens } from '../theme/theme';
 import { timeLabel, timeSplits, valueLabels, valueSplits } from './axes';
 import { Columns } from './columns';
 import { inPixels, POINTS_EVERY_MS, sameAxis } from './pace';
-import { drawAbove, drawBelow, type Area, type Scene } from './scene';
+import { drawAbove, drawBelow, scalesOf, type Area, type Scene } from './scene';
+import { strokeTrace } from './strokes';
 import { Trace, ValueRange } from './trace';
 
 const LEFT_PX = 6;
@@ -101,9 +102,15 @@ export class Plot {
       stroke: () => this.tokens.trace,
       width: 1.3,
       points: { show: false },
-      spanGaps: false,
-      pxAlign: 0
+      pxAlign: 0,
+      paths: () => this.paths()
     };
+  }
+
+  private paths(): uPlot.Series.Paths {
+    const stroke = new Path2D();
+    strokeTrace(stroke, this.trace, scalesOf(this.area()));
+    return { stroke, fill: null, clip: null, band: null, flags: 0 };
   }
 
   private timeAxis(): uPlot.Axis {

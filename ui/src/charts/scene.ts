@@ -5,6 +5,7 @@
 import { CAUSE_LOST } from '../backend/frame';
 import { levelToken, type Tokens } from '../theme/theme';
 import type { Columns } from './columns';
+import { DASH_PX, strokeTrace, type Scales } from './strokes';
 import type { Trace } from './trace';
 
 /** The plot's rectangle in canvas pixels and its scales. */
@@ -35,6 +36,14 @@ const xOf = (area: Area, ms: number): number =>
   area.left + ((ms - area.fromMs) / (area.toMs - area.fromMs)) * area.width;
 const yOf = (area: Area, value: number): number =>
   area.top + ((area.upper - value) / (area.upper - area.bottom)) * area.height;
+
+export function scalesOf(area: Area): Scales {
+  return {
+    xOf: (ms) => xOf(area, ms),
+    yOf: (value) => yOf(area, value),
+    dash: DASH_PX * area.ratio
+  };
+}
 
 function clipped(ctx: Context, area: Area, draw: () => void): void {
   ctx.save();
@@ -148,17 +157,7 @@ function drawHot(ctx: Context, area: Area, scene: Scene, tokens: Tokens): void {
   ctx.lineWidth = 2 * area.ratio;
   ctx.lineJoin = 'round';
   ctx.beginPath();
-  let pen = false;
-  for (; i < x.length; i++) {
-    const value = y[i];
-    if (value === null || value === undefined) {
-      pen = false;
-      continue;
-    }
-    if (pen) ctx.lineTo(xOf(area, x[i]!), yOf(area, value));
-    else ctx.moveTo(xOf(area, x[i]!), yOf(area, value));
-    pen = true;
-  }
+  strokeTrace(ctx, scene.trace, scalesOf(area), i);
   ctx.stroke();
 }
 
