@@ -100,7 +100,7 @@ impl Silence {
         }
         self.silent = true;
         let text = format!(
-            "No message for {}. It usually sends every {}, at most every {}. The connection is open: the publisher stopped.",
+            "No message for more than {}. It usually sent every {}, at most every {}. The connection was open: the publisher stopped.",
             words::span(limit / 1e9),
             words::span(self.typical / 1e9),
             words::span(self.longest() / 1e9),

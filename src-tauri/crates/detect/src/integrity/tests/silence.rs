@@ -17,7 +17,7 @@ fn a_feed_that_stops_is_silent_and_then_resumes() {
     assert_eq!(found.iter().map(|f| f.kind).collect::<Vec<_>>(), [FindingKind::Silent, FindingKind::Resumed]);
     assert_eq!(
         found[0].text,
-        "No message for 2 s. It usually sends every 0.1 s, at most every 0.1 s. The connection is open: the publisher stopped."
+        "No message for more than 2 s. It usually sent every 0.1 s, at most every 0.1 s. The connection was open: the publisher stopped."
     );
     assert_eq!(found[0].at, Time::from_millis(9_800 + 2_000));
     assert_eq!(found[1].text, "Messages come again, after 21 s without one.");
