@@ -96,4 +96,35 @@ describe('Columns', () => {
     expect(columns.nearest(700)).toBe(2);
     expect(new Columns().nearest(5)).toBe(-1);
   });
+
+  describe('valueAt', () => {
+    const columns = new Columns();
+    const gap = {
+      gapFrom: Float64Array.of(1200),
+      gapTo: Float64Array.of(1800),
+      gapCause: new Uint32Array(1)
+    };
+    columns.apply({ ...part([500, 1000, 2000], 1, RESET), ...gap }, 0);
+
+    it('before_the_first_and_after_the_last_there_is_no_value', () => {
+      expect(columns.valueAt(300, 50)).toBe(-1);
+      expect(columns.valueAt(2300, 50)).toBe(-1);
+      expect(new Columns().valueAt(0, 50)).toBe(-1);
+    });
+
+    it('a_bucket_has_its_value_and_a_little_beside_it', () => {
+      expect(columns.valueAt(460, 50)).toBe(0);
+      expect(columns.valueAt(550, 0)).toBe(0);
+      expect(columns.valueAt(2140, 50)).toBe(2);
+    });
+
+    it('between_two_that_are_joined_it_is_that_of_the_nearer', () => {
+      expect(columns.valueAt(700, 0)).toBe(0);
+      expect(columns.valueAt(900, 0)).toBe(1);
+    });
+
+    it('nowhere_between_two_with_a_gap_between_them_is_a_value', () => {
+      for (const ms of [1150, 1300, 1500, 1900]) expect(columns.valueAt(ms, 0)).toBe(-1);
+    });
+  });
 });

@@ -157,6 +157,30 @@ export class Columns {
     return ms - (this.starts[after - 1]! + half) <= this.starts[after]! + half - ms ? after - 1 : after;
   }
 
+  /**
+   * The bucket whose value a time has, -1 where it has none: before the first and after the last, and where the line is
+   * broken. `slackMs`: so far beside a bucket still counts as in it.
+   */
+  valueAt(ms: number, slackMs: number): number {
+    const at = this.nearest(ms);
+    if (at < 0) return -1;
+    const start = this.starts[at]!;
+    if (ms >= start - slackMs && ms <= start + this.bucketMs + slackMs) return at;
+    const other = ms < start ? at - 1 : at + 1;
+    if (other < this.head || other >= this.end) return -1;
+    return this.isBroken(Math.min(at, other)) ? -1 : at;
+  }
+
+  /** Does the line not go on from a bucket to the next one? */
+  private isBroken(at: number): boolean {
+    const half = this.bucketMs / 2;
+    const [before, after] = [this.starts[at]! + half, this.starts[at + 1]! + half];
+    for (let g = 0; g < this.gapFrom.length; g++) {
+      if (this.gapFrom[g]! < after && !(this.gapTo[g]! < before)) return true;
+    }
+    return false;
+  }
+
   /** The gap that holds a time, -1 without. */
   gapAt(ms: number, slackMs: number): number {
     for (let g = 0; g < this.gapFrom.length; g++) {

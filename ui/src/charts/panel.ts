@@ -1,16 +1,19 @@
 /** Joins one series' part of the frames to its plot and its text. Lives as long as the panel, its plot while it is seen. */
 import type { Level } from '../bindings/Level';
-import { GAP_CAUSES, NO_HISTORY, RECEIVE_TIME, type Frame, type PanelFrame } from '../backend/frame';
+import { NO_HISTORY, RECEIVE_TIME, type Frame, type PanelFrame } from '../backend/frame';
 import type { Tokens } from '../theme/theme';
 import { Columns } from './columns';
-import { clockTime, digitsNeeded, formatNumber, formatValue, fullTime } from './format';
+import { digitsNeeded, formatNumber, formatValue } from './format';
 import { Plot } from './plot';
+import { readout } from './readout';
 import type { TickPanel } from './ticker';
 
 const LEVELS: readonly Level[] = ['ok', 'info', 'warning', 'critical'];
 /** The text twin is for reading aloud: no use in changing it ten times a second. */
 const TWIN_EVERY_MS = 1000;
 const VALUE_EVERY_MS = 500;
+/** So many pixels beside a value or a gap the crosshair still tells it. */
+const READ_PX = 3;
 
 export function levelName(level: number): Level {
   return LEVELS[level] ?? 'ok';
@@ -200,27 +203,9 @@ export class PanelView implements TickPanel {
     const node = this.readoutNode;
     if (node === null) return;
     node.hidden = ms === null;
-    if (ms !== null) node.textContent = this.readout(ms, own);
-  }
-
-  private readout(ms: number, own: boolean): string {
-    const lines = [own ? fullTime(ms) : clockTime(ms)];
-    const { data } = this;
-    const gap = data.gapAt(ms, data.bucketMs / 2);
-    const at = data.nearest(ms);
-    if (gap >= 0) {
-      const to = data.gapTo[gap]!;
-      const until = Number.isNaN(to) ? 'now' : clockTime(to);
-      lines.push(`${GAP_CAUSES[data.gapCause[gap]!] ?? 'Gap'}: ${clockTime(data.gapFrom[gap]!)} to ${until}`);
-    } else if (at >= 0) {
-      const low = data.min[at]!;
-      const high = data.max[at]!;
-      lines.push(low === high ? this.number(low) : `${this.number(low)} to ${this.number(high)}`);
-      if (own && data.low[at]! <= data.high[at]!) {
-        lines.push(`expected ${this.number(data.low[at]!)} to ${this.number(data.high[at]!)}`);
-      }
-    }
-    return own ? lines.join('\n') : lines.slice(-1).join('');
+    if (ms === null) return;
+    const slack = READ_PX * (this.plot?.pixelMs ?? 0);
+    node.textContent = readout(this.data, ms, own, slack, (value) => this.number(value));
   }
 
   private number(value: number): string {

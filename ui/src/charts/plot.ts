@@ -180,6 +180,11 @@ export class Plot {
     return Math.max(1, Math.min(2000, Math.round(this.chart.bbox.width)));
   }
 
+  /** How long a CSS pixel lasts. */
+  get pixelMs(): number {
+    return ((this.toMs - this.fromMs) * uPlot.pxRatio) / Math.max(1, this.chart.bbox.width);
+  }
+
   /** Brings the picture up to date; says whether it had to be painted. */
   update(state: PlotState): boolean {
     const width = this.chart.bbox.width;
