@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use feedwatch_ingest::Event;
 use feedwatch_model::{Message, Protocol};
 
@@ -181,6 +183,43 @@ fn an_anomaly_of_an_earlier_run_is_marked_with_the_band_it_was_judged_by() {
     let banded: Vec<Time> = panel.points.iter().filter(|point| point.high == 1.5).map(|point| point.start).collect();
     assert_eq!((banded.first(), banded.last()), (Some(&at(-50_000)), Some(&at(-30_000))));
     assert!(panel.points.iter().any(|point| point.low.is_nan()), "no band is claimed where none was kept");
+}
+
+/// A connection that brings ten values in a second and is closed, every 3.4 s; gives when they began.
+fn bursts(pipeline: &mut Pipeline, many: i64) -> Vec<i64> {
+    (0..many)
+        .map(|burst| {
+            let from = 20_000 + burst * 3_400;
+            let endpoint = String::new();
+            pipeline.step(0, Event::Connected { at: at(from), endpoint, detail: String::new() });
+            for tick in 0..10 {
+                send(pipeline, from / 100 + tick);
+            }
+            let (ended, reason) = (at(from + 950), "Closed with 4001.".to_owned());
+            let lost =
+                Event::Lost { at: ended, last_good: ended, reason, refused: false, retry_in: Duration::from_secs(2) };
+            pipeline.step(0, lost);
+            from
+        })
+        .collect()
+}
+
+#[test]
+fn what_came_between_two_gaps_is_in_the_frame_at_every_span() {
+    let (mut pipeline, series) = pipeline();
+    let bursts = bursts(&mut pipeline, 17);
+    for span_ms in [60_000.0, 120_000.0, 300_000.0, 600_000.0] {
+        let panels = vec![PanelRequest { series, columns: 600, cursor: None }];
+        let request = FrameRequest { span_ms, until_ms: None, panels };
+        let mut frame = Frame::begin(&mut pipeline, &request, at(78_000));
+        frame.fill(Some(&Nothing));
+        let panel = &frame.panels()[0];
+        assert!(panel.gaps.len() >= 16, "{}", panel.gaps.len());
+        for from in bursts.iter().map(|&from| at(from)) {
+            let slot = feedwatch_model::bucket_start(from, (panel.bucket_ms * 1e6) as i64);
+            assert!(panel.points.iter().any(|point| point.start == slot), "{span_ms} ms: {from:?}");
+        }
+    }
 }
 
 #[test]
