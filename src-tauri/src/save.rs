@@ -173,13 +173,23 @@ fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let written = File::create(&part).and_then(|mut file| {
         file.write_all(bytes)?;
         file.sync_all()?;
-        fs::rename(&part, path)
+        fs::rename(&part, path)?;
+        sync_folder(path)
     });
     if written.is_err() {
         // It may never have been made.
         let _ = fs::remove_file(&part);
     }
     written
+}
+
+/// Without this a power cut could take the name back.
+fn sync_folder(file: &Path) -> io::Result<()> {
+    if cfg!(unix) {
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(folder)?.sync_all()?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
