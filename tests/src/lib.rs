@@ -11,6 +11,7 @@ pub mod process;
 pub mod proxy;
 pub mod python;
 pub mod shared;
+pub mod skip;
 pub mod wait;
 pub mod watch;
 pub mod websocket;
