@@ -64,6 +64,9 @@ fn csv_is_sound(bytes: &[u8]) {
     }
 }
 
+/// The second of the spans.
+const SPAN_MS: f64 = 300_000.0;
+
 #[test]
 fn a_restart_shows_the_time_before_and_the_gap() {
     let desktop = Desktop::new(Notifications::Nobody);
@@ -78,7 +81,8 @@ fn a_restart_shows_the_time_before_and_the_gap() {
     assert_eq!(log, 0, "the history was not closed");
 
     let window = Window::open(&desktop, &["demo", "--no-faults"]);
-    window.press('1');
+    // Five minutes: what was before stays in sight, however long the window took to open.
+    window.press('2');
     charts_move(&window);
     let chart = window.area("[data-testid=panel] .uplot");
     let plot = "const u = document.querySelector('[data-testid=panel] .u-over').getBoundingClientRect();
@@ -86,8 +90,8 @@ fn a_restart_shows_the_time_before_and_the_gap() {
     let numbers = window.script(plot, vec![]);
     let number = |index: usize| numbers.get(index).and_then(serde_json::Value::as_f64).unwrap_or_default();
     let (left, width, top, height) = (number(0), number(1), number(2), number(3));
-    // One minute is as wide as the plot.
-    let x_of = |ago_ms: f64| (left + width * (1.0 - ago_ms / 60_000.0)) as usize;
+    // The span is as wide as the plot.
+    let x_of = |ago_ms: f64| (left + width * (1.0 - ago_ms / SPAN_MS)) as usize;
     let trace = theme_colour(&window, "trace");
     let (y, tall) = (top as usize, height as usize);
     let now = || window.value("Date.now()").as_f64().unwrap_or_default();
@@ -98,7 +102,7 @@ fn a_restart_shows_the_time_before_and_the_gap() {
     };
     wait_for("the line left of the gap", LONG, || {
         let ago = now() - stopped;
-        (painted(x_of(ago + 6_000.0), x_of(ago + 1_000.0)) > 10).then_some(())
+        (painted(x_of(ago + 8_000.0), x_of(ago + 1_000.0)) > 10).then_some(())
     });
     desktop.screenshot().save(&shot("restart"));
     // The crosshair tells the gap in words.
