@@ -116,6 +116,19 @@ describe('alarms', () => {
     expect(page.untilMs).toBe(null);
   });
 
+  it('show_never_goes_beyond_now', async () => {
+    const alarm = { ...backend.world.alarms[1]!, id: 97, raised_ms: Date.now() };
+    backend.push({ type: 'alarm', alarm });
+    await pass(1300);
+    const card = all('alarm').find((found) => found.dataset['alarmId'] === '97')!;
+    card.querySelector<HTMLElement>('[data-testid=show]')!.click();
+    await pass(0);
+    expect(page.untilMs).toBeLessThanOrEqual(Date.now());
+    expect(page.untilMs).toBeGreaterThan(alarm.raised_ms);
+    page.show(Date.now() - 3_600_000, 1, 1);
+    expect(page.untilMs).toBe(Date.now() - 3_600_000 + page.settings.spanMs / 4);
+  });
+
   it('a_new_one_is_read_out', async () => {
     const alarm = { ...backend.world.alarms[0]!, id: 99, title: 'No message for 9 s' };
     backend.push({ type: 'alarm', alarm });

@@ -337,8 +337,8 @@ export class ConsoleState {
 
   /** Brings a moment of a series or feed into view, three quarters across the charts. */
   show(atMs: number, feed: number, series: number | null): void {
-    // A little of the time behind it, also where that is still to come: the mark must not stand at the rim.
-    this.pause(Math.min(atMs + this.settings.spanMs / 4, this.nowMs + this.settings.spanMs / 8));
+    // A little of the time behind it, but nothing of what is still to come.
+    this.pause(Math.min(atMs + this.settings.spanMs / 4, Date.now() + this.clockOffsetMs));
     const known = series !== null && this.series.some((row) => row.id === series);
     if (series !== null && known) {
       this.hidden.delete(series);

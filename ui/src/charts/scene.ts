@@ -165,10 +165,12 @@ function drawHot(ctx: Context, area: Area, scene: Scene, tokens: Tokens): void {
 function drawMarks(ctx: Context, area: Area, columns: Columns, tokens: Tokens): void {
   for (let m = 0; m < columns.markMs.length; m++) {
     const level = columns.markLevel[m]!;
-    const x = xOf(area, columns.markMs[m]!);
-    if (x < area.left - 10 || x > area.left + area.width + 10) continue;
+    const place = xOf(area, columns.markMs[m]!);
+    if (place < area.left - 10 || place > area.left + area.width + 10) continue;
     const value = columns.markValue[m]!;
     const size = (level >= 2 ? 5.5 : 4) * area.ratio;
+    // What is fresh stands at the rim; it is not cut off there.
+    const x = Math.min(place, area.left + area.width - size - 1);
     const wanted = Number.isFinite(value) ? yOf(area, value) : area.top + size;
     const y = Math.min(Math.max(wanted, area.top + size + 1), area.top + area.height - size - 1);
     ctx.beginPath();
