@@ -24,6 +24,9 @@ pub(super) fn headers(
         walk.say(table.at.clone(), format!("there are more than {MOST} headers"), None);
         return headers;
     }
+    if is_a_reference(walk, feed, ("headers", "header", "X-Api-Key"), &entries) {
+        return headers;
+    }
     for (name, field) in entries {
         if !check_header_name(walk, name, &field) {
             continue;
@@ -117,6 +120,9 @@ pub(super) fn query(walk: &mut Walk<'_>, feed: &str, table: &mut Table<'_>, plac
         walk.say(table.at.clone(), format!("there are more than {MOST} parameters"), None);
         return Vec::new();
     }
+    if is_a_reference(walk, feed, ("query", "parameter", "token"), &entries) {
+        return Vec::new();
+    }
     let read = entries.into_iter().filter_map(|(name, field)| {
         if field.as_text().is_some() {
             let cure =
@@ -130,6 +136,25 @@ pub(super) fn query(walk: &mut Walk<'_>, feed: &str, table: &mut Table<'_>, plac
         Some(QuerySecret { name: name.to_owned(), secret, encoded })
     });
     read.collect()
+}
+
+/// `query = { env = "SPOT_TOKEN" }`: says where one secret is kept, as `bearer` does, where names are to stand.
+fn is_a_reference(
+    walk: &mut Walk<'_>,
+    feed: &str,
+    (table, thing, example): (&str, &str, &str),
+    entries: &[(&str, Field<'_>)],
+) -> bool {
+    let mut kept = entries.iter().filter(|(name, _)| *name != "encoded");
+    let (Some((name @ ("env" | "file"), field)), None) = (kept.next(), kept.next()) else { return false };
+    if field.as_text().is_none() {
+        return false;
+    }
+    let place = if *name == "env" { variable(feed, example) } else { "{ file = \"token.txt\" }".to_owned() };
+    let shown = if thing == "header" { format!("\"{example}\"") } else { example.to_owned() };
+    let message = format!("\"{table}\" says where a secret is kept, but not the name of its {thing}");
+    walk.say_secret(field.at(), message, Some(format!("write {table} = {{ {shown} = {place} }}")));
+    true
 }
 
 /// `{ env = "SPOT_TOKEN" }`, with a name that fits the feed.

@@ -244,6 +244,43 @@ feeds.toml:4:25: a secret must not stand in the configuration file
 }
 
 #[test]
+fn a_secret_without_the_name_it_is_sent_under_is_told_the_right_form() {
+    let text = "[feed.spot.websocket]\nurl = \"wss://a/\"\nquery = { env = \"TOK\" }\nheaders = { env = \"TOK\" }\n";
+    assert_eq!(
+        said(text),
+        r#"feeds.toml:3:17: "query" says where a secret is kept, but not the name of its parameter
+3 | query = { env = ***** }
+  |                 ^^^^^
+  help: write query = { token = { env = "SPOT_TOKEN" } }
+
+feeds.toml:4:19: "headers" says where a secret is kept, but not the name of its header
+4 | headers = { env = ***** }
+  |                   ^^^^^
+  help: write headers = { "X-Api-Key" = { env = "SPOT_X_API_KEY" } }"#
+    );
+    let file = "[feed.spot.sse]\nurl = \"https://a/\"\n[feed.spot.sse.query]\nfile = \"t\"\nencoded = true\n";
+    assert!(said(file).ends_with("help: write query = { token = { file = \"token.txt\" } }"), "{}", said(file));
+    // Odd names, but names.
+    let named = "[feed.spot.sse]\nurl = \"https://a/\"\nquery = { env = { env = \"A\" } }\nheaders = { env = { file = \"a\" } }\n";
+    assert!(parse(named, Path::new("")).is_ok());
+}
+
+#[test]
+fn the_right_form_of_a_secret_is_right() {
+    let socket = "[feed.spot.websocket]\nurl = \"wss://a/\"\n";
+    for wrong in [
+        "query = { env = \"T\" }",
+        "query = { file = \"t\" }",
+        "headers = { env = \"T\" }",
+        "headers = { file = \"t\" }",
+    ] {
+        let said = said(&format!("{socket}{wrong}\n"));
+        let (_, form) = said.split_once("help: write ").unwrap();
+        assert!(parse(&format!("{socket}{form}\n"), Path::new("")).is_ok(), "{form}");
+    }
+}
+
+#[test]
 fn a_password_in_the_address_is_refused_and_not_repeated() {
     let text =
         said("[feed.spot.sse]\nurl = \"https://ann:s3cr3t@host/\"\n[feed.b.sse]\nurl = \"https://ann:s3cr3t@:x/\"\n");
