@@ -8,7 +8,7 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::config::{self, edit};
 use crate::engine::{DemoMode, Engine, EngineError, EngineOptions, failure};
-use crate::newfeed::{Secrets, take_secrets, understand};
+use crate::newfeed::{Secrets, is_complete, take_secrets, understand};
 use crate::wire::{Failure, FeedChange, Level, NewFeed, Push};
 
 type Sink = Arc<dyn Fn(Push) -> bool + Send + Sync>;
@@ -80,13 +80,15 @@ impl Console {
         }
     }
 
-    /// Understands what an operator typed.
+    /// Understands what an operator typed, and looks whether its token is there.
     ///
     /// # Errors
     /// A [`Failure`] that says what to type instead.
     pub fn understand(&self, new: &NewFeed) -> Result<config::FeedConfig, Failure> {
         let existing = self.existing();
-        understand(new, &existing.iter().map(String::as_str).collect::<Vec<_>>(), Secrets::Refused)
+        let feed = understand(new, &existing.iter().map(String::as_str).collect::<Vec<_>>(), Secrets::Refused)?;
+        is_complete(&feed, &|name| std::env::var(name).ok())?;
+        Ok(feed)
     }
 
     /// Adds a feed: to the configuration file, then to the engine.

@@ -7,8 +7,8 @@ use feedwatch_model::Protocol;
 use url::Url;
 
 use crate::config::{
-    FeedConfig, FileConfig, HeaderValue, Limits, QuerySecret, SecretRef, SourceConfig, SseConfig, WebSocketConfig,
-    decoded, is_plain, suggest_name,
+    Config, FeedConfig, FileConfig, HeaderValue, Limits, QuerySecret, SecretRef, SourceConfig, SseConfig,
+    WebSocketConfig, decoded, is_plain, resolve_secrets, suggest_name,
 };
 use crate::engine::failure;
 use crate::wire::{Failure, NewFeed};
@@ -57,6 +57,17 @@ pub fn understand(new: &NewFeed, existing: &[&str], secrets: Secrets) -> Result<
     };
     let title = Some(new.title.trim()).filter(|title| !title.is_empty()).map(str::to_owned);
     Ok(FeedConfig { name, title, source, limits: Limits::default() })
+}
+
+/// Is all there that a new feed names, the token above all?
+///
+/// # Errors
+/// A [`Failure`] `bad_request` in plain sentences.
+pub fn is_complete(feed: &FeedConfig, env: &dyn Fn(&str) -> Option<String>) -> Result<(), Failure> {
+    let config = Config { feeds: vec![feed.clone()], ..Config::default() };
+    let Err(problems) = resolve_secrets(&config, env) else { return Ok(()) };
+    let (message, cure) = problems.list().first().map(|problem| problem.sentences()).unwrap_or_default();
+    Err(failure("bad_request", message, cure))
 }
 
 /// Can the address be kept in a configuration that holds no secrets?
@@ -171,6 +182,18 @@ mod tests {
         assert_eq!(socket.subscribe, ["{}"]);
         assert_eq!(socket.bearer, Some(SecretRef::Env("SPOT_TOKEN".to_owned())));
         assert!(!feed.name.is_empty());
+    }
+
+    #[test]
+    fn a_token_that_is_not_there_is_told_in_two_sentences() {
+        let feed = understand(&new("wss://example.com/"), &[], Secrets::Refused).unwrap();
+        let failure = is_complete(&feed, &|_| None).unwrap_err();
+        assert_eq!(failure.message, "The variable \"SPOT_TOKEN\" is not set.");
+        assert_eq!(failure.cure, "Set it before the console is started: export SPOT_TOKEN=...");
+        let failure = is_complete(&feed, &|_| Some(" ".to_owned())).unwrap_err();
+        assert_eq!(failure.message, "The variable \"SPOT_TOKEN\" is empty.");
+        assert_eq!(failure.cure, "Put the secret there, and nothing else.");
+        is_complete(&feed, &|_| Some("abc".to_owned())).unwrap();
     }
 
     #[test]

@@ -95,6 +95,10 @@ fn what_cannot_be_added_changes_nothing() {
     let (console, options) = demo(home.path());
     let wrong = NewFeed { address: "example.com/feed".to_owned(), ..capture(home.path(), "one.jsonl") };
     assert_eq!(console.add_feed(&wrong).unwrap_err().code, "bad_request");
+    let unset = "FEEDWATCH_TEST_NO_SUCH_TOKEN".to_owned();
+    let address = "ws://127.0.0.1:9/".to_owned();
+    let failure = console.understand(&NewFeed { address, token_env: unset, ..wrong }).unwrap_err();
+    assert_eq!(failure.message, "The variable \"FEEDWATCH_TEST_NO_SUCH_TOKEN\" is not set.");
     assert!(!options.config_path.exists());
     assert_eq!(console.remove_feed("prices").unwrap_err().code, "bad_request", "the demo's feeds are not in a file");
     assert!(console.undo_feed_change("{}").is_err());

@@ -57,15 +57,23 @@ impl Problem {
     pub fn of_file(file: &Path, message: String, cure: Option<String>) -> Problem {
         Problem { file: file.to_owned(), line: None, column: None, message, cure, excerpt: None }
     }
+
+    /// What is wrong and its cure, each as a sentence: for a person who does not look at a file.
+    pub(crate) fn sentences(&self) -> (String, String) {
+        (sentence(&self.message), self.cure.as_deref().map(sentence).unwrap_or_default())
+    }
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.file.display())?;
-        if let (Some(line), Some(column)) = (self.line, self.column) {
-            write!(f, ":{line}:{column}")?;
+        if !self.file.as_os_str().is_empty() {
+            write!(f, "{}", self.file.display())?;
+            if let (Some(line), Some(column)) = (self.line, self.column) {
+                write!(f, ":{line}:{column}")?;
+            }
+            f.write_str(": ")?;
         }
-        write!(f, ": {}", self.message)?;
+        f.write_str(&self.message)?;
         let mut gutter = 0;
         if let (Some(line), Some(excerpt)) = (self.line, &self.excerpt) {
             let number = line.to_string();
@@ -78,6 +86,13 @@ impl fmt::Display for Problem {
             None => Ok(()),
         }
     }
+}
+
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(char::to_uppercase).into_iter().flatten();
+    let end = if text.ends_with(['.', '?', '!']) { "" } else { "." };
+    first.chain(letters).chain(end.chars()).collect()
 }
 
 /// Everything that is wrong with a configuration file, in the order of its lines. Never empty.
