@@ -1,7 +1,7 @@
 //! What was learned, as `probe --json` tells it.
 
 use feedwatch_model::{
-    Ignored, KindProfile, Profile, SequenceProfile, SequenceRule, SeriesProfile, TimeProfile, TimeUnit,
+    Ignored, KindProfile, Profile, SequenceProfile, SequenceRule, SeriesProfile, TimeProfile, TimeUnit, Why,
 };
 
 use crate::decoder::Decoder;
@@ -85,7 +85,9 @@ impl Decoder {
 
     fn ignored_of(&self, plan: &Plan) -> Vec<Ignored> {
         let reasons = (ROOT..).zip(&plan.roles).filter_map(|(node, role)| Some((node, role.why?)));
-        reasons.map(|(node, why)| Ignored { path: self.trie.path(node), why }).collect()
+        let left_out = plan.slots.iter().filter(|slot| slot.left_out);
+        let left_out = left_out.map(|slot| Ignored { path: slot.path.to_string(), why: Why::Limit });
+        reasons.map(|(node, why)| Ignored { path: self.trie.path(node), why }).chain(left_out).collect()
     }
 }
 

@@ -267,6 +267,10 @@ fn series_and_paths_are_bounded_and_what_is_beyond_is_counted() {
     let catalogue = decoder.catalogue();
     assert_eq!((sink.readings.len(), catalogue.series.len()), (200, 10));
     assert!(catalogue.beyond_limit > 0 && catalogue.beyond_paths > 0);
+    let left_out =
+        decoder.profile().kinds.into_iter().flat_map(|kind| kind.ignored).filter(|path| path.why == Why::Limit);
+    let left_out: Vec<String> = left_out.map(|path| path.path).collect();
+    assert_eq!(left_out.get(..2), Some(&["/x".to_owned(), "/y".to_owned()][..]), "what is not charted is said");
     let points: usize = sink.readings.iter().map(|reading| reading.points.len()).sum();
     let samples: u64 = decoder.profile().kinds.iter().flat_map(|kind| &kind.series).map(|series| series.samples).sum();
     assert_eq!(points as u64, samples);

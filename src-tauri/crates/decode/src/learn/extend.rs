@@ -177,6 +177,7 @@ impl Plan {
             base: None,
             series: Vec::new(),
             before: Vec::new(),
+            left_out: false,
         };
         self.slots.push(slot);
         (self.slots.len() - 1) as u32

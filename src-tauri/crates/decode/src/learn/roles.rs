@@ -100,6 +100,8 @@ pub(crate) struct Slot {
     pub(crate) series: Vec<u32>,
     /// Of the time before its key was found.
     pub(crate) before: Vec<u32>,
+    /// Some of it is not charted: there are too many series.
+    pub(crate) left_out: bool,
 }
 
 #[derive(Clone, Debug, Default)]

@@ -9,7 +9,7 @@ use super::{Core, Engine, status};
 use crate::notify::Note;
 use crate::pipeline::{News, Pipeline};
 use crate::report;
-use crate::wire::{AlarmRow, Push, PushBody};
+use crate::wire::{AlarmRow, Level, Push, PushBody};
 
 /// Findings that a new listener is told, also of earlier runs.
 pub(super) const SNAPSHOT: usize = 300;
@@ -101,7 +101,12 @@ pub(super) fn bodies(pipeline: &Pipeline, news: &[News]) -> Vec<Option<PushBody>
             News::Alarm(change) => Some(PushBody::Alarm { alarm: pipeline.alarm_row(&change.alarm) }),
             // Gaps come with the frames.
             News::Gap(_) => None,
-            News::Notice(level, text) => Some(PushBody::Notice { level: *level, text: text.clone() }),
+            News::Notice(level, text) => {
+                if *level != Level::Info {
+                    tracing::warn!("{text}");
+                }
+                Some(PushBody::Notice { level: *level, text: text.clone() })
+            }
         })
         .collect()
 }

@@ -14,12 +14,13 @@ use feedwatch_store::{Outcome, StoredMessage};
 
 use super::episode::OpenEpisode;
 use super::link::Link;
-use super::{FeedSettings, Shared};
+use super::{FeedSettings, News, Shared};
 use crate::alarms;
 use crate::axis::Axis;
 use crate::live::LiveSeries;
 use crate::meter::{LatenessMeter, RateMeter};
 use crate::registry::Described;
+use crate::wire::Level;
 
 /// What takes in readings.
 pub(super) struct Book {
@@ -37,6 +38,8 @@ pub(super) struct Book {
     pub(super) counted_since: Time,
     pub(super) findings: Vec<Finding>,
     pub(super) last_heartbeat: Time,
+    /// That there are too many series was told.
+    pub(super) told_limit: bool,
     /// A message came since the history was last told up to when the feed was watched.
     pub(super) came: bool,
     /// Since when it is watched in this run.
@@ -69,7 +72,7 @@ pub(crate) struct SeriesState {
 pub(crate) struct Mark {
     pub(crate) at: Time,
     pub(crate) value: f64,
-    pub(crate) level: crate::wire::Level,
+    pub(crate) level: Level,
 }
 
 struct Names<'a>(&'a Catalogue);
@@ -113,6 +116,10 @@ impl Book {
             let (id, fresh) = shared.registry.series(self.id, &described);
             self.new_series(id, fresh, shared);
         }
+        if !self.told_limit && catalogue.beyond_limit + catalogue.beyond_paths > 0 {
+            self.told_limit = true;
+            shared.output.news.push(News::Notice(Level::Warning, self.limit_text()));
+        }
         let arrival = self.integrity.observe(&message, reading, &Names(catalogue), &mut self.findings);
         if let Some(event) = reading.time {
             self.axis.note(event, message.received);
@@ -134,6 +141,16 @@ impl Book {
         if !self.findings.is_empty() {
             self.flush_findings(shared);
         }
+    }
+
+    #[cold]
+    fn limit_text(&self) -> String {
+        let FeedSettings { title, name, decode, .. } = &self.settings;
+        format!(
+            "{title}: it has more than {} series or {} paths. Further numbers are neither charted nor kept. \
+             `series` in [feed.{name}.limits] allows more.",
+            decode.max_series, decode.max_nodes
+        )
     }
 
     fn new_series(&mut self, id: SeriesId, fresh: Option<SeriesMeta>, shared: &mut Shared) {

@@ -35,6 +35,7 @@ impl FeedStage {
             counted_since: carried.since.unwrap_or(now),
             findings: Vec::new(),
             last_heartbeat: now,
+            told_limit: false,
             came: false,
             since: now,
             settings,

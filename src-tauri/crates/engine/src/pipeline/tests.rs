@@ -1,3 +1,4 @@
+mod limits;
 mod watched;
 
 use std::time::Duration;

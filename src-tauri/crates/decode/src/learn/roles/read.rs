@@ -290,6 +290,9 @@ impl Plan {
     fn new_series(&mut self, slot: usize, key: usize, found: &mut Found<'_>) -> Option<u32> {
         if found.catalogue.series.len() >= found.max_series {
             found.catalogue.beyond_limit += 1;
+            if let Some(slot) = self.slots.get_mut(slot) {
+                slot.left_out = true;
+            }
             return None;
         }
         let slot = self.slots.get_mut(slot)?;
