@@ -6,11 +6,13 @@ pub mod platform;
 mod save;
 mod tray;
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use feedwatch_engine::Console;
 use tauri::{Manager as _, RunEvent, WebviewUrl, WebviewWindowBuilder};
+use tauri_plugin_dialog::{DialogExt as _, MessageDialogKind};
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -28,10 +30,7 @@ pub fn run() -> ExitCode {
     let options = match args::read() {
         Ok(Some(options)) => options,
         Ok(None) => return ExitCode::SUCCESS,
-        Err(text) => {
-            tracing::error!("{text}");
-            return ExitCode::from(2);
-        }
+        Err(text) => return cannot_start(&text, 2),
     };
     if !platform::has_display() {
         tracing::error!(
@@ -41,10 +40,7 @@ pub fn run() -> ExitCode {
     }
     let console = match Console::start(options) {
         Ok(console) => Arc::new(console),
-        Err(error) => {
-            tracing::error!("{error}");
-            return ExitCode::from(3);
-        }
+        Err(error) => return cannot_start(&error.to_string(), 3),
     };
     match build(Arc::clone(&console)) {
         Ok(app) => {
@@ -64,7 +60,36 @@ pub fn run() -> ExitCode {
     }
 }
 
+/// Says why there is no window: in the log, and where nobody may read that, in a box.
+fn cannot_start(text: &str, code: u8) -> ExitCode {
+    tracing::error!("{text}");
+    if platform::has_display() && !std::io::stderr().is_terminal() {
+        let words = text.to_owned();
+        let app = tauri::Builder::default()
+            .plugin(tauri_plugin_dialog::init())
+            .setup(move |app| {
+                let handle = app.handle().clone();
+                app.dialog()
+                    .message(words)
+                    .title("Feedwatch cannot start")
+                    .kind(MessageDialogKind::Error)
+                    .show(move |_| handle.exit(code.into()));
+                Ok(())
+            })
+            .build(context());
+        match app {
+            Ok(app) => app.run(|_, _| {}),
+            Err(error) => tracing::error!(%error, "that could not be shown in a box"),
+        }
+    }
+    ExitCode::from(code)
+}
+
 #[allow(clippy::disallowed_methods)] // Tauri's macro for the context of a build that failed.
+fn context() -> tauri::Context {
+    tauri::generate_context!()
+}
+
 fn build(console: Arc<Console>) -> tauri::Result<tauri::App> {
     tauri::Builder::default()
         .plugin(tauri_plugin_dialog::init())
@@ -103,7 +128,7 @@ fn build(console: Arc<Console>) -> tauri::Result<tauri::App> {
             tray::add(app.handle());
             Ok(())
         })
-        .build(tauri::generate_context!())
+        .build(context())
 }
 
 /// The console, from a command's state.
