@@ -335,6 +335,11 @@ export class ConsoleState {
     else this.live();
   }
 
+  /** Shows the time up to the last value of a chart, also where that is days ago. */
+  goToValues(lastMs: number): void {
+    this.pause(lastMs + this.settings.spanMs / 20);
+  }
+
   /** Brings a moment of a series or feed into view, three quarters across the charts. */
   show(atMs: number, feed: number, series: number | null): void {
     // A little of the time behind it, but nothing of what is still to come.

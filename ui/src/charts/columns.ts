@@ -147,6 +147,11 @@ export class Columns {
     return true;
   }
 
+  /** Is any of it right of an edge? */
+  isSeenFrom(fromMs: number): boolean {
+    return this.length > 0 && this.starts[this.end - 1]! + this.bucketMs > fromMs;
+  }
+
   /** The bucket nearest to a time, -1 without any. */
   nearest(ms: number): number {
     if (this.length === 0) return -1;

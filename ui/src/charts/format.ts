@@ -115,6 +115,21 @@ export function hourMinute(ms: number): string {
   return `${two(t.getHours())}:${two(t.getMinutes())}`;
 }
 
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'] as const;
+
+/** `9 Aug 2026, 21:05`. */
+export function dayAndTime(ms: number): string {
+  const t = new Date(ms);
+  return `${t.getDate()} ${MONTHS[t.getMonth()]} ${t.getFullYear()}, ${hourMinute(ms)}`;
+}
+
+const HALF_DAY_MS = 12 * HOUR_MS;
+
+/** The time of day; with the day where that is not plain. */
+export function dayOrTime(ms: number, nowMs: number): string {
+  return Math.abs(nowMs - ms) < HALF_DAY_MS ? clockTime(ms) : dayAndTime(ms);
+}
+
 /** Local date and time with the UTC time at hand. */
 export function fullTime(ms: number): string {
   const t = new Date(ms);

@@ -3,6 +3,7 @@ import type { Level } from '../bindings/Level';
 import { NO_HISTORY, RECEIVE_TIME, type Frame, type PanelFrame } from '../backend/frame';
 import type { Tokens } from '../theme/theme';
 import { Columns } from './columns';
+import { emptyWords, type Empty } from './empty';
 import { digitsNeeded, formatNumber, formatValue } from './format';
 import { Plot } from './plot';
 import { readout } from './readout';
@@ -22,6 +23,8 @@ export function levelName(level: number): Level {
 export interface PanelEvents {
   onLevel(level: number): void;
   onFlags(flags: number): void;
+  /** Nothing is to be seen, and why; `null`: there is. */
+  onEmpty(empty: Empty | null): void;
 }
 
 export class PanelView implements TickPanel {
@@ -36,7 +39,7 @@ export class PanelView implements TickPanel {
   private valueNode: Element | null = null;
   private readoutNode: HTMLElement | null = null;
   private twinNode: Element | null = null;
-  private waitingNode: HTMLElement | null = null;
+  private empty: Empty | null = null;
   private digits = 0;
   private level = 0;
   private flags = 0;
@@ -71,9 +74,6 @@ export class PanelView implements TickPanel {
   }
   useTwin(node: Element): void {
     this.twinNode = node;
-  }
-  useWaiting(node: Element): void {
-    this.waitingNode = node as HTMLElement;
   }
 
   isReceiveTime(flags: number): boolean {
@@ -161,11 +161,17 @@ export class PanelView implements TickPanel {
       hotFromMs: this.hotSince()
     });
     this.showValue(part.last, frame.nowMs);
-    if (this.waitingNode !== null && this.waitingNode.hidden !== this.data.length > 0) {
-      this.waitingNode.hidden = this.data.length > 0;
-    }
+    this.tellEmpty(part, frame);
     if (this.cursorMs !== null && changed) this.read(this.cursorMs, this.cursorOwn);
     this.writeTwin(frame.nowMs);
+  }
+
+  private tellEmpty({ flags, last, lastMs }: PanelFrame, { fromMs, toMs, nowMs }: Frame): void {
+    const seen = this.data.isSeenFrom(fromMs);
+    const empty = seen ? null : emptyWords({ fromMs, toMs, nowMs, flags, last, lastMs });
+    if (empty?.text === this.empty?.text && empty?.valuesMs === this.empty?.valuesMs) return;
+    this.empty = empty;
+    this.events.onEmpty(empty);
   }
 
   /** Where the abnormal stretch begins: its alarm, or the first mark of what still lasts. */
