@@ -57,7 +57,20 @@ pub fn run(args: &args::Probe) -> Result<Outcome, Trouble> {
     if let Some(why) = unreadable {
         return Err(wrong(why));
     }
+    if let Some(remark) = probe.remark(cure_for_silence(feed.source.protocol())) {
+        out::progress(remark);
+    }
     Ok(out::judged(&report.findings, &args.output.fail_on))
+}
+
+/// What may bring a feed to speak that has a connection and says nothing.
+fn cure_for_silence(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::WebSocket => {
+            "It may wait for a message that subscribes to it: --send '{...}'. Or it sends rarely: look longer, --for 1m."
+        }
+        _ => "It may send rarely: look longer, --for 1m.",
+    }
 }
 
 fn say(report: &ProbeReport) -> Result<(), Trouble> {

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs::{self, File};
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -126,6 +126,45 @@ fn a_probe_that_is_interrupted_says_that_nothing_came() {
     // Nobody interrupts this one.
     let ended = feedwatch(home.path(), &["probe", &address, "--for", "500ms", "--json"]).output().unwrap();
     assert_eq!((ended.status.code(), ended.stdout.len()), (Some(3), 0), "{ended:?}");
+}
+
+/// A server that gives every connection this answer and holds it.
+fn answering(answer: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}/", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let mut held = Vec::new();
+        for mut socket in listener.incoming().map_while(Result::ok) {
+            let mut head = String::new();
+            let mut asked = BufReader::new(socket.try_clone().unwrap());
+            while !head.ends_with("\r\n\r\n") && asked.read_line(&mut head).is_ok_and(|read| read > 0) {}
+            let _ = socket.write_all(answer.as_bytes());
+            held.push(socket);
+        }
+    });
+    address
+}
+
+#[test]
+fn a_probe_says_why_nothing_came() {
+    let home = TempDir::new().unwrap();
+    let probe = |answer, time| {
+        feedwatch(home.path(), &["probe", &answering(answer), "--for", time, "--json"]).output().unwrap()
+    };
+    let finished = probe("HTTP/1.1 204 No Content\r\n\r\n", "10m");
+    assert_eq!((finished.status.code(), finished.stdout.len()), (Some(3), 0), "{finished:?}");
+    assert!(said(&finished).contains("The server says that the feed is finished (204)"), "{}", said(&finished));
+
+    let broken = probe("HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n", "2s");
+    assert_eq!(broken.status.code(), Some(3), "{broken:?}");
+    assert!(said(&broken).contains("The server answered 500"), "{}", said(&broken));
+    assert!(!said(&broken).contains("is tried again"), "it has given up: {}", said(&broken));
+
+    let silent = probe("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n", "1s");
+    assert_eq!(silent.status.code(), Some(0), "{silent:?}");
+    assert_eq!(object(&silent)["accounts"]["received"], 0);
+    let told = said(&silent);
+    assert!(told.starts_with("Nothing came in ") && told.contains("look longer, --for 1m"), "{told}");
 }
 
 #[test]

@@ -23,6 +23,9 @@ const FIRST: usize = 5;
 const FIRST_CHARS: usize = 600;
 const SERIES: usize = 40;
 const EVENTS: usize = 512;
+const NOT_IN_TIME: &str = "The connection was not made in time.";
+/// How the sentence begins that a source ends its reason with where another try may help.
+const TRIED_AGAIN: &str = " It is tried again";
 
 /// Why a probe has nothing to say.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +82,9 @@ pub struct Probe {
     first: Vec<String>,
     connected: bool,
     trouble: Option<String>,
+    /// Why the source wants no further connection.
+    ended: Option<String>,
+    tries: u64,
     over: bool,
     interrupted: bool,
 }
@@ -121,6 +127,8 @@ impl Probe {
             first: Vec::new(),
             connected: false,
             trouble: None,
+            ended: None,
+            tries: 0,
             over: false,
             interrupted: false,
         }
@@ -192,6 +200,7 @@ impl Probe {
     fn note(&mut self, event: &Event) {
         match event {
             Event::Message(message) if self.first.len() < FIRST => self.first.push(excerpt(&message.payload)),
+            Event::Connecting { .. } => self.tries += 1,
             Event::Connected { .. } => {
                 self.connected = true;
                 self.trouble = None;
@@ -201,7 +210,11 @@ impl Probe {
                 // What a person must mend is not worth waiting for.
                 self.over |= *refused && !self.connected;
             }
-            Event::Ended { .. } => self.over = true,
+            Event::Ended { reason, .. } => {
+                self.over = true;
+                // That a capture has an end is nothing to tell.
+                self.ended = Some(reason.clone()).filter(|_| self.protocol != Protocol::File);
+            }
             _ => {}
         }
     }
@@ -227,8 +240,7 @@ impl Probe {
     pub fn report(&self) -> Result<ProbeReport, ProbeError> {
         let accounts = self.accounts();
         if accounts.received == 0 && !self.connected && !self.interrupted {
-            let nothing = || "The connection was not made in time.".to_owned();
-            return Err(ProbeError::Unreachable(self.trouble.clone().unwrap_or_else(nothing)));
+            return Err(ProbeError::Unreachable(self.why().unwrap_or_else(|| NOT_IN_TIME.to_owned())));
         }
         Ok(ProbeReport {
             schema: SCHEMA,
@@ -240,6 +252,44 @@ impl Probe {
             profile: self.profile(),
             findings: self.pipeline.findings().map(|found| report::finding_report(&self.pipeline, found)).collect(),
         })
+    }
+
+    /// Why there is no connection, or no longer: nothing where there is one. A look that is over tries nothing again.
+    fn why(&self) -> Option<String> {
+        let trouble = || {
+            let trouble = self.trouble.as_deref()?;
+            let (said, _) = trouble.split_once(TRIED_AGAIN).filter(|_| self.over)?;
+            let tried = format!(" It was tried {} in {}.", crate::text::many(self.tries, "time"), self.elapsed());
+            Some(format!("{said}{}", if self.tries > 1 { tried.as_str() } else { "" }))
+        };
+        self.ended.clone().or_else(trouble).or_else(|| self.trouble.clone())
+    }
+
+    fn elapsed(&self) -> String {
+        crate::text::seconds((self.clock)().secs_since(self.began))
+    }
+
+    /// What a person is to be told beside the report: that nothing came, and why, or that the feed is finished. `cure` is
+    /// for a feed that has a connection and says nothing.
+    pub fn remark(&self, cure: &str) -> Option<String> {
+        if !self.over || self.protocol == Protocol::File {
+            return None;
+        }
+        if self.accounts().received > 0 {
+            return self.ended.clone();
+        }
+        let silent = || if self.connected { cure } else { NOT_IN_TIME }.to_owned();
+        Some(format!("Nothing came in {}. {}", self.elapsed(), self.why().unwrap_or_else(silent)))
+    }
+
+    /// The same for the dialog.
+    fn problem(&self) -> Option<String> {
+        let cure = match self.protocol {
+            Protocol::WebSocket => "It may wait for a message that subscribes to it: write one below More.",
+            _ => "It may send rarely: look once more, or add it anyway.",
+        };
+        let unreadable = self.over.then(|| self.unreadable()).flatten();
+        unreadable.or_else(|| self.remark(cure).filter(|_| self.connected)).or_else(|| self.why())
     }
 
     /// Why a capture tells nothing, if not one of its messages could be read: it is in a format that is not read yet.
@@ -265,7 +315,7 @@ impl Probe {
         ProbeUpdate {
             done: self.over,
             text,
-            problem: self.trouble.clone().or_else(|| self.over.then(|| self.unreadable()).flatten()),
+            problem: self.problem(),
             suggested_name: self.name.clone(),
             protocol: Some(self.protocol_word.to_owned()),
             messages: u32::try_from(accounts.received).unwrap_or(u32::MAX),
