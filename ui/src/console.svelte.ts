@@ -23,6 +23,9 @@ import type { ThemeName } from './theme/theme';
 
 const PAST_ALARMS_KEPT = 200;
 const NOTICES_KEPT = 4;
+const NOTICE_MS = 8000;
+/** What can be taken back stays long enough to be thought over. */
+const UNDO_MS = 60_000;
 /** Nothing from the engine for so long: what is shown is old. */
 export const FROZEN_AFTER_MS = 3000;
 const SETTLE_MS = 4000;
@@ -288,10 +291,11 @@ export class ConsoleState {
   notify(level: Level, text: string, undo: Notice['undo'] = null): void {
     const id = this.nextNotice++;
     const same = (notice: Notice): boolean => notice.text === text && notice.undo === null && undo === null;
-    this.notices = [...this.notices.filter((notice) => !same(notice)), { id, level, text, undo }].slice(
-      -NOTICES_KEPT
-    );
-    if (level === 'ok' || level === 'info') setTimeout(() => this.dismiss(id), undo === null ? 8000 : 20_000);
+    const notices = [...this.notices.filter((notice) => !same(notice)), { id, level, text, undo }];
+    const drop = notices.find((notice) => notice.undo === null) ?? notices[0];
+    this.notices = notices.length > NOTICES_KEPT ? notices.filter((notice) => notice !== drop) : notices;
+    if (level === 'ok' || level === 'info')
+      setTimeout(() => this.dismiss(id), undo === null ? NOTICE_MS : UNDO_MS);
   }
 
   dismiss(id: number): void {

@@ -22,8 +22,57 @@ describe('a feed', () => {
     expect(document.querySelector('dialog')).toBe(null);
     expect(one('notice').textContent).toMatch(/Added prices-example-feed\. Written to .*feedwatch\.toml\./);
     expect(all('feed')).toHaveLength(8);
+    await pass(30_000);
+    expect(all('notice')).toHaveLength(1);
     await click('toast-undo');
     expect(all('feed')).toHaveLength(7);
+  });
+
+  it('that_is_added_says_beforehand_where_it_is_written_and_that_the_demo_ends', async () => {
+    const said = (): string => one('add-where').textContent.replace(/\s+/g, ' ').trim();
+    await click('add-feed');
+    const written = 'The feed is written to /home/operator/.config/feedwatch/feedwatch.toml.';
+    expect(said()).toBe(`Adding a feed ends the demo, with its feeds and alarms. ${written}`);
+    backend.push({ type: 'status', status: { ...backend.status(), demo: false } });
+    await pass(0);
+    expect(said()).toBe(written);
+  });
+
+  it('can_be_taken_back_while_other_notices_come', async () => {
+    press('Delete', {}, one('feed'));
+    await click('remove-confirm');
+    for (let i = 0; i < 9; i++) page.notify('warning', `Trouble ${i}`);
+    await click('toast-undo');
+    expect(all('feed')).toHaveLength(7);
+    expect(page.notices.map((notice) => notice.text)).toEqual(['Trouble 6', 'Trouble 7', 'Trouble 8']);
+  });
+
+  it('with_a_secret_in_its_address_says_that_it_stays', async () => {
+    press('Delete', {}, one('feed'));
+    await pass(0);
+    expect(all('remove-secret')).toHaveLength(0);
+    press('Escape');
+    document.querySelector('dialog')!.dispatchEvent(new Event('close'));
+    backend.world.feeds[0]!.address = 'wss://spot.example/feed?token=***';
+    await pass(600);
+    press('Delete', {}, one('feed'));
+    await pass(0);
+    expect(one('remove-secret').textContent).toContain('stays in the folder secrets');
+  });
+
+  it('has_no_tooltip_while_a_menu_is_open', async () => {
+    expect(one('feed').title).toContain('wss://');
+    one('feed').dispatchEvent(new MouseEvent('contextmenu', { bubbles: true, cancelable: true }));
+    await pass(0);
+    expect(document.querySelector('[role=menu]')).not.toBe(null);
+    expect(
+      all('feed')
+        .map((row) => row.title)
+        .join('')
+    ).toBe('');
+    press('Escape', {}, document.querySelector('[role=menu]')!);
+    await pass(0);
+    expect(one('feed').title).toContain('wss://');
   });
 
   it('that_cannot_be_reached_says_why_and_may_be_added_anyway', async () => {
