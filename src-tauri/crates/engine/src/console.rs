@@ -114,11 +114,10 @@ impl Console {
             .map_err(unwritable)
             .and_then(|()| self.change(&mut changes, feed.name.clone(), (before, stamp), after));
         let change = changed.inspect_err(|_| forget(&files))?;
-        if let Some(engine) = self.engine() {
-            let mut text = format!("{} is being watched.", feed.title());
-            if let Some(file) = files.first() {
-                text += &format!(" The secret of its address is kept in {}, which only you can read.", file.display());
-            }
+        // That the feed was added is said by whoever asked for it.
+        if let (Some(engine), Some(file)) = (self.engine(), files.first()) {
+            let (title, file) = (feed.title(), file.display());
+            let text = format!("The secret of the address of {title} is kept in {file}, which only you can read.");
             engine.core.notice(Level::Info, text);
         }
         if let Some(undo) = changes.last_mut() {
