@@ -11,12 +11,15 @@
 //! A kind that had no message during the trial joins when its first number fits. Where one key text was all the trial
 //! saw, connection and key cannot be told apart: the key is taken, and the first message with another text decides.
 
+mod place;
+
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use feedwatch_model::SequenceMark;
 use rustc_hash::FxHashMap;
 
+use self::place::{Place, follow};
 use super::facts::ENOUGH;
 use crate::catalogue::{Catalogue, Scope};
 use crate::hash::hash64;
@@ -29,8 +32,6 @@ const MIN_SHARE_UNNAMED: f64 = 0.95;
 /// A number below this that goes up by one may count something else: it takes twice the pairs.
 const LARGE: u64 = 10_000;
 const NEARLY: f64 = 0.05;
-/// A number that falls back farther than this starts anew; otherwise it came late.
-const LATE: u64 = 1000;
 
 /// What scopes a sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +86,7 @@ pub(crate) struct RuleState {
     pub(crate) kinds: Vec<u32>,
     /// The one key text the trial saw (its hash), while the connection may be the scope as well.
     unsettled: Option<u64>,
-    scopes: FxHashMap<u64, (u32, u64)>,
+    scopes: FxHashMap<u64, Place>,
     pub(crate) checked: u64,
     pub(crate) violations: u64,
     named: bool,
@@ -111,15 +112,6 @@ pub(crate) struct Sequences {
 /// Hash of a scope's text; 0 for the connection.
 fn scope_hash(text: Option<&[u8]>) -> u64 {
     text.map_or(0, |text| hash64(text, 0))
-}
-
-/// Moves `last` on; whether `value` was the next one.
-fn follow(last: &mut u64, value: u64) -> bool {
-    let hit = last.checked_add(1) == Some(value);
-    if value > *last || *last - value > LATE {
-        *last = value;
-    }
-    hit
 }
 
 impl Sequences {
@@ -255,7 +247,7 @@ impl Sequences {
                 (rule.checked, rule.violations) = (score.pairs.into(), (score.pairs - score.hits).into());
                 let salt =
                     if chosen.each_kind { kinds.first().map_or(0, |kind| hash64(&kind.to_le_bytes(), 1)) } else { 0 };
-                rule.scopes = chosen.last.iter().map(|(scope, last)| (scope ^ salt, (u32::MAX, *last))).collect();
+                rule.scopes = chosen.last.iter().map(|(scope, last)| (scope ^ salt, Place::new(*last))).collect();
             }
             self.rules.push(rule);
             accepted.push(Accepted {
@@ -327,14 +319,15 @@ impl RuleState {
         let hash = scope_hash(scope_text);
         let scope = match self.scopes.entry(hash) {
             Entry::Occupied(known) => {
-                let (scope, last) = known.into_mut();
-                let hit = follow(last, value);
-                self.checked += 1;
-                self.violations += u64::from(!hit);
-                scope
+                let place = known.into_mut();
+                // Without a name that says so it may be a minute or a column, which begin anew all the time.
+                let (checked, broken) = place.follow(value, self.named);
+                self.checked += checked;
+                self.violations += broken;
+                &mut place.scope
             }
             Entry::Vacant(_) if full => return None,
-            Entry::Vacant(new) => &mut new.insert((u32::MAX, value)).0,
+            Entry::Vacant(new) => &mut new.insert(Place::new(value)).scope,
         };
         if *scope == u32::MAX {
             *scope = catalogue.scopes.len() as u32;
@@ -353,7 +346,7 @@ impl RuleState {
                 None => return false,
             },
         };
-        self.scopes.get(&scope).is_some_and(|(_, last)| last.checked_add(1) == Some(value))
+        self.scopes.get(&scope).is_some_and(|place| place.is_next(value))
     }
 
     /// The first message with another key text tells whether the numbers run through or per key.
@@ -364,12 +357,13 @@ impl RuleState {
             return;
         }
         self.unsettled = None;
-        let Some((scope, last)) = self.scopes.remove(&known) else { return };
-        if last.checked_add(1) == Some(value) {
+        let Some(mut place) = self.scopes.remove(&known) else { return };
+        if place.is_next(value) {
             self.per = Per::Connection;
-            self.scopes.insert(0, (u32::MAX, last));
+            place.scope = u32::MAX;
+            self.scopes.insert(0, place);
         } else {
-            self.scopes.insert(known, (scope, last));
+            self.scopes.insert(known, place);
         }
     }
 }
