@@ -32,6 +32,9 @@
 //!
 //! Of what is older than memory the history gives the marks, and the band only around each of them.
 //!
+//! Where a series brought nothing in this run and has nothing in the span, the last value is that of the history, told with
+//! the reset flag only.
+//!
 //! Without the reset flag the points replace all the page has from the first start on. Gaps and marks are always whole
 //! for the span. A gap of cause 3 (messages lost while the connection stood) is a tick at its place; the line is broken
 //! over every gap.
@@ -154,6 +157,7 @@ impl Frame {
                 panel.last = last.map(|(at, value)| (at.millis_f64(), value));
             }
             panel.fill_points(past, self.span);
+            panel.look_for_last(past, self.span);
             if let (Some((feed, from, to)), Some(past)) = (panel.older_marks.take(), past) {
                 panel.add_marks(&past.marks(feed, SeriesId(panel.series), from, to), self.span.width);
             }

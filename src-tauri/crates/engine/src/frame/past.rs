@@ -2,7 +2,7 @@
 
 use feedwatch_model::{FeedId, NANOS_PER_SECOND, SeriesId, Time};
 
-use super::Panel;
+use super::{Panel, RESET, Span, UNKNOWN};
 use crate::live::LiveBucket;
 use crate::wire::Level;
 
@@ -25,7 +25,8 @@ pub struct PastMark {
 
 /// What the history gives for a panel: the buckets of a series in a span, ascending, or `None` if it cannot be read.
 pub trait Past {
-    /// The last value of a series in `from..to`, with the time of its millisecond; `None` also where it cannot be read.
+    /// The last value of a series in `from..to`, with the time of its millisecond, in a wide span that of a slot; `None`
+    /// also where it cannot be read.
     fn last(&self, series: SeriesId, from: Time, to: Time) -> Option<(Time, f64)>;
 
     /// Buckets of `width` nanoseconds whose slots lie in `from..to`.
@@ -35,7 +36,34 @@ pub trait Past {
     fn marks(&self, feed: FeedId, series: SeriesId, from: Time, to: Time) -> Vec<PastMark>;
 }
 
+/// So far back a last value is looked for.
+const LONG_AGO: i64 = 20 * 365 * 86_400 * NANOS_PER_SECOND;
+/// A wide search tells a value by slots, this many or more.
+const SLOTS: i64 = 500;
+/// A search no wider than this tells it to the millisecond.
+const EXACT: i64 = 20 * NANOS_PER_SECOND;
+
 impl Panel {
+    /// An empty chart of a series from which nothing came in this run: when it last had a value. Only with the reset
+    /// flag: this is no search for every frame.
+    pub(super) fn look_for_last(&mut self, past: Option<&dyn Past>, span: Span) {
+        let wanted = span.moving && self.flags & RESET != 0 && self.flags & UNKNOWN == 0;
+        if !wanted || self.last.is_some() || !self.points.is_empty() {
+            return;
+        }
+        let Some(past) = past else { return };
+        let (mut from, mut to) = (span.to.plus_nanos(-LONG_AGO), span.to);
+        loop {
+            let Some((at, value)) = past.last(SeriesId(self.series), from, to) else { return };
+            self.last = Some((at.millis_f64(), value));
+            let width = to.nanos_since(from);
+            if width <= EXACT {
+                return;
+            }
+            (from, to) = (at, at.plus_nanos(width / SLOTS));
+        }
+    }
+
     /// Adds the marks that memory does not have, and the band around each.
     pub(super) fn add_marks(&mut self, marks: &[PastMark], width: i64) {
         let known = self.marks.len();

@@ -222,6 +222,41 @@ fn what_came_between_two_gaps_is_in_the_frame_at_every_span() {
     }
 }
 
+/// A history with one value, which tells its time as the real one does: in a wide span by the slot.
+struct OneValue(Time);
+
+impl Past for OneValue {
+    fn last(&self, _: SeriesId, from: Time, to: Time) -> Option<(Time, f64)> {
+        let inside = self.0 >= from && self.0 < to;
+        let width = if self.0 >= to.plus_nanos(-30_000_000_000) { 1_000_000 } else { to.nanos_since(from) / 600 };
+        inside.then(|| (feedwatch_model::bucket_start(self.0, width).max(from), 65_083.67))
+    }
+
+    fn buckets(&self, _: SeriesId, _: Time, _: Time, _: i64) -> Option<Vec<LiveBucket>> {
+        Some(Vec::new())
+    }
+
+    fn marks(&self, _: FeedId, _: SeriesId, _: Time, _: Time) -> Vec<PastMark> {
+        Vec::new()
+    }
+}
+
+#[test]
+fn a_series_that_is_silent_since_the_start_tells_when_its_last_value_was() {
+    let (old, series) = pipeline();
+    let mut pipeline = Pipeline::new(old.registry().clone(), Alarms::default(), false);
+    let ago = at(-100 * 86_400_000);
+    let mut first = frame(&mut pipeline, series, None, at(10_000));
+    first.fill(Some(&OneValue(ago)));
+    assert_eq!(first.panels()[0].last, Some((ago.millis_f64(), 65_083.67)));
+    let mut second = frame(&mut pipeline, series, Some(first.panels()[0].cursor), at(10_100));
+    second.fill(Some(&OneValue(ago)));
+    assert_eq!(second.panels()[0].last, None, "asked once, not with every frame");
+    let mut never = frame(&mut pipeline, series, None, at(10_000));
+    never.fill(Some(&OneValue(at(86_400_000))));
+    assert_eq!(never.panels()[0].last, None);
+}
+
 #[test]
 fn no_request_panics() {
     let (mut pipeline, series) = pipeline();
