@@ -38,6 +38,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::No) => ExitCode::from(1),
+        Ok(Outcome::As(code)) => ExitCode::from(code),
         Err(trouble) => {
             out::complain(&trouble);
             ExitCode::from(trouble.code())

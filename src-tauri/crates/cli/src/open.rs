@@ -3,12 +3,15 @@
 use std::path::PathBuf;
 use std::process::Command;
 
+use feedwatch_engine::config::{self, Paths};
+
 use crate::args;
 use crate::out::{Outcome, Trouble, could_not, wrong};
 
 const WINDOW: &str = "feedwatch-desktop";
 
 pub fn run(args: &args::Open) -> Result<Outcome, Trouble> {
+    look_at_config(args)?;
     // Beside this program first: a build folder, or an installation.
     let beside = std::env::current_exe().ok().and_then(|own| own.parent().map(|folder| folder.join(WINDOW)));
     let program = beside.filter(|path| path.exists()).unwrap_or_else(|| PathBuf::from(WINDOW));
@@ -19,9 +22,23 @@ pub fn run(args: &args::Open) -> Result<Outcome, Trouble> {
     })?;
     match status.code() {
         Some(0) => Ok(Outcome::Done),
-        // It has said itself what is wrong with what it was given.
-        Some(2) => Err(wrong("The window was not opened.")),
-        Some(code) => Err(could_not(format!("The window ended with code {code}."))),
+        Some(code) => Ok(Outcome::As(u8::try_from(code).unwrap_or(3))),
         None => Err(could_not("The window was ended by a signal.")),
     }
+}
+
+/// What is wrong with the configuration is said here, where it was asked for, before there is a window.
+fn look_at_config(args: &args::Open) -> Result<(), Trouble> {
+    let file = match args.config.as_deref() {
+        Some("demo") => return Ok(()),
+        Some(file) => PathBuf::from(file),
+        None => {
+            let usual = Paths::new(&|name| std::env::var(name).ok()).map_err(could_not)?.config_file();
+            if !usual.exists() {
+                return Ok(());
+            }
+            usual
+        }
+    };
+    config::load(&file).map(|_| ()).map_err(wrong)
 }

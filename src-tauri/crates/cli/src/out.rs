@@ -21,6 +21,8 @@ pub enum Outcome {
     Done,
     /// The answer is no.
     No,
+    /// As another program ended, which has said itself why.
+    As(u8),
 }
 
 /// Why a command could not end well.

@@ -275,9 +275,26 @@ fn a_token_is_never_logged_however_much_is() {
 #[test]
 fn a_configuration_that_is_not_there_is_wrong_input() {
     let home = TempDir::new().unwrap();
-    for (command, code) in [("run", 2), ("export", 2), ("check", 1)] {
+    for (command, code) in [("run", 2), ("export", 2), ("open", 2), ("check", 1)] {
         let ended = feedwatch(home.path(), &[command, "nowhere.toml"]).output().unwrap();
         assert_eq!(ended.status.code(), Some(code), "{command}: {ended:?}");
+        assert!(!said(&ended).contains('\u{1b}'), "no colours in a pipe: {}", said(&ended));
+    }
+    let ended = feedwatch(home.path(), &["open", "nowhere.toml"]).output().unwrap();
+    assert!(said(&ended).starts_with("feedwatch: nowhere.toml: there is no such file"), "{}", said(&ended));
+}
+
+#[test]
+fn the_window_ends_it_as_it_ended_itself() {
+    let home = TempDir::new().unwrap();
+    let own = home.path().join("feedwatch");
+    fs::copy(env!("CARGO_BIN_EXE_feedwatch"), &own).unwrap();
+    let window = home.path().join("feedwatch-desktop");
+    for (ends, code) in [("exit 0", 0), ("exit 2", 2), ("exit 7", 7), ("kill -KILL $$", 3)] {
+        fs::write(&window, format!("#!/bin/sh\n{ends}\n")).unwrap();
+        assert!(Command::new("chmod").arg("+x").arg(&window).status().unwrap().success());
+        let ended = Command::new(&own).args(["open", "demo"]).env("HOME", home.path()).output().unwrap();
+        assert_eq!(ended.status.code(), Some(code), "{ends}: {ended:?}");
     }
 }
 
