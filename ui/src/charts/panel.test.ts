@@ -58,4 +58,17 @@ describe('a chart without values in its span', () => {
     expect(empty()).toBe(undefined);
     expect(document.querySelector('.paused')!.textContent).toContain('Paused at 9 Aug 2025, 21:05');
   });
+
+  it('still_knows_them_when_later_frames_do_not', async () => {
+    const frame = backend.world.panel.bind(backend.world);
+    backend.world.series[0]!.endsMs = new Date(2025, 7, 9, 21, 5).getTime();
+    backend.world.panel = (series, fromMs, toMs, columns, cursor) => {
+      const part = frame(series, fromMs, toMs, columns, cursor);
+      return cursor === null ? part : { ...part, last: NaN, lastMs: NaN };
+    };
+    page.ticker.show(60_000, null);
+    await pass(3000);
+    expect(empty()).toBe('The values are of 9 Aug 2025, 21:05. Go there');
+    expect(one('panel-value').textContent).toMatch(/[0-9]/);
+  });
 });

@@ -45,6 +45,7 @@ export class PanelView implements TickPanel {
   private flags = 0;
   private shown = '';
   private last = NaN;
+  private newest = { last: NaN, lastMs: NaN };
   private valueTurn = NaN;
   private twinAt = -Infinity;
   private name = '';
@@ -160,15 +161,17 @@ export class PanelView implements TickPanel {
       level: part.level,
       hotFromMs: this.hotSince()
     });
-    this.showValue(part.last, frame.nowMs);
-    this.tellEmpty(part, frame);
+    // An answer to a cursor knows no value of an earlier run: that one still holds.
+    if (whole || !Number.isNaN(part.lastMs)) this.newest = { last: part.last, lastMs: part.lastMs };
+    this.showValue(this.newest.last, frame.nowMs);
+    this.tellEmpty(part.flags, frame);
     if (this.cursorMs !== null && changed) this.read(this.cursorMs, this.cursorOwn);
     this.writeTwin(frame.nowMs);
   }
 
-  private tellEmpty({ flags, last, lastMs }: PanelFrame, { fromMs, toMs, nowMs }: Frame): void {
+  private tellEmpty(flags: number, { fromMs, toMs, nowMs }: Frame): void {
     const seen = this.data.isSeenFrom(fromMs);
-    const empty = seen ? null : emptyWords({ fromMs, toMs, nowMs, flags, last, lastMs });
+    const empty = seen ? null : emptyWords({ fromMs, toMs, nowMs, flags, ...this.newest });
     if (empty?.text === this.empty?.text && empty?.valuesMs === this.empty?.valuesMs) return;
     this.empty = empty;
     this.events.onEmpty(empty);
