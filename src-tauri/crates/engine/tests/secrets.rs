@@ -153,8 +153,8 @@ fn a_secret_another_feed_may_use_is_neither_overwritten_nor_removed() {
     assert!(text.contains("token = { file = \"secrets/spot.1.token\" }"), "{text}");
 
     let removed = console.remove_feed("spot").unwrap();
-    // The variable is not set: the feed cannot be added, and what was written for it goes again.
-    let fails = NewFeed { token_env: "FEEDWATCH_TEST_NOT_SET".to_owned(), ..new(9) };
+    // The protocol writes that header itself: the feed cannot be added, and what was written for it goes again.
+    let fails = NewFeed { headers: vec!["Host: example".to_owned()], ..new(9) };
     assert_eq!(console.add_feed(&fails).unwrap_err().code, "config");
     assert_eq!(std::fs::read_to_string(folder.join("spot.0.token")).unwrap(), "of a feed that was renamed\n");
     assert!(!folder.join("spot.2.token").exists());
