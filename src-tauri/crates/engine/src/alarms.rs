@@ -11,12 +11,17 @@
 //! Repeated and reordered messages are findings only. A lone series has a daily budget per feed: one alarm in 30 min
 //! on average, 48 at once; what is beyond stays a finding, and that is said once.
 
+mod losses;
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use feedwatch_model::{
     Alarm, AlarmEvent, AlarmId, AlarmSource, AlarmState, AlarmTransition, Check, FeedId, Finding, FindingKind,
     NANOS_PER_SECOND, Severity, Time,
 };
+
+pub use self::losses::Found;
+use self::losses::Losses;
 
 /// How long after the last loss or unreadable message its alarm ends.
 const QUIET: i64 = 60 * NANOS_PER_SECOND;
@@ -58,6 +63,7 @@ pub struct Alarms {
     past: VecDeque<Alarm>,
     changes: Vec<AlarmChange>,
     budgets: HashMap<FeedId, Budget>,
+    losses: Losses,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -91,7 +97,8 @@ impl Alarms {
     }
 
     /// The condition holds: raises an alarm, or keeps the one of its source up.
-    pub fn raise(&mut self, cause: Cause, at: Time) {
+    pub fn raise(&mut self, found: impl Into<Found>, at: Time) {
+        let Found { mut cause, missing } = found.into();
         if let Some(alarm) = self.by_source.get(&cause.source).and_then(|id| self.open.get_mut(id)) {
             // What got worse than it was when a person saw it needs a person again.
             let worse = cause.severity > alarm.severity && alarm.state == AlarmState::Acknowledged;
@@ -100,6 +107,7 @@ impl Alarms {
                 alarm.raised = at;
             }
             alarm.findings += 1;
+            self.losses.more(alarm.id, missing, alarm.findings, &mut cause);
             alarm.kind = cause.kind;
             alarm.severity = alarm.severity.max(cause.severity);
             alarm.title = cause.title;
@@ -115,6 +123,7 @@ impl Alarms {
         }
         let id = AlarmId(self.next.max(1));
         self.next = id.0 + 1;
+        self.losses.first(id, missing);
         let alarm = Alarm {
             id,
             source: cause.source.clone(),
@@ -188,6 +197,7 @@ impl Alarms {
         self.changes.push(AlarmChange { alarm: alarm.clone(), transition: Some(transition) });
         if alarm.state == AlarmState::Normal {
             self.by_source.remove(&alarm.source);
+            self.losses.forget(alarm.id);
             if let Some(closed) = self.open.remove(&id) {
                 self.past.push_front(closed);
                 self.past.truncate(PAST);
@@ -262,7 +272,7 @@ fn ends_by_quiet(check: Check) -> bool {
 }
 
 /// The alarm that a finding of the feed's integrity raises, if it raises one.
-pub fn cause_of(finding: &Finding) -> Option<Cause> {
+pub fn cause_of(finding: &Finding) -> Option<Found> {
     let raises = matches!(
         (finding.check, finding.kind),
         (Check::Sequence, FindingKind::Gap)
@@ -274,7 +284,8 @@ pub fn cause_of(finding: &Finding) -> Option<Cause> {
         return None;
     }
     let (title, text) = headline(&finding.text);
-    Some(Cause { source: source_of(finding), kind: finding.kind, severity: finding.severity, title, text })
+    let cause = Cause { source: source_of(finding), kind: finding.kind, severity: finding.severity, title, text };
+    Some(Found { cause, missing: finding.missing })
 }
 
 /// The alarm that a finding ends, if it ends one.
