@@ -5,7 +5,7 @@
 import { CAUSE_LOST } from '../backend/frame';
 import { levelToken, type Tokens } from '../theme/theme';
 import type { Columns } from './columns';
-import { DASH_PX, strokeTrace, type Scales } from './strokes';
+import { DOT_PX, strokeTrace, type Scales } from './strokes';
 import type { Trace } from './trace';
 
 /** The plot's rectangle in canvas pixels and its scales. */
@@ -41,7 +41,7 @@ export function scalesOf(area: Area): Scales {
   return {
     xOf: (ms) => xOf(area, ms),
     yOf: (value) => yOf(area, value),
-    dash: DASH_PX * area.ratio
+    dot: DOT_PX * area.ratio
   };
 }
 
@@ -151,6 +151,8 @@ function drawHot(ctx: Context, area: Area, scene: Scene, tokens: Tokens): void {
   const from = scene.hotFromMs - scene.columns.bucketMs / 2;
   let i = x.length;
   while (i > 0 && x[i - 1]! >= from) i--;
+  // All of it is before: looking back, or the alarm is newer than its values.
+  if (i === x.length) return;
   // One point earlier, so that the jump itself is coloured.
   if (i > 0 && y[i - 1] !== null) i--;
   ctx.strokeStyle = tokens[levelToken(scene.level)];

@@ -64,7 +64,7 @@ function drawn(bursts: Burst[], bucketMs: number, spanMs = SPAN_MS): Stroke[] {
   strokeTrace(pen, trace, {
     xOf: (ms) => (ms / spanMs) * WIDTH_PX,
     yOf: (value) => HEIGHT_PX - value * 10,
-    dash: 4
+    dot: 4
   });
   return pen.strokes;
 }
@@ -94,9 +94,9 @@ describe('strokeTrace', () => {
     }
   });
 
-  it('a_single_message_per_connection_is_a_dash', () => {
+  it('a_single_message_per_connection_is_a_dot', () => {
     const strokes = drawn(bursts(20, 15_000, 0, 0), 1000);
-    expect(strokes).toHaveLength(20);
+    expect(strokes).toHaveLength(40);
     for (const stroke of strokes) expect(length(stroke)).toBeCloseTo(4);
   });
 
@@ -105,9 +105,9 @@ describe('strokeTrace', () => {
     for (const [x0, , x1] of strokes) expect(x1 - x0).toBeLessThan((5000 / SPAN_MS) * WIDTH_PX);
   });
 
-  it('a_line_without_a_hole_is_one_stroke_after_the_other_and_no_dash', () => {
+  it('a_line_without_a_hole_is_one_stroke_after_the_other_and_no_dot', () => {
     const pen = new Notes();
-    const scales = { xOf: (ms: number) => ms, yOf: (value: number) => value, dash: 4 };
+    const scales = { xOf: (ms: number) => ms, yOf: (value: number) => value, dot: 4 };
     strokeTrace(pen, { x: [0, 10, 20], y: [1, 2, 1] }, scales);
     expect(pen.strokes).toEqual([
       [0, 1, 10, 2],
@@ -115,6 +115,9 @@ describe('strokeTrace', () => {
     ]);
     const later = new Notes();
     strokeTrace(later, { x: [0, 10, 20], y: [1, null, 1] }, scales, 2);
-    expect(later.strokes).toEqual([[18, 1, 22, 1]]);
+    expect(later.strokes.map(([x0, y0, x1, y1]) => [x0, Math.round(y0), x1, Math.round(y1)])).toEqual([
+      [18, 0, 22, 0],
+      [18, 2, 22, 2]
+    ]);
   });
 });

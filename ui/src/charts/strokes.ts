@@ -4,8 +4,8 @@
  */
 import type { Trace } from './trace';
 
-/** So long, in CSS pixels, is the dash of a value that stands alone. */
-export const DASH_PX = 4;
+/** So long, in CSS pixels, is the dot of a value that stands alone. */
+export const DOT_PX = 4;
 
 export interface Pen {
   moveTo(x: number, y: number): void;
@@ -15,24 +15,27 @@ export interface Pen {
 export interface Scales {
   xOf(ms: number): number;
   yOf(value: number): number;
-  /** Length of a dash. */
-  dash: number;
+  /** Length of a dot's strokes. */
+  dot: number;
 }
 
-/** Draws the points from `first` on: a line for each run without a hole, a dash where a run is hardly more than a point. */
+/** Draws the points from `first` on: a line for each run without a hole, a dot where a run is hardly more than a point. */
 export function strokeTrace(pen: Pen, trace: Pick<Trace, 'x' | 'y'>, scales: Scales, first = 0): void {
   const { x, y } = trace;
-  const { dash } = scales;
+  const { dot } = scales;
   let drawing = false;
   let left = 0;
   let right = 0;
   let top = 0;
   let bottom = 0;
   const lift = (): void => {
-    if (drawing && right - left < dash && bottom - top < dash) {
+    if (drawing && right - left < dot && bottom - top < dot) {
       const [middle, height] = [(left + right) / 2, (top + bottom) / 2];
-      pen.moveTo(middle - dash / 2, height);
-      pen.lineTo(middle + dash / 2, height);
+      // Two strokes beside each other: one alone is lost in the hatching of the holes.
+      for (const level of [height - dot / 5, height + dot / 5]) {
+        pen.moveTo(middle - dot / 2, level);
+        pen.lineTo(middle + dot / 2, level);
+      }
     }
     drawing = false;
   };
