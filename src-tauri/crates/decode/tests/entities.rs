@@ -70,6 +70,18 @@ fn an_identifier_that_never_comes_again_tells_no_rows_apart() {
 }
 
 #[test]
+fn a_list_that_rolls_on_is_no_table() {
+    for millis in [10, 1_000] {
+        let texts = (0..300_u64).map(|at| {
+            let trades: Vec<String> = (at..at + 20).map(|id| format!(r#"{{"id":"t{id}","v":{}}}"#, id % 7)).collect();
+            format!(r#"{{"trades":[{}]}}"#, trades.join(","))
+        });
+        let outcome = run(feed(texts, millis));
+        assert!(outcome.profile.kinds[0].keys.is_empty(), "a message each {millis} ms");
+    }
+}
+
+#[test]
 fn a_number_names_a_device_if_it_comes_again_and_a_reading_does_not() {
     let texts = (0..300_u64).map(|at| {
         let (sensor, reading) = (4_000 + at * 31 % 50, 700_000 + at * 3);

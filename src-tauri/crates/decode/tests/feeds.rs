@@ -258,6 +258,19 @@ fn a_message_is_known_again_by_its_id_or_by_its_bytes_if_it_has_a_time() {
 }
 
 #[test]
+fn an_entity_without_a_value_takes_no_series_from_the_others() {
+    let priced = |from: u64, to: u64| (from..to).map(|at| format!(r#"{{"symbol":"S{at}","price":{}}}"#, at % 7));
+    let learned = (0..90).flat_map(|_| priced(0, 3));
+    let unpriced = (100..150).map(|at| format!(r#"{{"symbol":"S{at}","price":null}}"#));
+    let texts: Vec<String> = learned.chain(unpriced).chain(priced(200, 205)).chain(priced(200, 205)).collect();
+    let mut decoder = Decoder::new(Options { max_series: 10, ..Options::default() });
+    let mut sink = Collected::default();
+    feed(texts, 1).into_iter().for_each(|message| decoder.push(message, &mut sink));
+    decoder.finish(&mut sink);
+    assert_eq!((decoder.catalogue().series.len(), decoder.catalogue().beyond_limit), (8, 0));
+}
+
+#[test]
 fn series_and_paths_are_bounded_and_what_is_beyond_is_counted() {
     let texts: Vec<String> = (0..200).map(|at| format!(r#"{{"device":"d{at}","x":1,"y":2,"k{at}":3}}"#)).collect();
     let mut decoder = Decoder::new(Options { max_series: 10, max_nodes: 20, ..Options::default() });

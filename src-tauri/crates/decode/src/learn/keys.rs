@@ -116,15 +116,15 @@ fn may_be_believed(name: &str, named: bool, facts: &Facts) -> bool {
     named && (facts.is_wordlike() || (facts.is_whole() && facts.may_name() && by_number))
 }
 
-/// Whether the elements of an array bear a text each that no other one beside it has, and the texts come again: they are
-/// rows of a table, whatever their numbers are like.
+/// Whether the elements of an array bear a text each that no other one beside it has, and always the same texts come
+/// again: they are rows of a table, whatever their numbers are like.
 fn tells_rows_apart(messages: &[&Observed], node: u32, element: u32) -> bool {
     if element == ROOT {
         return false;
     }
-    let (mut tables, mut told) = (0, 0);
+    let (mut tables, mut told, mut late) = (0, 0, 0);
     let mut known: FxHashSet<&[u8]> = FxHashSet::default();
-    for message in messages {
+    for (at, message) in messages.iter().enumerate() {
         let here: Vec<&[u8]> = message
             .leaves
             .iter()
@@ -137,9 +137,14 @@ fn tells_rows_apart(messages: &[&Observed], node: u32, element: u32) -> bool {
         }
         tables += u32::from(here.len() > 1);
         told += here.len();
+        let before = known.len();
         known.extend(apart);
+        if 2 * at >= messages.len() {
+            late += known.len() - before;
+        }
     }
-    tables >= TABLES && told >= 4 * known.len()
+    // A list of the latest trades repeats most of them too, but goes on bringing new ones.
+    tables >= TABLES && told >= 4 * known.len() && late == 0
 }
 
 /// Whether to each text of `one` belongs one text of `other`: then `other` adds nothing.

@@ -84,6 +84,7 @@ pub(crate) use problem::is_unprintable;
 pub use problem::{EXCERPT_CHARS, Excerpt, MAX_PROBLEMS, Problem, Problems};
 pub use query::QuerySecret;
 pub(crate) use query::{decoded, is_plain, with_pairs};
+pub(crate) use read::bare;
 pub use read::parse;
 pub use secrets::{Credentials, Secret, Secrets, resolve_secrets};
 pub use units::{UnitError, duration, duration_text, size, size_text};

@@ -181,7 +181,7 @@ fn one_source(
 }
 
 /// A feed's name as it is written in a header.
-pub(super) fn bare(name: &str) -> String {
+pub(crate) fn bare(name: &str) -> String {
     if !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')) {
         name.to_owned()
     } else {

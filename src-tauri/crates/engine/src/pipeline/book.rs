@@ -17,6 +17,7 @@ use super::link::Link;
 use super::{FeedSettings, News, Shared};
 use crate::alarms;
 use crate::axis::Axis;
+use crate::config::bare;
 use crate::live::LiveSeries;
 use crate::meter::{LatenessMeter, RateMeter};
 use crate::registry::Described;
@@ -38,8 +39,8 @@ pub(super) struct Book {
     pub(super) counted_since: Time,
     pub(super) findings: Vec<Finding>,
     pub(super) last_heartbeat: Time,
-    /// That there are too many series was told.
-    pub(super) told_limit: bool,
+    /// Which bounds were told to be passed: 1 series, 2 paths.
+    pub(super) told_limits: u8,
     /// A message came since the history was last told up to when the feed was watched.
     pub(super) came: bool,
     /// Since when it is watched in this run.
@@ -116,9 +117,9 @@ impl Book {
             let (id, fresh) = shared.registry.series(self.id, &described);
             self.new_series(id, fresh, shared);
         }
-        if !self.told_limit && catalogue.beyond_limit + catalogue.beyond_paths > 0 {
-            self.told_limit = true;
-            shared.output.news.push(News::Notice(Level::Warning, self.limit_text()));
+        for (told, text) in self.limits_passed(catalogue) {
+            self.told_limits |= told;
+            shared.output.news.push(News::Notice(Level::Warning, text));
         }
         let arrival = self.integrity.observe(&message, reading, &Names(catalogue), &mut self.findings);
         if let Some(event) = reading.time {
@@ -143,14 +144,37 @@ impl Book {
         }
     }
 
+    /// Bounds that are passed and were not told yet.
+    #[inline]
+    fn limits_passed(&self, catalogue: &Catalogue) -> impl Iterator<Item = (u8, String)> + use<> {
+        let series = catalogue.beyond_limit > 0 && self.told_limits & 1 == 0;
+        let paths = catalogue.beyond_paths > 0 && self.told_limits & 2 == 0;
+        let told = if series || paths { self.limit_texts(series, paths) } else { [None, None] };
+        told.into_iter().flatten()
+    }
+
     #[cold]
-    fn limit_text(&self) -> String {
+    fn limit_texts(&self, series: bool, paths: bool) -> [Option<(u8, String)>; 2] {
         let FeedSettings { title, name, decode, .. } = &self.settings;
-        format!(
-            "{title}: it has more than {} series or {} paths. Further numbers are neither charted nor kept. \
-             `series` in [feed.{name}.limits] allows more.",
-            decode.max_series, decode.max_nodes
-        )
+        let series = series.then(|| {
+            let name = bare(name);
+            let limit = decode.max_series;
+            let text = format!(
+                "{title}: it has more than {limit} series. Further numbers are neither charted nor kept. \
+                 `series` in [feed.{name}.limits] allows more."
+            );
+            (1, text)
+        });
+        let paths = paths.then(|| {
+            let limit = decode.max_nodes;
+            (
+                2,
+                format!(
+                    "{title}: its messages have more than {limit} different fields. Further ones are not looked at."
+                ),
+            )
+        });
+        [series, paths]
     }
 
     fn new_series(&mut self, id: SeriesId, fresh: Option<SeriesMeta>, shared: &mut Shared) {

@@ -35,7 +35,7 @@ impl FeedStage {
             counted_since: carried.since.unwrap_or(now),
             findings: Vec::new(),
             last_heartbeat: now,
-            told_limit: false,
+            told_limits: 0,
             came: false,
             since: now,
             settings,

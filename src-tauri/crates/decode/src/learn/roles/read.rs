@@ -93,7 +93,7 @@ impl Plan {
             self.fill_columns(seen);
         }
         let mut around = Around { element: 0, time: None, table: NONE, keyed: NONE, key: 0 };
-        let row = if deep { None } else { self.row(seen, found.max_series) };
+        let row = if deep { None } else { self.row(seen) };
         if let Some((key, row)) = row {
             return self.read_row(key, row, seen, strict, found, &mut around);
         }
@@ -229,7 +229,9 @@ impl Plan {
             at.series.get(around.key as usize)
         } else {
             let table = at.table;
-            let key = self.key(table as usize, element, seen, found.max_series)?;
+            let Some(key) = self.key(table as usize, element, seen, found.max_series) else {
+                return self.leave_out(slot as usize, found);
+            };
             (around.table, around.keyed, around.key) = (table, element, key);
             self.slots.get(slot as usize)?.series.get(key as usize)
         };
@@ -286,14 +288,20 @@ impl Plan {
         text_of(leaf, seen.payload())
     }
 
+    /// There are too many series, or keys: the value is counted, and its path is told.
+    #[cold]
+    fn leave_out(&mut self, slot: usize, found: &mut Found<'_>) -> Option<u32> {
+        found.catalogue.beyond_limit += 1;
+        if let Some(slot) = self.slots.get_mut(slot) {
+            slot.left_out = true;
+        }
+        None
+    }
+
     #[cold]
     fn new_series(&mut self, slot: usize, key: usize, found: &mut Found<'_>) -> Option<u32> {
         if found.catalogue.series.len() >= found.max_series {
-            found.catalogue.beyond_limit += 1;
-            if let Some(slot) = self.slots.get_mut(slot) {
-                slot.left_out = true;
-            }
-            return None;
+            return self.leave_out(slot, found);
         }
         let slot = self.slots.get_mut(slot)?;
         let base = slot.base.get_or_insert_with(|| found.names.settle(&slot.forms, &self.label)).clone();

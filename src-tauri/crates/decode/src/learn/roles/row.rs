@@ -12,10 +12,11 @@ const MAX_CELLS: usize = 1 << 18;
 impl Plan {
     /// The number of the message's key, and where its row begins in [`Plan::rows`], if all slots go by the same one.
     #[inline]
-    pub(super) fn row(&mut self, seen: &Seen<'_>, limit: usize) -> Option<(u32, usize)> {
+    pub(super) fn row(&mut self, seen: &Seen<'_>) -> Option<(u32, usize)> {
         let key = match self.tables.len() {
             0 => 0,
-            1 => self.key(0, 0, seen, limit)?,
+            // A key that is not known yet gets its number with its first value, on the other way.
+            1 => self.key(0, 0, seen, 0)?,
             _ => return None,
         };
         let width = self.slots.len();
