@@ -176,6 +176,7 @@ impl Link {
 
     /// The source is finished: an outage before it is over.
     pub(crate) fn ended(&mut self, at: Time, reason: String, shared: &mut Shared) {
+        self.watched_again(at, shared);
         self.close_gaps(at, shared);
         for check in [Check::Connection, Check::Silence] {
             let source = AlarmSource { feed: self.feed, series: None, check };

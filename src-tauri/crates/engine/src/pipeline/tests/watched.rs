@@ -42,6 +42,14 @@ fn a_feed_that_cannot_be_reached_again_has_one_gap_behind_the_other() {
 }
 
 #[test]
+fn a_source_that_is_over_was_not_watched_before_either() {
+    let mut pipeline = Pipeline::new(Registry::default(), Alarms::default(), true);
+    pipeline.add_feed(settings(Some(at(-60_000))), at(0));
+    pipeline.step(0, Event::Ended { at: at(100), reason: "The server has no more.".to_owned() });
+    assert_eq!(kept(&[pipeline.take_output().batch]), [(GapCause::Stopped, -60_000, Some(100))]);
+}
+
+#[test]
 fn what_a_batch_holds_was_watched() {
     let mut pipeline = pipeline(true);
     for number in 0..200 {
