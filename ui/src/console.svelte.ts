@@ -292,7 +292,8 @@ export class ConsoleState {
     const id = this.nextNotice++;
     const same = (notice: Notice): boolean => notice.text === text && notice.undo === null && undo === null;
     const notices = [...this.notices.filter((notice) => !same(notice)), { id, level, text, undo }];
-    const drop = notices.find((notice) => notice.undo === null) ?? notices[0];
+    const older = notices.slice(0, -1);
+    const drop = older.find((notice) => notice.undo === null) ?? older[0];
     this.notices = notices.length > NOTICES_KEPT ? notices.filter((notice) => notice !== drop) : notices;
     if (level === 'ok' || level === 'info')
       setTimeout(() => this.dismiss(id), undo === null ? NOTICE_MS : UNDO_MS);

@@ -57,7 +57,7 @@ describe('a feed', () => {
     await pass(600);
     press('Delete', {}, one('feed'));
     await pass(0);
-    expect(one('remove-secret').textContent).toContain('stays in the folder secrets');
+    expect(one('remove-secret').textContent).toContain('in the folder secrets');
   });
 
   it('has_no_tooltip_while_a_menu_is_open', async () => {
