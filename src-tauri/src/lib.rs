@@ -9,6 +9,7 @@ mod tray;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use feedwatch_engine::Console;
 use tauri::{Manager as _, RunEvent, WebviewUrl, WebviewWindowBuilder};
@@ -60,6 +61,9 @@ pub fn run() -> ExitCode {
     }
 }
 
+/// How long the box stays that says why there is no window.
+const BOX_STAYS: Duration = Duration::from_secs(300);
+
 /// Says why there is no window: in the log, and where nobody may read that, in a box.
 fn cannot_start(text: &str, code: u8) -> ExitCode {
     tracing::error!("{text}");
@@ -69,6 +73,12 @@ fn cannot_start(text: &str, code: u8) -> ExitCode {
             .plugin(tauri_plugin_dialog::init())
             .setup(move |app| {
                 let handle = app.handle().clone();
+                let late = handle.clone();
+                // Who started it may wait for the end, and nobody may be there to press the button.
+                std::thread::spawn(move || {
+                    std::thread::park_timeout(BOX_STAYS);
+                    late.exit(code.into());
+                });
                 app.dialog()
                     .message(words)
                     .title("Feedwatch cannot start")
