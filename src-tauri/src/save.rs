@@ -173,9 +173,14 @@ fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let written = File::create(&part).and_then(|mut file| {
         file.write_all(bytes)?;
         file.sync_all()?;
-        fs::rename(&part, path)?;
-        sync_folder(path)
+        fs::rename(&part, path)
     });
+    if written.is_ok()
+        && let Err(error) = sync_folder(path)
+    {
+        // It is there; not every file system takes this.
+        tracing::warn!(%error, "a power cut might take back what was saved");
+    }
     if written.is_err() {
         // It may never have been made.
         let _ = fs::remove_file(&part);

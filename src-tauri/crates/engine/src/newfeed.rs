@@ -8,7 +8,7 @@ use url::Url;
 
 use crate::config::{
     Config, FeedConfig, FileConfig, HeaderValue, Limits, QuerySecret, SecretRef, SourceConfig, SseConfig,
-    WebSocketConfig, decoded, is_plain, resolve_secrets, suggest_name,
+    WebSocketConfig, decoded, is_plain, is_variable, resolve_secrets, suggest_name,
 };
 use crate::engine::failure;
 use crate::wire::{Failure, NewFeed};
@@ -32,7 +32,12 @@ pub fn understand(new: &NewFeed, existing: &[&str], secrets: Secrets) -> Result<
     let headers = new.headers.iter().map(|line| header(line, secrets)).collect::<Result<Vec<_>, _>>()?;
     let bearer = match new.token_env.trim() {
         "" => None,
-        name => Some(SecretRef::Env(name.to_owned())),
+        name if is_variable(name) => Some(SecretRef::Env(name.to_owned())),
+        _ => {
+            let message = "The token's variable has no usual name: it has letters, digits and _ only.".to_owned();
+            let cure = "Give the name of an environment variable that holds the token, not the token itself.";
+            return Err(failure("bad_request", message, cure));
+        }
     };
     let url = || {
         let url: Url = address.url.parse().map_err(|error| wrong(format!("The address cannot be read: {error}.")))?;
@@ -78,11 +83,14 @@ fn keepable(url: &Url) -> Result<(), Failure> {
                     the variable's name below More.";
         return Err(failure("bad_request", message, cure));
     }
-    let mut names: Vec<String> = secret_pairs(url).map(|pair| decoded(pair).0).collect();
-    names.sort_unstable();
-    if let Some([twice, _]) = names.windows(2).find(|pair| pair.first() == pair.last()) {
-        let message = format!("The address has {twice:?} twice.");
-        return Err(failure("bad_request", message, "Keep one of them."));
+    let read: Vec<String> = secret_pairs(url).map(|pair| decoded(pair).0).collect();
+    let kept: Vec<String> = secret_pairs(url).map(|pair| kept_as(pair).0).collect();
+    for mut names in [read, kept] {
+        names.sort_unstable();
+        if let Some([twice, _]) = names.windows(2).find(|pair| pair.first() == pair.last()) {
+            let message = format!("The address has {twice:?} twice.");
+            return Err(failure("bad_request", message, "Keep one of them."));
+        }
     }
     Ok(())
 }
@@ -94,6 +102,14 @@ fn is_secret_pair(pair: &str) -> bool {
 
 fn secret_pairs(url: &Url) -> impl Iterator<Item = &str> {
     url.query().unwrap_or_default().split('&').filter(|pair| is_secret_pair(pair))
+}
+
+/// The name and the value that the configuration and the file hold.
+fn kept_as(pair: &str) -> (String, String) {
+    match pair.split_once('=').filter(|_| !is_plain(pair)) {
+        Some((name, value)) => (name.to_owned(), value.to_owned()),
+        None => decoded(pair),
+    }
 }
 
 /// A secret that is to be kept outside the configuration.
@@ -123,8 +139,7 @@ pub(crate) fn take_secrets(feed: &mut FeedConfig, is_taken: &dyn Fn(&Path) -> bo
     let mut kept = Vec::new();
     let mut number = 0_u64;
     for pair in secret {
-        let (plain_name, plain_value) = decoded(pair);
-        let end: String = plain_name.chars().filter(char::is_ascii_alphanumeric).take(20).collect();
+        let end: String = decoded(pair).0.chars().filter(char::is_ascii_alphanumeric).take(20).collect();
         let file = |number: u64| Path::new("secrets").join(format!("{}.{number}.{end}", feed.name));
         while is_taken(&file(number)) {
             number += 1;
@@ -132,10 +147,7 @@ pub(crate) fn take_secrets(feed: &mut FeedConfig, is_taken: &dyn Fn(&Path) -> bo
         let file = file(number);
         number += 1;
         let encoded = !is_plain(pair);
-        let (name, text) = match pair.split_once('=').filter(|_| encoded) {
-            Some((name, value)) => (name.to_owned(), value.to_owned()),
-            None => (plain_name, plain_value),
-        };
+        let (name, text) = kept_as(pair);
         query.push(QuerySecret { name, secret: SecretRef::File(file.clone()), encoded });
         kept.push(KeptSecret { file, text });
     }
@@ -247,6 +259,18 @@ mod tests {
     fn a_secret_given_twice_is_refused() {
         let failure = understand(&new("wss://h/?token=1&to%6Ben=2"), &[], Secrets::Refused).unwrap_err();
         assert!(failure.message.contains("\"token\" twice"), "{failure:?}");
+        // One is kept by the name as it stands there, the other by what it reads as.
+        let failure = understand(&new("wss://h/?key%31=a+&key%2531=b"), &[], Secrets::Refused).unwrap_err();
+        assert!(failure.message.contains("twice"), "{failure:?}");
+    }
+
+    #[test]
+    fn a_token_in_place_of_its_variables_name_is_not_repeated() {
+        for token in ["sk-s3cr3t", "s3cr3t==", "a b", "1s3cr3t"] {
+            let typed = NewFeed { token_env: token.to_owned(), ..new("wss://h/") };
+            let failure = understand(&typed, &[], Secrets::Allowed).unwrap_err();
+            assert!(!format!("{failure:?}").contains("s3cr3t"), "{failure:?}");
+        }
     }
 
     #[test]

@@ -134,8 +134,9 @@ pub(crate) fn without_values(url: &str) -> String {
 }
 
 fn hide(url: &str, pair: impl Fn(&str) -> String) -> String {
+    // What stands behind # is never sent, and may be a token that a server sends back.
+    let url = url.split('#').next().unwrap_or_default();
     let Some((before, query)) = url.split_once('?') else { return without_user(url) };
-    let query = query.split('#').next().unwrap_or_default();
     let pairs: Vec<String> = query.split('&').map(pair).collect();
     format!("{}?{}", without_user(before), pairs.join("&"))
 }
@@ -143,6 +144,7 @@ fn hide(url: &str, pair: impl Fn(&str) -> String) -> String {
 fn without_user(url: &str) -> String {
     let (scheme, rest) = match url.find("://") {
         Some(at) => url.split_at(at + 3),
+        None if url.starts_with("//") => url.split_at(2),
         None => ("", url),
     };
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
@@ -330,6 +332,8 @@ mod tests {
     fn of_what_a_server_sends_back_no_value_is_shown() {
         assert_eq!(without_values("wss://u:p@h/a?station=s3cr3t&s3cr3t#s3cr3t"), "wss://***@h/a?station=***&***");
         assert_eq!(without_values("/a/b"), "/a/b");
+        assert_eq!(without_values("https://h/a#token=s3cr3t?b=c"), "https://h/a");
+        assert_eq!(without_values("//u:s3cr3t@h/a"), "//***@h/a");
     }
 
     #[test]

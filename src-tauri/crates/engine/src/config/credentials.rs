@@ -199,7 +199,8 @@ fn reference(
         (Some(env), None) => {
             let name = env.text(walk)?;
             if name.is_empty() || name.contains(['=', '\0']) {
-                walk.say(env.at(), format!("{} is no name for a variable", quoted(name)), like(feed, field));
+                // It may be the secret itself.
+                walk.say_secret(env.at(), "this is no name for a variable", like(feed, field));
                 return None;
             }
             SecretRef::Env(name.to_owned())

@@ -6,6 +6,7 @@ use feedwatch_ingest::is_secret;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::secrets::is_variable;
 use super::walk::{LIKE, likeness};
 
 /// Where texts stand that may be secrets.
@@ -33,7 +34,11 @@ fn look(key: &str, value: &Spanned<DeValue<'_>>, all: bool, found: &mut Vec<Rang
 
 fn may_be_secret(key: &str, text: &str) -> bool {
     let address = text.contains("://") || likeness(key, "url") >= LIKE;
-    is_secret(key, text) || likeness(key, "bearer") >= LIKE || (address && text.contains(['?', '@']))
+    // A text where a table of secrets should be, or a token where a variable's name should be.
+    let misplaced = ["query", "headers"].iter().any(|word| likeness(key, word) >= LIKE)
+        || (likeness(key, "env") >= LIKE && !is_variable(text));
+    let named = is_secret(key, text) || likeness(key, "bearer") >= LIKE;
+    named || misplaced || (address && text.contains(['?', '@']))
 }
 
 /// The same in a line that is no TOML: everything behind its `=`, if there is a sign of a secret.

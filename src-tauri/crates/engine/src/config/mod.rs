@@ -86,6 +86,7 @@ pub use query::QuerySecret;
 pub(crate) use query::{decoded, is_plain, with_pairs};
 pub(crate) use read::bare;
 pub use read::parse;
+pub(crate) use secrets::is_variable;
 pub use secrets::{Credentials, Secret, Secrets, resolve_secrets};
 pub use units::{UnitError, duration, duration_text, size, size_text};
 

@@ -113,9 +113,15 @@ const IN_QUERY: Form =
 fn read(reference: &SecretRef, form: &Form, env: &dyn Fn(&str) -> Option<String>) -> Result<String, (String, String)> {
     let (text, what) = match reference {
         SecretRef::Env(name) => {
-            let cure = format!("set it before the console is started: export {name}=...");
-            let text = env(name).ok_or((format!("the variable {} is not set", quoted(name)), cure))?;
-            (text, format!("the variable {}", quoted(name)))
+            // What is no usual name may be the secret itself, and is not repeated.
+            let (what, cure) = if is_variable(name) {
+                let cure = format!("set it before the console is started: export {name}=...");
+                (format!("the variable {}", quoted(name)), cure)
+            } else {
+                let cure = "give the name of an environment variable that holds the secret, not the secret";
+                ("the variable of this name".to_owned(), cure.to_owned())
+            };
+            (env(name).ok_or((format!("{what} is not set"), cure))?, what)
         }
         SecretRef::File(path) => {
             let path = Paths::new(env).map_or_else(|_| path.clone(), |paths| paths.expand(path));
@@ -134,6 +140,12 @@ fn read(reference: &SecretRef, form: &Form, env: &dyn Fn(&str) -> Option<String>
         return Err((format!("{what} {}", form.wrong), form.cure.into()));
     }
     Ok(text.to_owned())
+}
+
+/// Is this a name as shells allow it?
+pub(crate) fn is_variable(name: &str) -> bool {
+    name.starts_with(|letter: char| letter.is_ascii_alphabetic() || letter == '_')
+        && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
 }
 
 fn read_file(path: &Path) -> std::io::Result<String> {

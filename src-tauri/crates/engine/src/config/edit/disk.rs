@@ -90,7 +90,9 @@ pub fn write_secret(path: &Path, secret: &str) -> Result<(), EditError> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path).map_err(failed)?;
     let written = writeln!(file, "{secret}").and_then(|()| file.sync_all());
-    let written = written.and_then(|()| sync_folder(path)).and_then(|()| sync_folder(folder));
+    if let Err(error) = sync_folder(path).and_then(|()| sync_folder(folder)) {
+        tracing::warn!(%error, "a power cut might take back the file of a secret");
+    }
     if written.is_err() {
         // It is ours and of no use; that it cannot be removed changes nothing about the error.
         let _ = fs::remove_file(path);
