@@ -1,30 +1,37 @@
 //! WebSocket, RFC 6455, as a client.
 //!
 //! The connect time-out covers the name, TCP, TLS, the handshake and the subscribe messages. Environment proxies are not
-//! used. Compression (permessage-deflate) is not offered. A payload shares a block of 32 KiB with its neighbours: what
+//! used. Compression (permessage-deflate) is offered for what the server sends; what we send is plain. A payload shares a block of 32 KiB with its neighbours: what
 //! is kept for long should be copied, or it keeps them too.
 
 mod heard;
+mod inflate;
+mod offer;
 mod session;
 mod words;
 
-use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
+use std::{fmt, io};
 
 use async_trait::async_trait;
 use feedwatch_model::Position;
 use futures_util::SinkExt;
 use http::header::{self, HeaderMap, HeaderValue};
+use rustls::pki_types::ServerName;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::{Request, Response};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{Connector, client_async_tls_with_config};
+use tokio_tungstenite::{MaybeTlsStream, client_async_with_config};
 use url::{Host, Url};
 
 use self::heard::Heard;
+use self::inflate::{Inflater, Inflating};
+use self::offer::Deflate;
 use self::session::{Stream, WebSocketSession};
 use crate::address::host_and_port;
 use crate::headers::{basic, insert};
@@ -48,7 +55,9 @@ pub struct WebSocketOptions {
     pub subscribe: Vec<String>,
     /// A text message to send again and again, for servers that want one.
     pub ping: Option<(Duration, String)>,
-    /// The largest message in bytes; more than 1 GiB is as 1 GiB.
+    /// Offer permessage-deflate (RFC 7692).
+    pub compression: bool,
+    /// The largest message in bytes, inflated; more than 1 GiB is as 1 GiB.
     pub max_message: usize,
     /// Name, TCP, TLS, handshake and subscribing together.
     pub connect_timeout: Duration,
@@ -67,6 +76,7 @@ impl WebSocketOptions {
             subprotocols: Vec::new(),
             subscribe: Vec::new(),
             ping: None,
+            compression: true,
             max_message: MAX_MESSAGE,
             connect_timeout: Duration::from_secs(10),
             idle_timeout: Some(Duration::from_secs(30)),
@@ -87,6 +97,7 @@ impl fmt::Debug for WebSocketOptions {
             .field("subprotocols", &self.subprotocols)
             .field("subscribe", &self.subscribe.len())
             .field("ping", &self.ping.as_ref().map(|(every, _)| every))
+            .field("compression", &self.compression)
             .field("max_message", &self.max_message)
             .field("connect_timeout", &self.connect_timeout)
             .field("idle_timeout", &self.idle_timeout)
@@ -129,12 +140,8 @@ impl WebSocketSource {
             .map_err(|error| ConnectError::Options(format!("The address cannot be used: {error}.")))?;
         let host = host_and_port(&url);
         let request = self.request(&url)?;
-        let connector = match (url.scheme(), &self.tls) {
-            ("wss", Some(config)) => Connector::Rustls(config.clone().into()),
-            ("wss", None) => Connector::Rustls(tls::client_config(&[b"http/1.1"])?.into()),
-            _ => Connector::Plain,
-        };
         let socket = Heard::new(dial(&url, &host).await?, self.clock);
+        let socket = self.encrypt(&url, socket).await.map_err(|error| reason::connect_error(&error, &host))?;
         // A frame's length is reserved when its header is read: a server must not make us reserve the whole memory.
         let limit = self.options.max_message.min(Self::LARGEST);
         let config = WebSocketConfig::default()
@@ -143,10 +150,31 @@ impl WebSocketSource {
             .max_message_size(Some(limit))
             .max_frame_size(Some(limit));
         // The handshake's future is large, and is held only for a moment.
-        let shaken = Box::pin(client_async_tls_with_config(request, socket, Some(config), Some(connector))).await;
+        let shaken = Box::pin(client_async_with_config(request, Inflating::new(socket), Some(config))).await;
         let (mut stream, response) = shaken.map_err(|error| words::handshake(&error, &host, (self.clock)()))?;
+        let agreed = offer::agreed(response.headers(), self.options.compression).map_err(ConnectError::Protocol)?;
+        let inflater = agreed.map(|deflate| Inflater::new(deflate, limit));
+        let begun = stream.get_mut().begin(inflater);
+        begun.map_err(|broken| ConnectError::Network(words::inflating(broken).to_string()))?;
         self.subscribe(&mut stream).await.map_err(|error| words::handshake(&error, &host, (self.clock)()))?;
-        Ok(Box::new(WebSocketSession::new(stream, &self.options, detail(&url, &response))))
+        Ok(Box::new(WebSocketSession::new(stream, &self.options, detail(&url, &response, agreed))))
+    }
+
+    async fn encrypt(&self, url: &Url, socket: Heard) -> io::Result<MaybeTlsStream<Heard>> {
+        if url.scheme() != "wss" {
+            return Ok(MaybeTlsStream::Plain(socket));
+        }
+        let config = match &self.tls {
+            Some(config) => config.clone(),
+            None => tls::client_config(&[b"http/1.1"]).map_err(io::Error::other)?,
+        };
+        let name = match url.host() {
+            Some(Host::Domain(name)) => ServerName::try_from(name.to_owned()).map_err(io::Error::other)?,
+            Some(Host::Ipv4(address)) => ServerName::IpAddress(address.into()),
+            Some(Host::Ipv6(address)) => ServerName::IpAddress(address.into()),
+            None => return Err(io::ErrorKind::InvalidInput.into()),
+        };
+        Ok(MaybeTlsStream::Rustls(TlsConnector::from(Arc::new(config)).connect(name, socket).await?))
     }
 
     fn request(&self, url: &Url) -> Result<Request, ConnectError> {
@@ -175,6 +203,9 @@ impl WebSocketSource {
         }
         for (name, value) in &self.options.headers {
             insert(headers, name, value)?;
+        }
+        if self.options.compression {
+            headers.insert(header::SEC_WEBSOCKET_EXTENSIONS, HeaderValue::from_static(offer::OFFER));
         }
         if !self.options.subprotocols.is_empty() {
             let offered = self.options.subprotocols.join(", ");
@@ -234,11 +265,12 @@ async fn dial(url: &Url, host: &str) -> Result<TcpStream, ConnectError> {
     })
 }
 
-fn detail(url: &Url, response: &Response) -> String {
+fn detail(url: &Url, response: &Response, agreed: Option<Deflate>) -> String {
     let encrypted = if url.scheme() == "wss" { "TLS" } else { "not encrypted" };
+    let compressed = if agreed.is_some() { ", compressed" } else { "" };
     match response.headers().get(header::SEC_WEBSOCKET_PROTOCOL).and_then(|taken| taken.to_str().ok()) {
-        Some(taken) => format!("{encrypted}, subprotocol {taken}"),
-        None => encrypted.to_owned(),
+        Some(taken) => format!("{encrypted}{compressed}, subprotocol {taken}"),
+        None => format!("{encrypted}{compressed}"),
     }
 }
 

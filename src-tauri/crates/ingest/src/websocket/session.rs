@@ -14,12 +14,13 @@ use tokio_tungstenite::tungstenite::{Bytes, Message, Utf8Bytes};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use super::heard::Heard;
+use super::inflate::Inflating;
 use super::{WebSocketOptions, words};
 use crate::SessionError;
 use crate::arena::Arena;
 use crate::source::{Batch, Session};
 
-pub(super) type Stream = WebSocketStream<MaybeTlsStream<Heard>>;
+pub(super) type Stream = WebSocketStream<Inflating<MaybeTlsStream<Heard>>>;
 
 /// The longest time one of our own small messages may take to leave.
 const SEND: Duration = Duration::from_secs(5);
@@ -139,7 +140,7 @@ impl Session for WebSocketSession {
 }
 
 fn heard(stream: &Stream) -> &Heard {
-    match stream.get_ref() {
+    match stream.get_ref().get_ref() {
         MaybeTlsStream::Rustls(tls) => tls.get_ref().0,
         MaybeTlsStream::Plain(socket) => socket,
         // The enum may grow, but is made here only from these two.

@@ -5,6 +5,7 @@ use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError, SubProtocolError};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
+use super::inflate::Broken;
 use crate::{ConnectError, SessionError, reason};
 
 /// Why the handshake did not succeed.
@@ -53,6 +54,11 @@ fn subprotocol(error: SubProtocolError) -> &'static str {
 
 /// Why the connection is over.
 pub(crate) fn session(error: &Error) -> SessionError {
+    if let Error::Io(error) = error
+        && let Some(broken) = error.get_ref().and_then(|inner| inner.downcast_ref::<Broken>())
+    {
+        return inflating(*broken);
+    }
     match error {
         Error::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
             SessionError::TooBig { size: Some(*size), limit: *max_size, option: "max_message" }
@@ -66,6 +72,18 @@ pub(crate) fn session(error: &Error) -> SessionError {
         ),
         Error::Protocol(error) => SessionError::Protocol(format!("The server broke the WebSocket protocol: {error}.")),
         error => SessionError::Cut(reason::cut(error)),
+    }
+}
+
+/// Why a compressed message could not be read.
+pub(crate) fn inflating(broken: Broken) -> SessionError {
+    match broken {
+        Broken::TooBig(limit) => SessionError::TooBig { size: None, limit, option: "max_message" },
+        Broken::Damaged => SessionError::Protocol(
+            "The server sent a compressed message that is damaged. If that happens again, write compression = false in \
+             the feed's table."
+                .to_owned(),
+        ),
     }
 }
 
