@@ -6,9 +6,10 @@ use feedwatch_tests::python::serve;
 use feedwatch_tests::wait::{LONG, wait_for, wait_until};
 use serde_json::Value;
 
-fn config(port: u16, token: &str) -> String {
+fn config(port: u16, token: &str, compression: bool) -> String {
     format!(
         "[feed.prices.websocket]\nurl = \"ws://127.0.0.1:{port}/\"\nbearer = {{ file = \"{token}\" }}\n\
+         compression = {compression}\n\
          subprotocols = [\"v9.feed\", \"v1.feed\"]\nsubscribe = ['{{\"type\":\"subscribe\",\"products\":[\"A\",\"B\"]}}']\n"
     )
 }
@@ -20,10 +21,19 @@ fn events(lines: &[String], event: &str) -> Vec<Value> {
 
 #[test]
 fn a_feed_of_pythons_websockets_is_read_whole_over_restarts() {
+    read_whole(false);
+}
+
+#[test]
+fn a_compressed_feed_of_pythons_websockets_is_read_whole_over_restarts() {
+    read_whole(true);
+}
+
+fn read_whole(compression: bool) {
     let server = serve("ws.py", &[]);
     let home = Home::new();
     home.write("token", "s3cret\n");
-    home.write("feeds.toml", config(server.port, "token"));
+    home.write("feeds.toml", config(server.port, "token", compression));
     let run = home.start(&["run", "feeds.toml", "--json"]);
     server.process.line("all was sent", 2 * LONG, |line| line.contains("\"done\""));
     // The last message is on its way; the end of a run reads what has come.
@@ -41,7 +51,8 @@ fn a_feed_of_pythons_websockets_is_read_whole_over_restarts() {
     assert_eq!(connected.len(), 3, "{said:#?}");
     for one in &connected {
         assert_eq!(one["subprotocol"], "v1.feed", "the one both know");
-        assert_eq!(one["extensions"], Value::Array(Vec::new()), "compression is declined");
+        let agreed: &[&str] = if compression { &["permessage-deflate"] } else { &[] };
+        assert_eq!(one["extensions"], serde_json::json!(agreed));
         assert!(one["agent"].as_str().is_some_and(|agent| agent.starts_with("Feedwatch/")));
     }
     let subscribed = events(&said, "subscribed");

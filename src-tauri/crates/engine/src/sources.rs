@@ -20,6 +20,7 @@ pub fn source_of(feed: &FeedConfig, credentials: &Credentials, paths: &Paths, cl
                 subprotocols: socket.subprotocols.clone(),
                 subscribe: socket.subscribe.clone(),
                 ping: socket.ping.as_ref().map(|ping| (ping.every, ping.text.clone())),
+                compression: socket.compression,
                 max_message: usize::try_from(socket.max_message).unwrap_or(usize::MAX),
                 connect_timeout: socket.connect_timeout,
                 idle_timeout: socket.idle_timeout,

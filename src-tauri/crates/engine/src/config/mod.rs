@@ -20,6 +20,7 @@
 //! subprotocols = ["v1"]
 //! subscribe = ['{"type":"subscribe"}']
 //! ping = { every = "30s", text = '{"op":"ping"}' }
+//! compression = true                     # permessage-deflate is offered for what comes in
 //! max_message = "16MiB"
 //! connect_timeout = "10s"
 //! idle_timeout = "60s"                   # or "never"
@@ -239,6 +240,8 @@ pub struct WebSocketConfig {
     pub subscribe: Vec<String>,
     /// A text message sent regularly, for feeds that ask for one beside the protocol's own ping.
     pub ping: Option<Ping>,
+    /// The server may compress what it sends.
+    pub compression: bool,
     /// Longer messages are rejected, in bytes.
     pub max_message: u64,
     /// From the first packet to the open connection.
@@ -258,6 +261,7 @@ impl WebSocketConfig {
             subprotocols: Vec::new(),
             subscribe: Vec::new(),
             ping: None,
+            compression: true,
             max_message: MAX_MESSAGE,
             connect_timeout: CONNECT_TIMEOUT,
             idle_timeout: Some(WEBSOCKET_IDLE_TIMEOUT),

@@ -88,6 +88,7 @@ fn websocket(walk: &mut Walk<'_>, feed: &str, mut table: Table<'_>, places: &mut
     let subscribe = table.take("subscribe").and_then(|field| field.texts(walk)).unwrap_or_default();
     let subscribe = subscribe.into_iter().map(|(text, _)| text.to_owned()).collect();
     let ping = table.take("ping").and_then(|field| field.table(walk)).and_then(|table| ping(walk, table));
+    let compression = table.take("compression").and_then(|field| field.flag(walk));
     table.finish(walk, |_| None);
     let usual = WebSocketConfig::new(http.url?);
     Some(WebSocketConfig {
@@ -98,6 +99,7 @@ fn websocket(walk: &mut Walk<'_>, feed: &str, mut table: Table<'_>, places: &mut
         subprotocols,
         subscribe,
         ping,
+        compression: compression.unwrap_or(usual.compression),
         max_message: http.max_message.unwrap_or(usual.max_message),
         connect_timeout: http.connect_timeout.unwrap_or(usual.connect_timeout),
         idle_timeout: http.idle_timeout.unwrap_or(usual.idle_timeout),

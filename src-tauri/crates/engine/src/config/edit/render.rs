@@ -64,6 +64,7 @@ fn websocket(tables: &mut Tables, config: &WebSocketConfig) {
         subprotocols,
         subscribe,
         ping,
+        compression,
         max_message,
         connect_timeout,
         idle_timeout,
@@ -76,6 +77,7 @@ fn websocket(tables: &mut Tables, config: &WebSocketConfig) {
         let pairs = [("every", duration_text(*every)), ("text", text.clone())];
         tables.line("ping", pairs.into_iter().collect::<InlineTable>());
     }
+    tables.line_unless("compression", compression, &usual.compression, |&on| on.into());
     tables.line_unless("max_message", max_message, &usual.max_message, |&bytes| size_text(bytes).into());
     tables.line_unless("connect_timeout", connect_timeout, &usual.connect_timeout, |&time| duration_text(time).into());
     tables.line_unless("idle_timeout", idle_timeout, &usual.idle_timeout, idle);

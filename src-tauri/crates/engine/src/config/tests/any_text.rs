@@ -93,29 +93,32 @@ fn source() -> impl Strategy<Value = SourceConfig> {
         let path = "[a-z0-9/?=%]{0,9}";
         (headers(), of(secret()), query(), 1u64..1 << 20, millis(1, 3_600_000), of(millis(1, 9_999_999)), path)
     };
-    let websocket = (common(), vec("[a-z]{4}[0-9]", 0..2), vec(any::<String>(), 0..3), of(ping)).prop_map(
-        |(
-            (headers, bearer, query, max_message, connect_timeout, idle_timeout, path),
-            mut subprotocols,
-            subscribe,
-            ping,
-        )| {
-            subprotocols.dedup();
-            let url = format!("wss://host/{path}").parse().unwrap();
-            SourceConfig::WebSocket(WebSocketConfig {
-                url,
-                headers,
-                bearer,
-                query,
-                subprotocols,
+    let websocket = (common(), vec("[a-z]{4}[0-9]", 0..2), vec(any::<String>(), 0..3), of(ping), any::<bool>())
+        .prop_map(
+            |(
+                (headers, bearer, query, max_message, connect_timeout, idle_timeout, path),
+                mut subprotocols,
                 subscribe,
                 ping,
-                max_message,
-                connect_timeout,
-                idle_timeout,
-            })
-        },
-    );
+                compression,
+            )| {
+                subprotocols.dedup();
+                let url = format!("wss://host/{path}").parse().unwrap();
+                SourceConfig::WebSocket(WebSocketConfig {
+                    url,
+                    headers,
+                    bearer,
+                    query,
+                    subprotocols,
+                    subscribe,
+                    ping,
+                    compression,
+                    max_message,
+                    connect_timeout,
+                    idle_timeout,
+                })
+            },
+        );
     let sse = common().prop_map(|(headers, bearer, query, max_message, connect_timeout, idle_timeout, path)| {
         let url = format!("http://host/{path}").parse().unwrap();
         SourceConfig::Sse(SseConfig { url, headers, bearer, query, max_message, connect_timeout, idle_timeout })

@@ -42,6 +42,7 @@ fn every_key_is_read() {
         subprotocols = ["v1", "v2"]
         subscribe = ['{"type":"subscribe"}']
         ping = { every = "30s", text = '{"op":"ping"}' }
+        compression = false
         max_message = "1MiB"
         connect_timeout = "250ms"
         idle_timeout = "never"
@@ -75,6 +76,7 @@ fn every_key_is_read() {
         subprotocols: vec!["v1".into(), "v2".into()],
         subscribe: vec![r#"{"type":"subscribe"}"#.into()],
         ping: Some(Ping { every: Duration::from_secs(30), text: r#"{"op":"ping"}"#.into() }),
+        compression: false,
         max_message: 1 << 20,
         connect_timeout: Duration::from_millis(250),
         idle_timeout: None,
