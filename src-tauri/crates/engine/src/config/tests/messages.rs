@@ -316,6 +316,8 @@ fn whatever_is_wrong_with_a_line_its_secret_is_not_shown() {
         (format!("{socket}query = \"odd=s3cr3t\"\n"), "should be"),
         (format!("{socket}headers = \"X-Key: s3cr3t\"\n"), "should be"),
         (format!("{socket}headers = [\"X-Key: s3cr3t\"]\n"), "should be"),
+        (format!("{socket}query = \"odd=s3cr3t\n"), "this is not TOML"),
+        (format!("{socket}headers = \"X-Odd: s3cr3t\n"), "this is not TOML"),
         (format!("{socket}bearer = {{ env = \"s3cr3t=\" }}\n"), "no name for a variable"),
         ("feed.a = { sse = { url = \"https://h/?odd=s3cr3t\", ort = 1 } }\n".to_owned(), "unknown key \"ort\""),
         ("[feed.a.sse]\nurl = \"https://h/?odd=s3cr3t\n".to_owned(), "this is not TOML"),
@@ -325,6 +327,12 @@ fn whatever_is_wrong_with_a_line_its_secret_is_not_shown() {
         let said = said(&text);
         assert!(said.contains(said_of_it) && !said.contains("s3cr3t"), "{said}");
     }
+}
+
+#[test]
+fn what_is_no_secret_is_shown_though_its_key_is_like_one() {
+    let said = said("[feed.a.websocket]\nurl = \"wss://a/\"\nping = { every = \"30\", text = \"\" }\n");
+    assert!(said.contains("every = \"30\""), "{said}");
 }
 
 #[test]
