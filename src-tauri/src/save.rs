@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use feedwatch_engine::clock;
 use feedwatch_engine::engine::failure;
+use feedwatch_engine::platform::sync_name;
 use feedwatch_engine::wire::{ExportRequest, ExportUpdate, Failure, PictureRequest};
 use feedwatch_model::Time;
 use tauri::ipc::Channel;
@@ -175,26 +176,14 @@ fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
         file.sync_all()?;
         fs::rename(&part, path)
     });
-    if written.is_ok()
-        && let Err(error) = sync_folder(path)
-    {
-        // It is there; not every file system takes this.
-        tracing::warn!(%error, "a power cut might take back what was saved");
+    if written.is_ok() {
+        sync_name(path);
     }
     if written.is_err() {
         // It may never have been made.
         let _ = fs::remove_file(&part);
     }
     written
-}
-
-/// Without this a power cut could take the name back.
-fn sync_folder(file: &Path) -> io::Result<()> {
-    if cfg!(unix) {
-        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(folder)?.sync_all()?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

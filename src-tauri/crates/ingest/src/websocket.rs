@@ -1,8 +1,8 @@
 //! WebSocket, RFC 6455, as a client.
 //!
 //! The connect time-out covers the name, TCP, TLS, the handshake and the subscribe messages. Environment proxies are not
-//! used. Compression (permessage-deflate) is offered for what the server sends; what we send is plain. A payload shares a block of 32 KiB with its neighbours: what
-//! is kept for long should be copied, or it keeps them too.
+//! used. Compression (permessage-deflate) is offered for what the server sends; what we send is plain. A payload shares a
+//! block of 32 KiB with its neighbours: what is kept for long should be copied, or it keeps them too.
 
 mod heard;
 mod inflate;
@@ -10,9 +10,9 @@ mod offer;
 mod session;
 mod words;
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
-use std::{fmt, io};
 
 use async_trait::async_trait;
 use feedwatch_model::Position;
@@ -141,7 +141,7 @@ impl WebSocketSource {
         let host = host_and_port(&url);
         let request = self.request(&url)?;
         let socket = Heard::new(dial(&url, &host).await?, self.clock);
-        let socket = self.encrypt(&url, socket).await.map_err(|error| reason::connect_error(&error, &host))?;
+        let socket = self.encrypt(&url, &host, socket).await?;
         // A frame's length is reserved when its header is read: a server must not make us reserve the whole memory.
         let limit = self.options.max_message.min(Self::LARGEST);
         let config = WebSocketConfig::default()
@@ -160,21 +160,22 @@ impl WebSocketSource {
         Ok(Box::new(WebSocketSession::new(stream, &self.options, detail(&url, &response, agreed))))
     }
 
-    async fn encrypt(&self, url: &Url, socket: Heard) -> io::Result<MaybeTlsStream<Heard>> {
+    async fn encrypt(&self, url: &Url, host: &str, socket: Heard) -> Result<MaybeTlsStream<Heard>, ConnectError> {
         if url.scheme() != "wss" {
             return Ok(MaybeTlsStream::Plain(socket));
         }
         let config = match &self.tls {
             Some(config) => config.clone(),
-            None => tls::client_config(&[b"http/1.1"]).map_err(io::Error::other)?,
+            None => tls::client_config(&[b"http/1.1"])?,
         };
         let name = match url.host() {
-            Some(Host::Domain(name)) => ServerName::try_from(name.to_owned()).map_err(io::Error::other)?,
             Some(Host::Ipv4(address)) => ServerName::IpAddress(address.into()),
             Some(Host::Ipv6(address)) => ServerName::IpAddress(address.into()),
-            None => return Err(io::ErrorKind::InvalidInput.into()),
+            name => ServerName::try_from(name.map(|name| name.to_string()).unwrap_or_default())
+                .map_err(|_| ConnectError::Options(format!("{host} is no name that a certificate can be for.")))?,
         };
-        Ok(MaybeTlsStream::Rustls(TlsConnector::from(Arc::new(config)).connect(name, socket).await?))
+        let shaken = TlsConnector::from(Arc::new(config)).connect(name, socket).await;
+        shaken.map(MaybeTlsStream::Rustls).map_err(|error| reason::connect_error(&error, host))
     }
 
     fn request(&self, url: &Url) -> Result<Request, ConnectError> {

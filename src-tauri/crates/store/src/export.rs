@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 use feedwatch_model::{FeedId, Gap, Sample, SeriesId, SeriesMeta, Time, Value};
 
-use crate::{Cursor, Reader, StoreError, gaps};
+use crate::{Cursor, Reader, StoreError, gaps, sync_name};
 
 /// How many samples of all series together are held at once.
 const HELD: usize = 65_536;
@@ -75,7 +75,7 @@ pub fn export(
     let written = write_part(reader, selection, &part, progress).and_then(|report| {
         if !report.cancelled {
             fs::rename(&part, out)?;
-            sync_folder(out)?;
+            sync_name(out);
         }
         Ok(report)
     });
@@ -108,15 +108,6 @@ fn part_path(out: &Path) -> PathBuf {
     let mut name = out.as_os_str().to_owned();
     name.push(".part");
     PathBuf::from(name)
-}
-
-/// Without this a power cut could take the name back.
-fn sync_folder(out: &Path) -> io::Result<()> {
-    if cfg!(unix) {
-        let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(folder)?.sync_all()?;
-    }
-    Ok(())
 }
 
 /// Writes a selection to any output.

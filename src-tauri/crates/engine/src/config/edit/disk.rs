@@ -1,6 +1,6 @@
 //! Writing a configuration so that neither a crash nor two writers lose it.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::EditError;
 use crate::config::Problems;
 use crate::config::load;
+use crate::platform::sync_name;
 
 /// What a file was when it was read: to tell whether somebody changed it since.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,10 +68,7 @@ pub fn write(path: &Path, text: &str, seen: Stamp) -> Result<Stamp, EditError> {
         let _ = fs::remove_file(&part);
     }
     result?;
-    // It is in place: not every file system takes this, and that is no reason to say that nothing was changed.
-    if let Err(error) = sync_folder(&target) {
-        tracing::warn!(%error, "a power cut might take back the change of the configuration");
-    }
+    sync_name(&target);
     Ok(Stamp::of(text))
 }
 
@@ -93,9 +91,8 @@ pub fn write_secret(path: &Path, secret: &str) -> Result<(), EditError> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path).map_err(failed)?;
     let written = writeln!(file, "{secret}").and_then(|()| file.sync_all());
-    if let Err(error) = sync_folder(path).and_then(|()| sync_folder(folder)) {
-        tracing::warn!(%error, "a power cut might take back the file of a secret");
-    }
+    sync_name(path);
+    sync_name(folder);
     if written.is_err() {
         // It is ours and of no use; that it cannot be removed changes nothing about the error.
         let _ = fs::remove_file(path);
@@ -124,17 +121,4 @@ fn is_as_seen(target: &Path, seen: Stamp) -> bool {
         // It cannot be read any more: surely not what was seen.
         Err(_) => false,
     }
-}
-
-/// A renaming is on the disk when its folder is.
-#[cfg(unix)]
-fn sync_folder(target: &Path) -> io::Result<()> {
-    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder)?.sync_all()
-}
-
-/// Elsewhere folders cannot be opened to be synced.
-#[cfg(not(unix))]
-fn sync_folder(_: &Path) -> io::Result<()> {
-    Ok(())
 }
