@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use feedwatch_engine::alarms::Alarms;
 use feedwatch_engine::clock;
 use feedwatch_engine::frame::Frame;
-use feedwatch_engine::pipeline::{FeedSettings, Pipeline};
+use feedwatch_engine::pipeline::{FeedSettings, Known, Pipeline};
 use feedwatch_engine::registry::Registry;
 use feedwatch_engine::wire::{FrameRequest, PanelRequest};
 use feedwatch_model::{Message, Protocol, Time};
@@ -42,6 +42,7 @@ fn filled(from: Time) -> (Pipeline, Time) {
         address: String::new(),
         decode: feedwatch_decode::Options::default(),
         watched_until: None,
+        known: Known::default(),
     };
     let place = pipeline.add_feed(settings, from);
     let mut messages = Messages::new(Shape::Ticker, 10);

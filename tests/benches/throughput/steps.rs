@@ -8,9 +8,9 @@ use bytes::Bytes;
 use feedwatch_decode::{Catalogue, Decoder, Options, Sink};
 use feedwatch_engine::alarms::Alarms;
 use feedwatch_engine::clock;
-use feedwatch_engine::pipeline::{FeedSettings, Pipeline};
+use feedwatch_engine::pipeline::{FeedSettings, Known, Pipeline};
 use feedwatch_engine::registry::Registry;
-use feedwatch_ingest::{Backoff, Inbox, InboxLimits, WebSocketOptions, WebSocketSource, supervise};
+use feedwatch_ingest::{Backoff, Inbox, InboxLimits, Resume, WebSocketOptions, WebSocketSource, supervise};
 use feedwatch_model::{Message, Protocol, Reading, Rejected};
 use tokio_util::sync::CancellationToken;
 
@@ -32,7 +32,14 @@ pub(crate) fn receive(shape: Shape, warm_up: u64, messages: u64) -> anyhow::Resu
     let inbox = Inbox::new(InboxLimits::default(), Arc::new(move || drain.unpark()));
     let source = Arc::new(WebSocketSource::new(WebSocketOptions::new(sender.url()), clock::now));
     let stop = CancellationToken::new();
-    runtime.spawn(supervise(source, Arc::clone(&inbox), None, Backoff::default(), clock::now, stop.clone()));
+    runtime.spawn(supervise(
+        source,
+        Arc::clone(&inbox),
+        Resume::default(),
+        Backoff::default(),
+        clock::now,
+        stop.clone(),
+    ));
     let (total, mut before, mut told) = (warm_up + messages, cpu(), 0);
     let mut events = Vec::with_capacity(PASS);
     loop {
@@ -149,5 +156,6 @@ fn settings() -> FeedSettings {
         address: String::new(),
         decode: options(),
         watched_until: None,
+        known: Known::default(),
     }
 }

@@ -55,6 +55,10 @@ pub fn understand(new: &NewFeed, existing: &[&str], secrets: Secrets) -> Result<
             let path = std::path::absolute(&address.url).map_err(|error| wrong(error.to_string()))?;
             SourceConfig::File(FileConfig { path })
         }
+        planned => {
+            let message = format!("This version cannot read {} feeds yet.", planned.word());
+            return Err(failure("bad_request", message, ""));
+        }
     };
     let name = match new.name.trim() {
         "" => suggest_name(&address.url, existing),
@@ -308,7 +312,7 @@ mod tests {
         let config = crate::config::parse(&text, &folder.path().join("feeds.toml")).unwrap();
         let secrets = crate::config::resolve_secrets(&config, &|_| None).unwrap();
         let SourceConfig::WebSocket(socket) = &config.feeds[0].source else { panic!("{config:?}") };
-        Some((typed, pairs(&crate::sources::with_query(&socket.url, secrets.of("h")))))
+        Some((typed, pairs(&crate::config::with_query(&socket.url, secrets.of("h")))))
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use feedwatch_ingest::{Backoff, Clock, Event, Inbox, InboxLimits, Source, supervise};
+use feedwatch_ingest::{Backoff, Clock, Event, Inbox, InboxLimits, Resume, Source, supervise};
 use feedwatch_model::{Accounts, MatchValue, Profile, Protocol, Time};
 use serde::Serialize;
 use serde_json::Value;
@@ -12,8 +12,8 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::alarms::Alarms;
-use crate::config::{Credentials, FeedConfig, Paths};
-use crate::pipeline::{FeedSettings, Pipeline};
+use crate::config::{Credentials, FeedConfig, Given, Paths, Purpose};
+use crate::pipeline::{FeedSettings, Known, Pipeline};
 use crate::registry::Registry;
 use crate::report::{self, FindingReport, SCHEMA};
 use crate::sources;
@@ -95,14 +95,15 @@ impl Probe {
         let bell = Arc::new(Notify::new());
         let ring = Arc::clone(&bell);
         let inbox = Inbox::new(InboxLimits::default(), Arc::new(move || ring.notify_one()));
-        let source = sources::source_of(feed, credentials, paths, clock);
+        let source =
+            sources::source_of(feed, &Given { feed: &feed.name, credentials, paths, clock, purpose: Purpose::Look });
         let mut pipeline = Pipeline::new(Registry::default(), Alarms::default(), false);
         let began = clock();
         let place = pipeline.add_feed(
             FeedSettings {
                 name: feed.name.clone(),
                 title: feed.title().to_owned(),
-                protocol_word: sources::protocol_word(&feed.source),
+                protocol_word: feed.source.configured().word(),
                 protocol: feed.source.protocol(),
                 address: source.address(),
                 decode: feedwatch_decode::Options {
@@ -110,6 +111,7 @@ impl Probe {
                     ..feedwatch_decode::Options::default()
                 },
                 watched_until: None,
+                known: Known::default(),
             },
             began,
         );
@@ -122,7 +124,7 @@ impl Probe {
             clock,
             began,
             protocol: feed.source.protocol(),
-            protocol_word: sources::protocol_word(&feed.source),
+            protocol_word: feed.source.configured().word(),
             name: feed.name.clone(),
             first: Vec::new(),
             connected: false,
@@ -147,7 +149,7 @@ impl Probe {
         let supervision = supervise(
             Arc::clone(&self.source),
             Arc::clone(&self.inbox),
-            None,
+            Resume::default(),
             Backoff::default(),
             self.clock,
             stop.clone(),

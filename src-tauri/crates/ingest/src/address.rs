@@ -1,7 +1,19 @@
 //! What an operator pastes: which protocol it means, and what is wrong with it.
 //!
-//! `ws://` and `wss://` are WebSockets, `http://` and `https://` server-sent events, pinned as such by `sse+http://` and
-//! `sse+https://`; what looks like a path is a capture file.
+//! | address | protocol |
+//! |---|---|
+//! | `ws://`, `wss://` | WebSocket |
+//! | `http://`, `https://` | server-sent events, pinned as such by `sse+http://`, `sse+https://` |
+//! | `poll+http://`, `poll+https://` | HTTP, asked again and again |
+//! | `mqtt://host/topic/#`, `mqtts://`, `mqtt+ws://host/path?topic=a/#`, `mqtt+wss://` | MQTT |
+//! | `nats://host/subject.>`, `nats+tls://` | NATS |
+//! | `kafka://host,host/topic`, `kafka+tls://` | Kafka |
+//! | `amqp://host/queue?vhost=/`, `amqps://` | RabbitMQ |
+//! | `webhook://127.0.0.1:8080/path` | HTTP, told by others: listens there |
+//! | `tcp://host:port` | lines of a TCP server |
+//! | `tcp-listen://127.0.0.1:port`, `udp://127.0.0.1:port`, `stdin:` or `-` | lines: listens there, or reads its own input |
+//! | `tail:/path/of/file` | a file that grows |
+//! | what looks like a path, `file://` | a capture |
 //!
 //! ```
 //! use feedwatch_ingest::address::{parse, redact};
@@ -20,13 +32,17 @@ use std::path::Path;
 use feedwatch_model::Protocol;
 use url::{Host, Url, form_urlencoded};
 
+use crate::headers::percent_decoded;
+
 /// An address, understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
     /// How to speak to it.
     pub protocol: Protocol,
-    /// The URL with which to connect, or the path of the file.
+    /// The URL with which to connect, or the path of the file. Of brokers it is without topic.
     pub url: String,
+    /// What is asked for there: topic, subject, queue; empty where nothing was said or the protocol has no such thing.
+    pub topic: String,
     /// The operator said the protocol; otherwise it is what this scheme mostly means.
     pub pinned: bool,
 }
@@ -48,7 +64,8 @@ pub enum AddressError {
     NoScheme(String),
     /// A protocol that is not spoken.
     #[error(
-        "Feedwatch does not speak {0}:// here. Paste a ws://, wss://, http:// or https:// address, or a capture file."
+        "Feedwatch does not speak {0}://. It speaks wss://, https:// (server-sent events), poll+https://, mqtts://, \
+         nats://, kafka://, amqps://, webhook://, tcp://, udp://, tail: and reads capture files."
     )]
     Scheme(String),
     /// A space or a line break.
@@ -66,19 +83,36 @@ const FILES: [&str; 8] = ["jsonl", "ndjson", "json", "sse", "txt", "csv", "prom"
 /// # Errors
 /// [`AddressError`], a sentence that says what to paste.
 pub fn parse(text: &str) -> Result<Address, AddressError> {
-    let text = text.trim_matches(|letter: char| letter.is_whitespace() || "\"'`<>“”„‘’".contains(letter));
+    let text = text.trim_matches(|letter: char| letter.is_whitespace() || "\"'`“”„‘’".contains(letter));
+    // A subject of NATS may end with >.
+    let text = text.strip_prefix('<').map_or(text, |text| text.strip_suffix('>').unwrap_or(text));
     if text.is_empty() {
         return Err(AddressError::Empty);
+    }
+    if text == "-" || text.eq_ignore_ascii_case("stdin:") {
+        return Ok(Address { protocol: Protocol::Lines, url: "stdin:".to_owned(), topic: String::new(), pinned: true });
+    }
+    if let Some(path) = text.strip_prefix("tail:").filter(|path| !path.starts_with("//") && !path.is_empty()) {
+        return Ok(Address { protocol: Protocol::Tail, ..file(path) });
     }
     let Some((scheme, rest)) = text.split_once("://").filter(|(scheme, _)| is_scheme(scheme)) else {
         return if is_file(text) { Ok(file(text)) } else { Err(no_scheme(text)) };
     };
     let scheme = scheme.to_ascii_lowercase();
+    if let Some(protocol) = broker(&scheme) {
+        return with_topic(protocol, &scheme, rest);
+    }
     let (protocol, pinned, scheme) = match scheme.as_str() {
         "ws" | "wss" => (Protocol::WebSocket, true, scheme.as_str()),
         "http" | "https" => (Protocol::Sse, false, scheme.as_str()),
         "sse+http" => (Protocol::Sse, true, "http"),
         "sse+https" => (Protocol::Sse, true, "https"),
+        "poll+http" => (Protocol::Poll, true, "http"),
+        "poll+https" => (Protocol::Poll, true, "https"),
+        "mqtt+ws" | "mqtt+wss" => (Protocol::Mqtt, true, scheme.as_str()),
+        "webhook" => (Protocol::Webhook, true, "webhook"),
+        "tcp" | "tcp-listen" | "udp" => (Protocol::Lines, true, scheme.as_str()),
+        "tail" => return Ok(Address { protocol: Protocol::Tail, ..file(rest) }),
         "file" => return Ok(file(rest)),
         _ => return Err(AddressError::Scheme(scheme)),
     };
@@ -91,11 +125,72 @@ pub fn parse(text: &str) -> Result<Address, AddressError> {
     if url.port() == Some(0) {
         return Err(AddressError::Url("there is no port 0".to_owned()));
     }
-    Ok(Address { protocol, url: url.into(), pinned })
+    let topic = if protocol == Protocol::Mqtt { topic_of_query(&mut url, rest) } else { String::new() };
+    Ok(Address { protocol, url: url.into(), topic, pinned })
 }
 
 fn file(path: &str) -> Address {
-    Address { protocol: Protocol::File, url: path.to_owned(), pinned: true }
+    Address { protocol: Protocol::File, url: path.to_owned(), topic: String::new(), pinned: true }
+}
+
+fn broker(scheme: &str) -> Option<Protocol> {
+    Some(match scheme {
+        "mqtt" | "mqtts" => Protocol::Mqtt,
+        "nats" | "nats+tls" => Protocol::Nats,
+        "kafka" | "kafka+tls" => Protocol::Kafka,
+        "amqp" | "amqps" => Protocol::Amqp,
+        _ => return None,
+    })
+}
+
+/// `host:port/topic?query`. A topic may hold `#`, `?` and `>`, and stands as it is.
+fn with_topic(protocol: Protocol, scheme: &str, rest: &str) -> Result<Address, AddressError> {
+    if rest.contains(char::is_whitespace) {
+        return Err(AddressError::Space);
+    }
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    // Of a queue of AMQP alone something stands behind the topic: `?vhost=`.
+    let (topic, query) = match path.rsplit_once("?vhost=").filter(|_| protocol == Protocol::Amqp) {
+        Some((topic, vhost)) => (topic, format!("/?vhost={vhost}")),
+        None => (path, String::new()),
+    };
+    let hosts: Vec<&str> = authority.split(',').collect();
+    if hosts.len() > 1 && protocol != Protocol::Kafka {
+        return Err(AddressError::Url("only kafka:// takes several hosts".to_owned()));
+    }
+    let user = hosts.first().and_then(|first| first.rsplit_once('@')).map(|(user, _)| format!("{user}@"));
+    for host in &hosts {
+        let host = host.rsplit_once('@').map_or(*host, |(_, host)| host);
+        let user = user.as_deref().unwrap_or_default();
+        let url =
+            Url::parse(&format!("{scheme}://{user}{host}")).map_err(|error| AddressError::Url(error.to_string()))?;
+        if host.is_empty() || url.host_str().is_none_or(str::is_empty) {
+            return Err(AddressError::Url("it has no host".to_owned()));
+        }
+        if url.port() == Some(0) {
+            return Err(AddressError::Url("there is no port 0".to_owned()));
+        }
+    }
+    let topic = String::from_utf8_lossy(&percent_decoded(topic)).into_owned();
+    Ok(Address { protocol, url: format!("{scheme}://{authority}{query}"), topic, pinned: true })
+}
+
+/// Takes `?topic=` out of the address of MQTT over WebSocket. A topic may end with `#`, which a URL ends before.
+fn topic_of_query(url: &mut Url, rest: &str) -> String {
+    let found = url.query_pairs().find(|(name, _)| name == "topic").map(|(_, topic)| topic.into_owned());
+    let Some(mut topic) = found else { return String::new() };
+    if rest.ends_with('#') {
+        topic.push('#');
+    }
+    let others: Vec<String> = url
+        .query()
+        .unwrap_or_default()
+        .split('&')
+        .filter(|pair| !pair.starts_with("topic="))
+        .map(str::to_owned)
+        .collect();
+    url.set_query(Some(others.join("&").as_str()).filter(|others| !others.is_empty()));
+    topic
 }
 
 fn is_scheme(text: &str) -> bool {
@@ -249,6 +344,29 @@ mod tests {
         assert_eq!(understood("https://example.com/s"), (Protocol::Sse, "https://example.com/s".into()));
         assert_eq!(understood("sse+https://example.com/s"), (Protocol::Sse, "https://example.com/s".into()));
         assert!(parse("sse+http://example.com").unwrap().pinned && !parse("http://example.com").unwrap().pinned);
+    }
+
+    #[test]
+    fn a_brokers_address_names_what_is_asked_for_there() {
+        let of = |text: &str| {
+            let address = parse(text).unwrap();
+            (address.protocol, address.url, address.topic)
+        };
+        let is = |protocol, url: &str, topic: &str| (protocol, url.to_owned(), topic.to_owned());
+        assert_eq!(of("mqtts://h:8883/plant/+/temp/#"), is(Protocol::Mqtt, "mqtts://h:8883", "plant/+/temp/#"));
+        assert_eq!(of("mqtt://h"), is(Protocol::Mqtt, "mqtt://h", ""));
+        assert_eq!(of("mqtt+wss://h/mqtt?topic=a/#"), is(Protocol::Mqtt, "mqtt+wss://h/mqtt", "a/#"));
+        assert_eq!(of("nats://u:p@h/prices.>"), is(Protocol::Nats, "nats://u:p@h", "prices.>"));
+        assert_eq!(of("kafka://a:1,b:2/prices"), is(Protocol::Kafka, "kafka://a:1,b:2", "prices"));
+        assert_eq!(of("amqps://h/orders?vhost=%2F"), is(Protocol::Amqp, "amqps://h/?vhost=%2F", "orders"));
+        assert_eq!(of("poll+https://h/metrics"), is(Protocol::Poll, "https://h/metrics", ""));
+        assert_eq!(of("udp://127.0.0.1:514"), is(Protocol::Lines, "udp://127.0.0.1:514", ""));
+        assert_eq!(of("-"), is(Protocol::Lines, "stdin:", ""));
+        assert_eq!(of("tail:/var/log/eve.json"), is(Protocol::Tail, "/var/log/eve.json", ""));
+        assert_eq!(of("tail:///var/log/eve.json"), is(Protocol::Tail, "/var/log/eve.json", ""));
+        for text in ["mqtt://", "mqtt:///a", "nats://a,b/c", "kafka://a,,b/t", "amqp://h:0/q", "mqtt://h/a b"] {
+            assert!(parse(text).is_err(), "{text}");
+        }
     }
 
     #[test]

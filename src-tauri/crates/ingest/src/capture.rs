@@ -183,7 +183,7 @@ impl Capture {
     /// Reads on behind `position`; `false` if this file does not begin with what was read then. The times of a grid
     /// begin anew.
     fn resume(&mut self, position: &Position) -> bool {
-        let Position::EventId(text) = position;
+        let Position::EventId(text) = position else { return false };
         let number = text.strip_prefix("file:").and_then(|text| text.split(':').next()?.parse().ok());
         let Some(number) = number else { return false };
         let opened = self.next;
@@ -247,7 +247,7 @@ fn event(event: SseEvent) -> Found {
     let SseEvent { data, kind, id, last_id } = event;
     let meta = (kind.is_some() || id.is_some()).then(|| {
         let position = last_id.map(Position::EventId);
-        Box::new(MessageMeta { topic: kind, id, position, retained: false })
+        Box::new(MessageMeta { topic: kind, id, position, ..MessageMeta::default() })
     });
     Found { payload: data, meta, time: None }
 }

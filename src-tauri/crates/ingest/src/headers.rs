@@ -46,7 +46,7 @@ pub(crate) fn basic(user: &str, password: &str) -> Option<(HeaderName, HeaderVal
     Some((header::AUTHORIZATION, value))
 }
 
-fn percent_decoded(text: &str) -> Vec<u8> {
+pub(crate) fn percent_decoded(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {

@@ -13,9 +13,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use feedwatch_model::{Message, Time};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::Batch;
+use crate::acks::{Acks, Kept};
 
 /// What a feed's source has to tell, in the order it happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -109,6 +110,9 @@ pub struct Inbox {
     doorbell: Arc<dyn Fn() + Send + Sync>,
     /// Told whenever something was taken out.
     room: Notify,
+    acks: Acks,
+    /// The number of the first message.
+    first: u64,
 }
 
 #[derive(Default)]
@@ -128,7 +132,43 @@ impl Inbox {
     /// An empty inbox. `doorbell` rings after something was put into an **empty** inbox: who hears it must drain until
     /// nothing is left.
     pub fn new(limits: InboxLimits, doorbell: Arc<dyn Fn() + Send + Sync>) -> Arc<Inbox> {
-        Arc::new(Inbox { limits, queue: Mutex::default(), doorbell, room: Notify::new() })
+        Arc::new(Inbox {
+            limits,
+            queue: Mutex::default(),
+            doorbell,
+            room: Notify::new(),
+            acks: Acks::default(),
+            first: 0,
+        })
+    }
+
+    /// The same, its first message with this number: a feed that comes back counts on.
+    pub fn numbered_from(first: u64, limits: InboxLimits, doorbell: Arc<dyn Fn() + Send + Sync>) -> Arc<Inbox> {
+        Arc::new(Inbox { limits, queue: Mutex::default(), doorbell, room: Notify::new(), acks: Acks::default(), first })
+    }
+
+    /// All messages with smaller numbers are on disk, or decided on where no history is kept: the broker may forget them.
+    pub fn kept_below(&self, number: u64) {
+        self.acks.below(number);
+    }
+
+    /// The history refused messages: what is not acknowledged yet must not be.
+    pub fn refused(&self) {
+        self.acks.refused();
+    }
+
+    /// The history takes messages again: what was refused is to be had again from a broker that kept it.
+    pub fn recovered(&self) {
+        self.acks.recovered();
+    }
+
+    pub(crate) fn kept(&self) -> watch::Receiver<Kept> {
+        self.acks.watch()
+    }
+
+    /// The number that the next message gets.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.first + self.lock().counters.received
     }
 
     /// Moves at most `at_most` events, the oldest first, to the end of `out`. Returns how many.
@@ -167,7 +207,7 @@ impl Inbox {
         let mut queue = self.lock();
         let was_empty = queue.events.is_empty();
         for message in batch.drain(usize::MAX) {
-            queue.push(message);
+            queue.push(self.first, message);
             while queue.is_over(self.limits) {
                 queue.forget_oldest();
             }
@@ -229,7 +269,7 @@ impl Inbox {
         });
         let count = fits.count();
         for message in batch.drain(count) {
-            queue.push(message);
+            queue.push(self.first, message);
         }
         drop(queue);
         if was_empty && count > 0 {
@@ -253,8 +293,8 @@ impl fmt::Debug for Inbox {
 }
 
 impl Queue {
-    fn push(&mut self, mut message: Message) {
-        message.number = self.counters.received;
+    fn push(&mut self, first: u64, mut message: Message) {
+        message.number = first + self.counters.received;
         self.counters.received += 1;
         self.counters.bytes += message.payload.len() as u64;
         self.counters.queued += 1;

@@ -7,7 +7,7 @@
 //! ```
 //! use std::sync::Arc;
 //!
-//! use feedwatch_ingest::{Backoff, FileSource, Inbox, InboxLimits, supervise};
+//! use feedwatch_ingest::{Backoff, FileSource, Inbox, InboxLimits, Resume, supervise};
 //! use feedwatch_model::Time;
 //! use tokio_util::sync::CancellationToken;
 //!
@@ -17,13 +17,14 @@
 //! let source = Arc::new(FileSource::new("no-such-capture.jsonl", clock));
 //! let stop = CancellationToken::new();
 //! stop.cancel(); // a real feed runs until somebody stops it
-//! supervise(source, inbox.clone(), None, Backoff::default(), clock, stop).await;
+//! supervise(source, inbox.clone(), Resume::default(), Backoff::default(), clock, stop).await;
 //!
 //! let mut events = Vec::new();
 //! while inbox.drain(&mut events, 1024) > 0 {}
 //! # });
 //! ```
 
+mod acks;
 pub mod address;
 mod arena;
 mod backoff;
@@ -32,7 +33,9 @@ pub mod capture;
 mod error;
 mod headers;
 mod inbox;
+mod login;
 mod reason;
+mod resume;
 mod secret;
 mod source;
 mod sse;
@@ -42,15 +45,19 @@ mod testkit;
 mod tls;
 mod websocket;
 
+pub use acks::Kept;
 pub use address::{Address, AddressError, is_secret, redact};
 pub use backoff::Backoff;
 pub use capture::{Capture, CaptureError, FileSource};
 pub use error::{ConnectError, SessionError};
 pub use inbox::{Event, Inbox, InboxCounters, InboxLimits};
+pub use login::Login;
+pub use resume::Resume;
 pub use secret::Secret;
 pub use source::{Batch, FlowControl, Session, Source};
 pub use sse::{Parser as SseParser, SseEvent, SseOptions, SseSource, TooBig as SseTooBig};
 pub use supervise::supervise;
+pub use tls::TlsFiles;
 pub use websocket::{WebSocketOptions, WebSocketSource};
 
 /// Where the time comes from: the engine's one clock.

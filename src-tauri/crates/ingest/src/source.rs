@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use feedwatch_model::{Message, MessageMeta, Position, Time};
+use feedwatch_model::{Message, MessageMeta, Time};
 
-use crate::{ConnectError, SessionError};
+use crate::{ConnectError, Resume, SessionError};
 
 /// What happens to messages while the inbox is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,7 +14,8 @@ pub enum FlowControl {
     /// The source does not wait and nobody sends again: the oldest messages in the inbox are forgotten, counted, and told
     /// as a gap. WebSocket, SSE.
     DropOldest,
-    /// The source can wait: nothing is lost, reading pauses until there is room. Files.
+    /// The source can wait: nothing is lost, reading pauses until there is room. Files, and brokers that keep what is
+    /// not acknowledged.
     Wait,
 }
 
@@ -25,7 +26,7 @@ pub trait Source: Send + Sync {
     ///
     /// # Errors
     /// [`ConnectError`], a sentence with the cure; its `is_permanent` says whether a person must act first.
-    async fn connect(&self, resume: Option<&Position>) -> Result<Box<dyn Session>, ConnectError>;
+    async fn connect(&self, resume: &Resume) -> Result<Box<dyn Session>, ConnectError>;
 
     /// The address for people, without passwords and tokens.
     fn address(&self) -> String;
@@ -43,12 +44,19 @@ pub trait Session: Send {
     /// [`SessionError`]: the session is over.
     async fn recv(&mut self, batch: &mut Batch) -> Result<(), SessionError>;
 
-    /// Everything up to `position` is on disk. Only protocols that keep messages for us care.
+    /// Does its broker keep messages until they are acknowledged? Then [`Session::ack`] is called, and the future of
+    /// [`Session::recv`] may be dropped at any time, which must lose nothing.
+    fn acknowledges(&self) -> bool {
+        false
+    }
+
+    /// The first `count` messages that this session put into batches are on disk; `count` never shrinks. Only protocols
+    /// that keep messages for us care. Called between two calls of [`Session::recv`], at most a few times a second.
     ///
     /// # Errors
     /// [`SessionError`]: the session is over.
-    async fn ack(&mut self, position: &Position) -> Result<(), SessionError> {
-        let _ = position;
+    async fn ack(&mut self, count: u64) -> Result<(), SessionError> {
+        let _ = count;
         Ok(())
     }
 

@@ -6,11 +6,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use feedwatch_model::{Position, Time};
+use feedwatch_model::Time;
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Backoff, Batch, Clock, ConnectError, Event, FlowControl, Inbox, Session, SessionError, Source};
+use crate::{
+    Backoff, Batch, Clock, ConnectError, Event, FlowControl, Inbox, Kept, Resume, Session, SessionError, Source,
+};
 
 /// The longest time a goodbye may take.
 const GOODBYE: Duration = Duration::from_millis(500);
@@ -20,11 +23,11 @@ const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3600);
 /// Keeps `source` connected and its messages flowing into `inbox` until the source ends or `shutdown` is cancelled; then
 /// it returns within milliseconds, at most half a second if the other side does not take the goodbye.
 ///
-/// `resume` is the last position that is safely kept; from then on positions of messages received are remembered here.
+/// `resume` are the last positions that are safely kept; from then on positions of messages received are remembered here.
 pub async fn supervise(
     source: Arc<dyn Source>,
     inbox: Arc<Inbox>,
-    resume: Option<Position>,
+    resume: Resume,
     policy: Backoff,
     clock: Clock,
     shutdown: CancellationToken,
@@ -39,7 +42,7 @@ pub async fn supervise(
 struct Supervision {
     source: Arc<dyn Source>,
     inbox: Arc<Inbox>,
-    resume: Option<Position>,
+    resume: Resume,
     policy: Backoff,
     /// The policy's own shortest wait, below which no server brings it.
     shortest: Duration,
@@ -81,6 +84,67 @@ impl From<SessionError> for Outcome {
     }
 }
 
+/// What woke the loop of a session.
+enum Woken {
+    Received(Result<(), SessionError>),
+    /// So many of the session's messages are kept; `None`: some will never be, and must be sent again.
+    Kept(Option<u64>),
+}
+
+/// How many of a session's messages are kept.
+struct Ledger {
+    kept: watch::Receiver<Kept>,
+    /// The number of the session's first message.
+    first: u64,
+    told: u64,
+    /// How often messages had been refused, and taken again, when the session began.
+    before: Kept,
+}
+
+impl Ledger {
+    fn new(inbox: &Inbox) -> Ledger {
+        let mut kept = inbox.kept();
+        let before = *kept.borrow_and_update();
+        Ledger { kept, first: inbox.next_number(), told: 0, before }
+    }
+
+    /// Waits until more of them are kept, or until those that were refused can be had again.
+    async fn next(&mut self) -> Option<u64> {
+        loop {
+            // The sender lives as long as the inbox, which the loop holds.
+            if self.kept.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            let now = *self.kept.borrow_and_update();
+            if now.recovered > self.before.recovered {
+                return None;
+            }
+            let count = now.below.saturating_sub(self.first);
+            // After a refusal the numbers have a hole: nothing behind it is acknowledged.
+            if now.refused == self.before.refused && count > self.told {
+                self.told = count;
+                return Some(count);
+            }
+        }
+    }
+}
+
+/// [`Ledger::next`] where there is one.
+async fn kept(ledger: &mut Option<Ledger>) -> Option<u64> {
+    match ledger {
+        Some(ledger) => ledger.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The history could not keep what the broker still holds.
+fn sends_again() -> Outcome {
+    let reason = "The history could not be written for a while. The connection is made anew, so that the broker sends \
+                  again what was not kept."
+        .to_owned();
+    Outcome::Lost { reason, refused: false, retry_after: None }
+}
+
 impl Supervision {
     async fn run(mut self) {
         let mut batch = Batch::default();
@@ -113,7 +177,7 @@ impl Supervision {
         let connected = tokio::select! {
             biased;
             () = self.shutdown.cancelled() => return Outcome::Stopped,
-            connected = self.source.connect(self.resume.as_ref()) => connected,
+            connected = self.source.connect(&self.resume) => connected,
         };
         match connected {
             Ok(mut session) => self.receive(session.as_mut(), batch).await,
@@ -127,11 +191,20 @@ impl Supervision {
         self.last_good = (self.clock)();
         let (endpoint, detail) = (self.source.address(), session.detail());
         self.inbox.announce(Event::Connected { at: self.last_good, endpoint, detail });
+        let mut ledger = session.acknowledges().then(|| Ledger::new(&self.inbox));
         let outcome = loop {
-            let received = tokio::select! {
+            let woken = tokio::select! {
                 biased;
                 () = self.shutdown.cancelled() => None,
-                received = session.recv(batch) => Some(received),
+                kept = kept(&mut ledger) => Some(Woken::Kept(kept)),
+                received = session.recv(batch) => Some(Woken::Received(received)),
+            };
+            // What was read before the future was dropped is delivered with what comes next.
+            let received = match woken {
+                Some(Woken::Kept(Some(count))) => Some(session.ack(count).await),
+                Some(Woken::Kept(None)) => break sends_again(),
+                Some(Woken::Received(received)) => Some(received),
+                None => None,
             };
             // What was read before the end was received all the same.
             let delivered = self.deliver(session.flow(), batch).await;
@@ -161,9 +234,7 @@ impl Supervision {
         if let Some(last) = batch.messages().last() {
             self.last_good = last.received;
         }
-        if let Some(position) = batch.messages().iter().rev().find_map(|message| message.position()) {
-            self.resume = Some(position.clone());
-        }
+        self.note_positions(batch);
         match flow {
             FlowControl::DropOldest => self.inbox.put(batch),
             FlowControl::Wait => tokio::select! {
@@ -173,6 +244,18 @@ impl Supervision {
             },
         }
         true
+    }
+
+    fn note_positions(&mut self, batch: &Batch) {
+        let mut lane = None;
+        // The last of each lane; mostly there is one lane, or they come in runs.
+        for position in batch.messages().iter().rev().filter_map(|message| message.position()) {
+            if lane == Some(position.lane()) {
+                continue;
+            }
+            lane = Some(position.lane());
+            self.resume.note(position);
+        }
     }
 
     /// Says what was lost and returns how long to wait.

@@ -62,7 +62,14 @@ impl Watched {
         let ring = rung.clone();
         let inbox = Inbox::new(limits, Arc::new(move || ring.notify_one()));
         let stop = CancellationToken::new();
-        let task = tokio::spawn(supervise(Arc::new(source), inbox.clone(), resume, policy, clock, stop.clone()));
+        let task = tokio::spawn(supervise(
+            Arc::new(source),
+            inbox.clone(),
+            resume.into_iter().collect(),
+            policy,
+            clock,
+            stop.clone(),
+        ));
         Watched { inbox, stop, task, rung, told: Vec::new(), seen: 0 }
     }
 

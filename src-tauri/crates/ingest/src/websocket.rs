@@ -15,7 +15,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use feedwatch_model::Position;
 use futures_util::SinkExt;
 use http::header::{self, HeaderMap, HeaderValue};
 use rustls::pki_types::ServerName;
@@ -36,7 +35,7 @@ use self::session::{Stream, WebSocketSession};
 use crate::address::host_and_port;
 use crate::headers::{basic, insert};
 use crate::source::{Session, Source};
-use crate::{Clock, ConnectError, MAX_MESSAGE, Secret, reason, redact, tls};
+use crate::{Clock, ConnectError, MAX_MESSAGE, Resume, Secret, reason, redact, tls};
 
 /// How to reach a WebSocket.
 #[derive(Clone)]
@@ -227,7 +226,7 @@ impl WebSocketSource {
 
 #[async_trait]
 impl Source for WebSocketSource {
-    async fn connect(&self, _resume: Option<&Position>) -> Result<Box<dyn Session>, ConnectError> {
+    async fn connect(&self, _resume: &Resume) -> Result<Box<dyn Session>, ConnectError> {
         let after = self.options.connect_timeout;
         let host = || Url::parse(&self.options.url).map(|url| host_and_port(&url)).unwrap_or_default();
         timeout(after, self.open()).await.unwrap_or_else(|_| Err(ConnectError::TimedOut { host: host(), after }))

@@ -24,15 +24,59 @@ pub enum Protocol {
     Sse,
     /// A capture, read whole.
     File,
+    /// MQTT 3.1.1 and 5 (OASIS).
+    Mqtt,
+    /// NATS, core and JetStream.
+    Nats,
+    /// Apache Kafka.
+    Kafka,
+    /// AMQP 0-9-1: RabbitMQ.
+    Amqp,
+    /// HTTP, asked again and again.
+    Poll,
+    /// HTTP, told by others.
+    Webhook,
+    /// A file that grows, followed over its rotation.
+    Tail,
+    /// Lines of standard input, TCP or UDP.
+    Lines,
 }
 
 impl Protocol {
+    /// Every one of them.
+    pub const ALL: [Protocol; 11] = [
+        Protocol::WebSocket,
+        Protocol::Sse,
+        Protocol::File,
+        Protocol::Mqtt,
+        Protocol::Nats,
+        Protocol::Kafka,
+        Protocol::Amqp,
+        Protocol::Poll,
+        Protocol::Webhook,
+        Protocol::Tail,
+        Protocol::Lines,
+    ];
+
+    /// Does its broker keep messages until they are acknowledged, without numbers by which they could be known again?
+    pub const fn is_acknowledged(self) -> bool {
+        matches!(self, Protocol::Mqtt | Protocol::Amqp)
+    }
+
     /// The word in configuration, JSON and window.
     pub const fn word(self) -> &'static str {
         match self {
             Protocol::WebSocket => "websocket",
             Protocol::Sse => "sse",
             Protocol::File => "file",
+            Protocol::Mqtt => "mqtt",
+            Protocol::Nats => "nats",
+            Protocol::Kafka => "kafka",
+            Protocol::Amqp => "amqp",
+            Protocol::Poll => "poll",
+            Protocol::Webhook => "webhook",
+            Protocol::Tail => "tail",
+            Protocol::Lines => "lines",
         }
     }
 }

@@ -35,14 +35,32 @@ impl Message {
 /// What a protocol tells of a message beside its bytes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MessageMeta {
-    /// Topic, subject, or SSE event type.
+    /// Topic, subject, routing key, or SSE event type.
     pub topic: Option<Arc<str>>,
-    /// The protocol's own identity of the message (SSE `id`, broker offset), where it was set by this very message.
+    /// The protocol's own identity of the message (SSE `id`, AMQP `message_id`), where it was set by this very message.
     pub id: Option<Arc<str>>,
     /// Where to resume after this message.
     pub position: Option<Position>,
-    /// The retained flag of MQTT.
+    /// Kafka's key, as text; what is no UTF-8 is replaced by U+FFFD.
+    pub key: Option<Arc<str>>,
+    /// Headers or properties, in the order of the message: name and text.
+    pub headers: Vec<(Arc<str>, Arc<str>)>,
+    /// The partition of a topic.
+    pub partition: Option<i32>,
+    /// The broker's own number of the message within its partition, stream or queue.
+    pub offset: Option<u64>,
+    /// When the broker took it in, or its publisher says to have sent it.
+    pub stamp: Option<Time>,
+    /// The retained flag of MQTT: the last message of its topic, sent before we came.
     pub retained: bool,
+    /// The broker keeps it until we acknowledge it, and has no number by which it could be known again (AMQP, MQTT with
+    /// QoS 1 and 2).
+    pub awaits_ack: bool,
+    /// The broker says that it may have sent this message before (AMQP `redelivered`, MQTT `DUP`, JetStream's delivery
+    /// count).
+    pub redelivered: bool,
+    /// The value of its key was deleted: a message without a payload (Kafka's tombstone).
+    pub deleted: bool,
 }
 
 /// Where a source would resume. Stored in the transaction of the data it stands behind.
@@ -51,4 +69,21 @@ pub struct MessageMeta {
 pub enum Position {
     /// `Last-Event-ID` of server-sent events.
     EventId(Arc<str>),
+    /// The broker's own number of a message. Each lane has a position of its own.
+    Offset {
+        /// What is numbered by itself: `topic/partition` of Kafka, the stream of JetStream, the file that is followed.
+        lane: Arc<str>,
+        /// The number of the message itself, not of the next.
+        offset: u64,
+    },
+}
+
+impl Position {
+    /// What is numbered by itself; empty where there is only one.
+    pub fn lane(&self) -> &str {
+        match self {
+            Position::EventId(_) => "",
+            Position::Offset { lane, .. } => lane,
+        }
+    }
 }

@@ -25,7 +25,7 @@ pub struct Batch {
     pub alarms: Vec<Alarm>,
     /// Lines of the alarms' lives.
     pub transitions: Vec<AlarmTransition>,
-    /// Where each feed would resume after what this batch holds.
+    /// Where each feed would resume after what this batch holds, for each lane of its positions.
     pub positions: Vec<(FeedId, Position)>,
     /// The latest moment up to which each feed was watched.
     pub heartbeats: Vec<(FeedId, Time)>,
@@ -44,6 +44,8 @@ pub struct StoredMessage {
     pub received: Time,
     /// Topic, subject or event type, where the protocol has one.
     pub topic: Option<Arc<str>>,
+    /// What else the protocol said of it, as a JSON object; `None` where it said nothing.
+    pub meta: Option<Arc<str>>,
     /// What became of it.
     pub outcome: Outcome,
     /// The bytes.
@@ -91,7 +93,8 @@ impl StoredMessage {
             Outcome::Read | Outcome::Duplicate | Outcome::Late => 0,
         };
         let topic = self.topic.as_ref().map_or(0, |topic| topic.len());
-        (self.payload.len() + topic + reason + size_of::<StoredMessage>()) as u64
+        let meta = self.meta.as_ref().map_or(0, |meta| meta.len());
+        (self.payload.len() + topic + meta + reason + size_of::<StoredMessage>()) as u64
     }
 }
 
@@ -138,9 +141,17 @@ impl Batch {
                 .iter()
                 .map(|line| size_of::<AlarmTransition>() + line.note.as_ref().map_or(0, String::len))
                 .sum::<usize>()
-            + self.positions.iter().map(|(_, Position::EventId(id))| 32 + id.len()).sum::<usize>()
+            + self.positions.iter().map(|(_, position)| position_bytes(position)).sum::<usize>()
             + 16 * (self.heartbeats.len() + self.counted.len())
     }
+}
+
+fn position_bytes(position: &Position) -> usize {
+    let text = match position {
+        Position::EventId(id) => id,
+        Position::Offset { lane, .. } => lane,
+    };
+    size_of::<(FeedId, Position)>() + text.len()
 }
 
 fn pairs_bytes(pairs: &[(Arc<str>, Arc<str>)]) -> usize {

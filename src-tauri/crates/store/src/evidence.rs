@@ -38,8 +38,8 @@ pub(crate) fn write(
     }
     let mut added: BTreeMap<FeedId, (u64, usize)> = BTreeMap::new();
     let mut insert = transaction.prepare_cached(
-        "INSERT INTO message (feed, number, received, topic, outcome, fault_offset, reason, cost, payload)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "INSERT INTO message (feed, number, received, topic, outcome, fault_offset, reason, cost, payload, meta)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?;
     for message in messages {
         let (outcome, offset, reason) = outcome_columns(&message.outcome);
@@ -53,6 +53,7 @@ pub(crate) fn write(
             reason,
             message.cost().cast_signed(),
             &message.payload[..],
+            message.meta.as_deref(),
         ])?;
         let (bytes, count) = added.entry(message.feed).or_default();
         *bytes += message.cost();
@@ -151,7 +152,7 @@ pub(crate) fn messages(
     limit: i64,
 ) -> Result<Vec<StoredMessage>, StoreError> {
     let mut select = connection.prepare_cached(
-        "SELECT number, received, topic, outcome, fault_offset, reason, payload FROM message
+        "SELECT number, received, topic, outcome, fault_offset, reason, payload, meta FROM message
          WHERE feed = ?1 AND received >= ?2 AND received < ?3 ORDER BY received DESC, id DESC LIMIT ?4",
     )?;
     let mut messages: Vec<StoredMessage> = select
@@ -161,6 +162,7 @@ pub(crate) fn messages(
                 number: row.get::<_, i64>(0)?.cast_unsigned(),
                 received: Time::from_nanos(row.get(1)?),
                 topic: row.get(2)?,
+                meta: row.get(7)?,
                 outcome: outcome(row)?,
                 payload: Bytes::from(row.get::<_, Vec<u8>>(6)?),
             })

@@ -19,8 +19,8 @@ pub(crate) fn write(transaction: &Transaction<'_>, batch: &Batch) -> Sql<()> {
     write_alarms(transaction, batch)?;
     for (feed, position) in &batch.positions {
         transaction
-            .prepare_cached("INSERT OR REPLACE INTO resume (feed, position) VALUES (?1, ?2)")?
-            .execute(params![feed.0, to_json(position)?])?;
+            .prepare_cached("INSERT OR REPLACE INTO resume (feed, lane, position) VALUES (?1, ?2, ?3)")?
+            .execute(params![feed.0, position.lane(), to_json(position)?])?;
     }
     for (feed, at) in &batch.heartbeats {
         transaction
@@ -330,7 +330,7 @@ pub(crate) fn next_alarm_id(connection: &Connection) -> Result<AlarmId, StoreErr
 }
 
 pub(crate) fn positions(connection: &Connection) -> Result<Vec<(FeedId, Position)>, StoreError> {
-    rows(connection, "SELECT feed, position FROM resume ORDER BY feed", [], |row| {
+    rows(connection, "SELECT feed, position FROM resume ORDER BY feed, lane", [], |row| {
         Ok((FeedId(row.get(0)?), json(row, 1)?))
     })
 }

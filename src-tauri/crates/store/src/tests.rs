@@ -24,6 +24,7 @@ fn batch(number: u64) -> Batch {
         number,
         received: sample.received,
         topic: None,
+        meta: None,
         outcome: Outcome::Read,
         payload: Bytes::from(vec![1; 100_000]),
     };

@@ -102,5 +102,5 @@ pub(crate) fn severity(word: &str) -> Option<Severity> {
 
 /// Back from [`Protocol::word`].
 pub(crate) fn protocol(word: &str) -> Option<Protocol> {
-    [Protocol::WebSocket, Protocol::Sse, Protocol::File].into_iter().find(|one| one.word() == word)
+    Protocol::ALL.into_iter().find(|one| one.word() == word)
 }

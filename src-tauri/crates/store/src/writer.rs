@@ -21,10 +21,12 @@ const LONGEST_WAIT: Duration = Duration::from_secs(8);
 /// What the writer tells, from its own thread.
 #[derive(Clone, Debug, PartialEq)]
 pub enum StoreEvent {
-    /// The data up to these positions are on disk.
+    /// What a transaction brought is on disk.
     Durable {
-        /// The last position of each feed in the transaction.
+        /// The last position of each feed and lane in it.
         positions: Vec<(FeedId, Position)>,
+        /// The number of the last message of each feed in it.
+        messages: Vec<(FeedId, u64)>,
     },
     /// History is not being kept.
     Trouble {
@@ -98,13 +100,13 @@ fn run(
         match pen.write(&batches) {
             Ok(committed) => {
                 wait = FIRST_WAIT;
-                let positions = last_positions(&batches);
+                let (positions, messages) = (last_positions(&batches), last_messages(&batches));
                 drop(batches);
                 if shared.finish(committed, clock()) {
                     on_event(StoreEvent::Recovered);
                 }
-                if !positions.is_empty() {
-                    on_event(StoreEvent::Durable { positions });
+                if !positions.is_empty() || !messages.is_empty() {
+                    on_event(StoreEvent::Durable { positions, messages });
                 }
             }
             Err(error) => {
@@ -123,13 +125,25 @@ fn run(
     pen.checkpoint();
 }
 
-/// The last position of each feed.
+/// The last position of each feed and lane.
 fn last_positions(batches: &[Batch]) -> Vec<(FeedId, Position)> {
     let mut last: Vec<(FeedId, Position)> = Vec::new();
     for (feed, position) in batches.iter().flat_map(|batch| &batch.positions) {
-        match last.iter_mut().find(|(of, _)| of == feed) {
+        match last.iter_mut().find(|(of, known)| of == feed && known.lane() == position.lane()) {
             Some((_, known)) => *known = position.clone(),
             None => last.push((*feed, position.clone())),
+        }
+    }
+    last
+}
+
+/// The last message of each feed.
+fn last_messages(batches: &[Batch]) -> Vec<(FeedId, u64)> {
+    let mut last: Vec<(FeedId, u64)> = Vec::new();
+    for message in batches.iter().flat_map(|batch| &batch.messages) {
+        match last.iter_mut().find(|(of, _)| *of == message.feed) {
+            Some((_, number)) => *number = message.number,
+            None => last.push((message.feed, message.number)),
         }
     }
     last

@@ -22,6 +22,7 @@ fn message(number: u64, size: usize) -> StoredMessage {
         number,
         received: at(number as i64),
         topic: Some(Arc::from("t")),
+        meta: Some(Arc::from("{\"retained\":true}")),
         outcome: Outcome::Rejected { offset: 3, reason: "a number".to_owned() },
         payload: Bytes::from(vec![number as u8; size]),
     }

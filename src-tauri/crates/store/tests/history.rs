@@ -130,7 +130,7 @@ fn everything_beside_the_samples_is_there_after_a_restart() {
     assert!(writer.flush(LONG));
     assert_eq!(
         events.recv_timeout(LONG).unwrap(),
-        StoreEvent::Durable { positions: vec![(FeedId(1), position.clone())] }
+        StoreEvent::Durable { positions: vec![(FeedId(1), position.clone())], messages: vec![] }
     );
     let acknowledged = alarm.apply(AlarmEvent::Acknowledge, at(140), Some("seen".to_owned())).unwrap();
     let closed = Gap { to: Some(at(138)), missing: Some(48), ..open_gap };
@@ -213,7 +213,7 @@ fn a_newer_history_is_refused_with_a_sentence_and_left_alone() {
     let refused = open(options(&path), clock, |_| {}).err().unwrap();
     assert_eq!(
         refused.to_string(),
-        "This history was written by a newer Feedwatch (schema 9, this one knows 1). Update Feedwatch, or start with another history file."
+        "This history was written by a newer Feedwatch (schema 9, this one knows 2). Update Feedwatch, or start with another history file."
     );
     assert!(matches!(read(&path), Err(StoreError::Newer { schema: 9, known: 1 })));
     assert_eq!(std::fs::read(&path).unwrap(), bytes);

@@ -20,7 +20,7 @@ const HISTORY: &str = "FEEDWATCH_TEST_HISTORY";
 fn writes_until_it_is_killed() {
     let Ok(path) = std::env::var(HISTORY) else { return };
     let said = |event| {
-        if let StoreEvent::Durable { positions } = event
+        if let StoreEvent::Durable { positions, .. } = event
             && let Some((_, Position::EventId(count))) = positions.last()
         {
             println!("committed {count}");

@@ -167,6 +167,16 @@ pub(super) fn variable(feed: &str, what: &str) -> String {
     format!("{{ env = \"{name}\" }}")
 }
 
+/// A secret by itself: where it is kept, never the text.
+pub(super) fn secret_of(walk: &mut Walk<'_>, feed: &str, field: &Field<'_>, places: &mut Places) -> Option<SecretRef> {
+    if field.as_text().is_some() {
+        let cure = format!("write {} = {} or {{ file = \"{0}.txt\" }}", bare(field.key), variable(feed, field.key));
+        walk.say_secret(field.at(), "a secret must not stand in the configuration file", Some(cure));
+        return None;
+    }
+    secret(walk, feed, field, places)
+}
+
 /// `{ env = "NAME" }` or `{ file = "PATH" }`.
 fn secret(walk: &mut Walk<'_>, feed: &str, field: &Field<'_>, places: &mut Places) -> Option<SecretRef> {
     let table = secret_table(walk, feed, field)?;

@@ -54,6 +54,7 @@
 //! assert!(problems.to_string().starts_with("feeds.toml:2:1: unknown key \"ulr\""));
 //! ```
 
+mod configured;
 mod credentials;
 pub mod edit;
 mod hidden;
@@ -62,6 +63,7 @@ mod look;
 mod name;
 pub mod paths;
 mod problem;
+mod protocols;
 mod query;
 mod read;
 mod secrets;
@@ -77,12 +79,17 @@ use std::time::Duration;
 use feedwatch_model::Protocol;
 use url::Url;
 
+pub(crate) use configured::Configured;
+#[cfg(test)]
+pub(crate) use configured::with_query;
+pub use configured::{Given, Purpose};
 pub use load::{MAX_FILE_BYTES, load};
 pub use look::check;
 pub use name::suggest_name;
 pub use paths::Paths;
 pub(crate) use problem::is_unprintable;
 pub use problem::{EXCERPT_CHARS, Excerpt, MAX_PROBLEMS, Problem, Problems};
+pub use protocols::Access;
 pub use query::QuerySecret;
 pub(crate) use query::{decoded, is_plain, with_pairs};
 pub(crate) use read::bare;
@@ -184,42 +191,23 @@ pub enum SourceConfig {
 }
 
 impl SourceConfig {
-    /// The protocol.
-    pub const fn protocol(&self) -> Protocol {
+    /// The one place that tells the tables apart.
+    pub(crate) fn configured(&self) -> &dyn Configured {
         match self {
-            SourceConfig::WebSocket(_) => Protocol::WebSocket,
-            SourceConfig::Sse(_) => Protocol::Sse,
-            SourceConfig::File(_) => Protocol::File,
+            SourceConfig::WebSocket(config) => config,
+            SourceConfig::Sse(config) => config,
+            SourceConfig::File(config) => config,
         }
+    }
+
+    /// The protocol.
+    pub fn protocol(&self) -> Protocol {
+        self.configured().protocol()
     }
 
     /// The address to show in window, history and logs: as it is configured, with `NAME=***` for each secret of the query.
     pub fn shown_address(&self) -> String {
-        let url = match self {
-            SourceConfig::WebSocket(socket) => &socket.url,
-            SourceConfig::Sse(sse) => &sse.url,
-            SourceConfig::File(file) => return file.path.display().to_string(),
-        };
-        let hidden = self.query().iter().map(|parameter| format!("{}=***", parameter.sent_name()));
-        feedwatch_ingest::redact(with_pairs(url, hidden).as_str())
-    }
-
-    /// Headers and bearer token, where the protocol has them.
-    fn credentials(&self) -> (&[(String, HeaderValue)], Option<&SecretRef>) {
-        match self {
-            SourceConfig::WebSocket(socket) => (&socket.headers, socket.bearer.as_ref()),
-            SourceConfig::Sse(sse) => (&sse.headers, sse.bearer.as_ref()),
-            SourceConfig::File(_) => (&[], None),
-        }
-    }
-
-    /// Secrets of the query, where the protocol has them.
-    fn query(&self) -> &[QuerySecret] {
-        match self {
-            SourceConfig::WebSocket(socket) => &socket.query,
-            SourceConfig::Sse(sse) => &sse.query,
-            SourceConfig::File(_) => &[],
-        }
+        self.configured().shown_address()
     }
 }
 

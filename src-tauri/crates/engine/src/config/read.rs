@@ -18,8 +18,10 @@ const LONGEST_NAME: usize = 64;
 const LONGEST_TITLE: usize = 200;
 /// How long raw messages may be kept: 1 min to 10 years.
 const AGES: std::ops::RangeInclusive<Duration> = Duration::from_secs(60)..=Duration::from_secs(3_653 * 86_400);
+/// Tables of protocols.
+const TABLES: [&str; 3] = ["websocket", "sse", "file"];
 /// Protocols that are not there yet.
-const PLANNED: [&str; 7] = ["mqtt", "nats", "kafka", "amqp", "poll", "webhook", "lines"];
+const PLANNED: [&str; 8] = ["mqtt", "nats", "kafka", "amqp", "poll", "webhook", "tail", "lines"];
 /// Larger texts are told their first syntax error only: a list of millions helps nobody and costs the memory.
 const ALL_ERRORS_UP_TO: usize = 64 << 10;
 
@@ -110,7 +112,7 @@ fn feed(walk: &mut Walk<'_>, name: &str, field: &Field<'_>, places: &mut Places)
     check_name(walk, name, &field.key_at);
     let mut table = field.table(walk)?;
     let title = table.take("title").and_then(|field| title(walk, &field));
-    let sources: Vec<(Field<'_>, Option<SourceConfig>)> = ["websocket", "sse", "file"]
+    let sources: Vec<(Field<'_>, Option<SourceConfig>)> = TABLES
         .into_iter()
         .filter_map(|protocol| {
             let field = table.take(protocol)?;
@@ -145,10 +147,9 @@ fn planned(walk: &mut Walk<'_>, table: &mut Table<'_>) -> bool {
 
 /// Is this unknown table a feed, whose name was meant to have a dot in it?
 fn looks_like_a_feed(field: &Field<'_>) -> bool {
-    field
-        .as_table()
-        .is_some_and(|mut table| ["websocket", "sse", "file"].into_iter().any(|key| table.take(key).is_some()))
-        && !matches!(field.key, "websocket" | "sse" | "file" | "limits")
+    field.as_table().is_some_and(|mut table| TABLES.into_iter().any(|key| table.take(key).is_some()))
+        && !TABLES.contains(&field.key)
+        && field.key != "limits"
 }
 
 /// Exactly one protocol, else a problem.
@@ -237,11 +238,7 @@ fn limits(walk: &mut Walk<'_>, mut table: Table<'_>) -> Limits {
 fn check_inbox(walk: &mut Walk<'_>, feed: &FeedConfig, at: Range<usize>) {
     let FeedConfig { name: _, title: _, source, limits } = feed;
     let Limits { series: _, inbox_messages: _, inbox_bytes } = limits;
-    let max_message = match source {
-        SourceConfig::WebSocket(socket) => socket.max_message,
-        SourceConfig::Sse(sse) => sse.max_message,
-        SourceConfig::File(_) => return,
-    };
+    let Some(max_message) = source.configured().max_message() else { return };
     if max_message > *inbox_bytes {
         let (largest, room) = (super::size_text(max_message), super::size_text(*inbox_bytes));
         let message =

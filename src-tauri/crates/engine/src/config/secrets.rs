@@ -41,13 +41,22 @@ pub struct Credentials {
     pub headers: Vec<(String, Secret)>,
     /// What stands behind the `?` of the address beside what the configuration shows of it, encoded as it stands there.
     pub query: Vec<(String, Secret)>,
+    /// Passwords and tokens, by the key they have in the configuration.
+    pub secrets: Vec<(&'static str, Secret)>,
+}
+
+impl Credentials {
+    /// The secret that the configuration has under this key.
+    pub fn secret(&self, key: &str) -> Option<&Secret> {
+        self.secrets.iter().find(|(name, _)| *name == key).map(|(_, secret)| secret)
+    }
 }
 
 /// The credentials of all feeds, by the feed's name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Secrets(HashMap<String, Credentials>);
 
-static NONE: Credentials = Credentials { headers: Vec::new(), query: Vec::new() };
+static NONE: Credentials = Credentials { headers: Vec::new(), query: Vec::new(), secrets: Vec::new() };
 
 impl Secrets {
     /// The credentials of a feed; none for one that has none.
@@ -74,7 +83,8 @@ pub fn resolve_secrets(config: &Config, env: &dyn Fn(&str) -> Option<String>) ->
     };
     let mut feeds = HashMap::new();
     for feed in &config.feeds {
-        let (headers, bearer) = feed.source.credentials();
+        let table = feed.source.configured();
+        let (headers, bearer) = (table.headers(), table.bearer());
         let mut ready = Credentials::default();
         for (name, value) in headers {
             let value = match value {
@@ -85,9 +95,13 @@ pub fn resolve_secrets(config: &Config, env: &dyn Fn(&str) -> Option<String>) ->
         }
         let token = bearer.and_then(|reference| look_up(reference, &IN_HEADER));
         ready.headers.extend(token.map(|token| ("Authorization".to_owned(), Secret(format!("Bearer {token}")))));
-        for parameter in feed.source.query() {
+        for parameter in table.query() {
             let value = look_up(&parameter.secret, &IN_QUERY);
             ready.query.extend(value.map(|value| (parameter.sent_name(), Secret(parameter.sent(&value)))));
+        }
+        for (key, reference) in table.secrets() {
+            let value = look_up(reference, &BY_ITSELF);
+            ready.secrets.extend(value.map(|value| (key, Secret(value))));
         }
         feeds.insert(feed.name.clone(), ready);
     }
@@ -105,6 +119,11 @@ const IN_HEADER: Form = Form {
     fits: is_header_text,
     wrong: "holds characters that cannot be sent in a header",
     cure: "it must be one line of printable ASCII",
+};
+const BY_ITSELF: Form = Form {
+    fits: is_one_line,
+    wrong: "holds more than a line of text",
+    cure: "it must be one line without control characters",
 };
 const IN_QUERY: Form =
     Form { fits: is_one_line, wrong: "holds more than a line of text", cure: "it must be one line without tabs" };

@@ -10,8 +10,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{Core, Engine, worker};
-use crate::config::{Credentials, FeedConfig};
-use crate::pipeline::{FeedSettings, Pipeline};
+use crate::config::{Credentials, FeedConfig, Given, Purpose};
+use crate::pipeline::{FeedSettings, Known, Pipeline};
 use crate::sources;
 
 /// A feed under supervision.
@@ -32,17 +32,32 @@ impl Engine {
     /// Starts a feed.
     pub fn add_feed(&self, config: &FeedConfig, credentials: &Credentials) -> Option<FeedId> {
         let core = &self.core;
-        let source = sources::source_of(config, credentials, &core.options.paths, core.options.clock);
+        let source = sources::source_of(
+            config,
+            &Given {
+                feed: &config.name,
+                credentials,
+                paths: &core.options.paths,
+                clock: core.options.clock,
+                purpose: Purpose::Watch,
+            },
+        );
         let bell = Arc::clone(&core.bell);
-        let inbox = Inbox::new(sources::inbox_limits(config), Arc::new(move || bell.ring()));
+        let carried = core.pipeline.lock().carried(&config.name);
+        let inbox = Inbox::numbered_from(carried, sources::inbox_limits(config), Arc::new(move || bell.ring()));
         let now = core.now();
         // The disk is asked before the pipeline is locked.
         let known = core.pipeline.lock().feed_id(&config.name);
-        let (watched_until, position) = known.map_or((None, None), |id| core.history.last_of(id));
+        let is_acknowledged = config.source.protocol().is_acknowledged();
+        let (watched_until, known) = match known {
+            Some(id) => (core.history.watched_until(id), core.history.known(id, is_acknowledged)),
+            None => (None, Known::default()),
+        };
+        let resume = known.positions.iter().cloned().collect();
         let settings = FeedSettings {
             name: config.name.clone(),
             title: config.title().to_owned(),
-            protocol_word: sources::protocol_word(&config.source),
+            protocol_word: config.source.configured().word(),
             protocol: config.source.protocol(),
             address: source.address(),
             decode: feedwatch_decode::Options {
@@ -52,6 +67,7 @@ impl Engine {
                 ..feedwatch_decode::Options::default()
             },
             watched_until,
+            known,
         };
         let (place, feed) = {
             let mut pipeline = core.pipeline.lock();
@@ -60,7 +76,7 @@ impl Engine {
         };
         let cancel = CancellationToken::new();
         let supervision =
-            supervise(source, Arc::clone(&inbox), position, sources::backoff(), core.options.clock, cancel.clone());
+            supervise(source, Arc::clone(&inbox), resume, sources::backoff(), core.options.clock, cancel.clone());
         let task = self.spawn(supervision)?;
         core.feeds.lock().push(Running {
             name: config.name.clone(),

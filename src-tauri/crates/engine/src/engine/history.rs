@@ -4,9 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use feedwatch_model::{
-    Check, FeedId, Finding, Gap, GapCause, NANOS_PER_MILLI, NANOS_PER_SECOND, Position, SeriesId, Time,
-};
+use feedwatch_model::{Check, FeedId, Finding, Gap, GapCause, NANOS_PER_MILLI, NANOS_PER_SECOND, SeriesId, Time};
 use feedwatch_store::{Options, Reader, StoreError, StoreEvent, Writer};
 use parking_lot::{Mutex, RwLock};
 
@@ -15,7 +13,7 @@ use crate::alarms::Alarms;
 use crate::config::Console;
 use crate::frame::{Past, PastMark};
 use crate::live::LiveBucket;
-use crate::pipeline::{GAPS, Pipeline};
+use crate::pipeline::{self, GAPS, Known, Pipeline};
 use crate::registry::Registry;
 use crate::report::HistoryReport;
 
@@ -163,12 +161,23 @@ impl History {
         })
     }
 
-    /// Up to when a feed was watched, and where it would resume.
-    pub(super) fn last_of(&self, feed: FeedId) -> (Option<Time>, Option<Position>) {
-        let Some(reader) = &self.reader else { return (None, None) };
-        let watched = told(reader.last_watched(), "watch times").into_iter().find(|(id, _)| *id == feed);
-        let position = told(reader.positions(), "positions").into_iter().find(|(id, _)| *id == feed);
-        (watched.map(|(_, at)| at), position.map(|(_, position)| position))
+    /// Up to when a feed was watched.
+    pub(super) fn watched_until(&self, feed: FeedId) -> Option<Time> {
+        let watched = told(self.reader.as_ref()?.last_watched(), "watch times");
+        watched.into_iter().find(|(id, _)| *id == feed).map(|(_, at)| at)
+    }
+
+    /// Where a feed would resume, and with `messages` the latest ones, which its broker may send once more.
+    pub(super) fn known(&self, feed: FeedId, messages: bool) -> Known {
+        let Some(reader) = &self.reader else { return Known::default() };
+        let positions = told(reader.positions(), "positions").into_iter();
+        let positions = positions.filter_map(|(id, position)| (id == feed).then_some(position)).collect();
+        let latest = if messages {
+            told(reader.messages(feed, Time::MIN, Time::MAX, pipeline::WINDOW), "messages")
+        } else {
+            Vec::new()
+        };
+        Known { positions, latest: latest.into_iter().map(|message| (message.topic, message.payload)).collect() }
     }
 
     /// Waits until all that was submitted is on disk.

@@ -4,11 +4,11 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use feedwatch_ingest::Event;
-use feedwatch_model::{Protocol, Time};
+use feedwatch_model::{FeedId, Protocol, Time};
 use feedwatch_store::{Batch, StoreEvent};
 
 use super::{Core, listeners, status};
-use crate::pipeline::{News, Output, Pipeline};
+use crate::pipeline::{FeedStage, News, Output, Pipeline};
 use crate::wire::{Level, PushBody};
 
 /// Events taken from one inbox before the lock is given free for the shells.
@@ -35,8 +35,19 @@ struct Worker<'a> {
     accepted: Time,
     /// Since when it takes none.
     refused_since: Option<Time>,
+    /// What the history did last, if the sources are to be told.
+    turn: Option<Turn>,
+    /// Is there a history?
+    keeps: bool,
     /// Since when the program is about to end.
     ending: Option<Instant>,
+}
+
+/// What the history did with a batch.
+#[derive(Clone, Copy)]
+enum Turn {
+    Refused,
+    Taken,
 }
 
 /// Runs until `core.stop`; then reads what is left and ends.
@@ -50,6 +61,8 @@ pub(super) fn run(core: &Core) {
         told: start,
         accepted: core.now(),
         refused_since: None,
+        turn: None,
+        keeps: core.writer().is_some(),
         ending: None,
     };
     loop {
@@ -88,6 +101,10 @@ impl Worker<'_> {
             self.elapsed = now;
             let mut pipeline = core.pipeline.lock();
             pipeline.elapse(core.now(), !more);
+            for (place, _, inbox) in places.iter().filter(|_| !self.keeps) {
+                // Nothing is kept: what was decided on is all that can be waited for.
+                inbox.kept_below(pipeline.feed(*place).map_or(0, FeedStage::decided_below));
+            }
             self.hand_on(now.duration_since(self.submitted) >= SUBMIT, pipeline);
             self.history_events();
         }
@@ -132,6 +149,14 @@ impl Worker<'_> {
             self.submit(batch, &mut pipeline);
         }
         drop(pipeline);
+        // The list of feeds is never locked behind the pipeline.
+        if let Some(turn) = self.turn.take() {
+            let feeds = self.core.feeds.lock();
+            feeds.iter().for_each(|feed| match turn {
+                Turn::Refused => feed.inbox.refused(),
+                Turn::Taken => feed.inbox.recovered(),
+            });
+        }
         self.core.notify(&news, &bodies);
         let bodies: Vec<PushBody> = bodies.into_iter().flatten().collect();
         listeners::tell(self.core, &bodies, &lines);
@@ -148,6 +173,7 @@ impl Worker<'_> {
                 self.accepted = self.core.now();
                 if let Some(from) = self.refused_since.take() {
                     pipeline.not_kept(from, Some(self.accepted));
+                    self.turn = Some(Turn::Taken);
                 }
             }
             Err(mut batch) => {
@@ -156,6 +182,7 @@ impl Worker<'_> {
                     self.refused_since = Some(self.accepted);
                     pipeline.not_kept(self.accepted, None);
                 }
+                self.turn = Some(Turn::Refused);
                 // Samples and messages are lost and counted by the writer; what names things is kept for the next try.
                 batch.samples.clear();
                 batch.messages.clear();
@@ -169,7 +196,10 @@ impl Worker<'_> {
     fn history_events(&mut self) {
         for event in self.core.history.take_events() {
             let notice = match event {
-                StoreEvent::Durable { .. } => continue,
+                StoreEvent::Durable { messages, .. } => {
+                    self.kept(&messages);
+                    continue;
+                }
                 StoreEvent::Trouble { problem } => {
                     tracing::error!("{problem}");
                     (Level::Warning, format!("History is not being kept. {problem}"))
@@ -178,6 +208,16 @@ impl Worker<'_> {
             };
             let body = PushBody::Notice { level: notice.0, text: notice.1 };
             listeners::tell(self.core, &[body], &[]);
+        }
+    }
+
+    /// What is on disk may be acknowledged.
+    fn kept(&self, messages: &[(FeedId, u64)]) {
+        let feeds = self.core.feeds.lock();
+        for (feed, last) in messages {
+            if let Some(running) = feeds.iter().find(|running| running.feed == *feed) {
+                running.inbox.kept_below(last + 1);
+            }
         }
     }
 

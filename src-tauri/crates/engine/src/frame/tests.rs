@@ -5,7 +5,7 @@ use feedwatch_model::{Message, Protocol};
 
 use super::*;
 use crate::alarms::Alarms;
-use crate::pipeline::FeedSettings;
+use crate::pipeline::{FeedSettings, Known};
 use crate::registry::Registry;
 use crate::wire::{Level, PanelRequest};
 
@@ -26,6 +26,7 @@ fn pipeline() -> (Pipeline, u32) {
         address: String::new(),
         decode: feedwatch_decode::Options::default(),
         watched_until: None,
+        known: Known::default(),
     };
     pipeline.add_feed(settings, at(0));
     pipeline.step(0, Event::Connected { at: at(0), endpoint: String::new(), detail: String::new() });

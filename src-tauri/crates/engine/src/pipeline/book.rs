@@ -7,13 +7,14 @@ use feedwatch_decode::{Catalogue, Sink};
 use feedwatch_detect::{Arrival, Integrity, Scopes, Watch};
 use feedwatch_ingest::InboxCounters;
 use feedwatch_model::{
-    Check, FeedId, Finding, FindingKind, Gap, GapCause, Message, Protocol, Quality, Reading, Rejected, Sample,
-    SeriesId, SeriesMeta, Time,
+    Check, FeedId, Finding, FindingKind, Gap, GapCause, Message, Position, Protocol, Quality, Reading, Rejected,
+    Sample, SeriesId, SeriesMeta, Time,
 };
 use feedwatch_store::{Outcome, StoredMessage};
 
 use super::episode::OpenEpisode;
 use super::link::Link;
+use super::redelivery::Redelivery;
 use super::{FeedSettings, News, Shared};
 use crate::alarms;
 use crate::axis::Axis;
@@ -45,6 +46,10 @@ pub(super) struct Book {
     pub(super) came: bool,
     /// Since when it is watched in this run.
     pub(super) since: Time,
+    /// All messages with smaller numbers were decided on.
+    pub(super) below: u64,
+    /// Which messages a broker may send once more.
+    pub(super) redelivery: Redelivery,
 }
 
 /// Counters of a feed.
@@ -106,6 +111,7 @@ impl Sink for Intake<'_> {
 
 impl Book {
     fn reading(&mut self, catalogue: &Catalogue, message: Message, reading: &Reading, shared: &mut Shared) {
+        self.below = message.number + 1;
         while let Some(series) = catalogue.series.get(self.series.len()) {
             let described = Described {
                 name: &series.name,
@@ -120,6 +126,11 @@ impl Book {
         for (told, text) in self.limits_passed(catalogue) {
             self.told_limits |= told;
             shared.output.news.push(News::Notice(Level::Warning, text));
+        }
+        if message.meta.is_some() && self.redelivery.is_known(&message) {
+            // The broker's own repetition, which it owns up to: nothing is wrong with the feed.
+            self.tally.duplicate += 1;
+            return self.keep(message, Outcome::Duplicate, shared);
         }
         let arrival = self.integrity.observe(&message, reading, &Names(catalogue), &mut self.findings);
         if let Some(event) = reading.time {
@@ -218,6 +229,11 @@ impl Book {
     }
 
     fn rejected(&mut self, message: Message, why: &Rejected, shared: &mut Shared) {
+        self.below = message.number + 1;
+        if message.meta.is_some() && self.redelivery.is_known(&message) {
+            self.tally.duplicate += 1;
+            return self.keep(message, Outcome::Duplicate, shared);
+        }
         self.tally.rejected += 1;
         self.integrity.rejected(&message, why, &mut self.findings);
         let outcome = Outcome::Rejected { offset: why.offset, reason: why.reason.clone() };
@@ -231,17 +247,19 @@ impl Book {
             return;
         }
         let Message { number, received, payload, meta } = message;
+        let said = meta.as_ref().and_then(|meta| super::beside::json(meta));
         let (topic, position) = meta.map_or((None, None), |meta| (meta.topic, meta.position));
         let batch = &mut shared.output.batch;
         if let Some(position) = position {
-            match batch.positions.iter_mut().find(|(feed, _)| *feed == self.id) {
+            let same = |(feed, known): &&mut (FeedId, Position)| *feed == self.id && known.lane() == position.lane();
+            match batch.positions.iter_mut().find(same) {
                 Some(known) => known.1 = position,
                 None => batch.positions.push((self.id, position)),
             }
         }
         // A copy: the payload shares the read buffer it came in, and that must not live as long as a backlog may.
         let payload = Bytes::copy_from_slice(&payload);
-        batch.messages.push(StoredMessage { feed: self.id, number, received, topic, outcome, payload });
+        batch.messages.push(StoredMessage { feed: self.id, number, received, topic, meta: said, outcome, payload });
     }
 
     pub(super) fn tell(&mut self, finding: Option<Finding>, shared: &mut Shared) {

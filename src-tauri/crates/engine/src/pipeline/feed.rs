@@ -10,6 +10,7 @@ use feedwatch_store::FeedRecord;
 
 use super::book::{Book, Intake, SeriesState, Tally};
 use super::link::Link;
+use super::redelivery::Redelivery;
 use super::{Carried, FeedSettings, Shared};
 use crate::axis::Axis;
 use crate::meter::{LatenessMeter, RateMeter};
@@ -21,7 +22,7 @@ pub struct FeedStage {
 }
 
 impl FeedStage {
-    pub(super) fn new(id: FeedId, settings: FeedSettings, carried: Carried, now: Time) -> FeedStage {
+    pub(super) fn new(id: FeedId, mut settings: FeedSettings, carried: Carried, now: Time) -> FeedStage {
         let book = Book {
             id,
             link: Link::new(id, settings.watched_until),
@@ -38,6 +39,8 @@ impl FeedStage {
             told_limits: 0,
             came: false,
             since: now,
+            below: 0,
+            redelivery: Redelivery::new(std::mem::take(&mut settings.known)),
             settings,
         };
         FeedStage { decoder: Decoder::new(book.settings.decode.clone()), book }
@@ -221,6 +224,11 @@ impl FeedStage {
     /// Messages that came in another order than they were sent.
     pub fn reordered(&self) -> u64 {
         self.book.tally.reordered
+    }
+
+    /// All messages with smaller numbers were decided on.
+    pub(crate) fn decided_below(&self) -> u64 {
+        self.book.below
     }
 
     /// Messages held while the feed is being learned.

@@ -10,11 +10,13 @@
 //!
 //! The books: `received = stored + dropped + duplicate + rejected + in_flight`, see [`Pipeline::accounts`].
 
+mod beside;
 mod book;
 mod episode;
 mod feed;
 mod link;
 mod output;
+mod redelivery;
 pub mod rows;
 mod shift;
 #[cfg(test)]
@@ -31,6 +33,8 @@ pub(crate) use book::SeriesState;
 use episode::MARKS;
 pub use feed::FeedStage;
 pub use output::{News, NumberedFinding, Output};
+pub use redelivery::Known;
+pub(crate) use redelivery::WINDOW;
 
 use crate::alarms::Alarms;
 use crate::registry::Registry;
@@ -52,6 +56,8 @@ pub struct FeedSettings {
     pub decode: feedwatch_decode::Options,
     /// Up to when it was watched before this run.
     pub watched_until: Option<Time>,
+    /// What of it is in the history, as far as a broker may send it once more.
+    pub known: Known,
 }
 
 /// Everything between the inboxes and the outside.
@@ -206,6 +212,12 @@ impl Pipeline {
             let detail = "The history could not be written.".to_owned();
             self.shared.gap(Gap { feed, from, to, cause: GapCause::NotKept, missing: None, detail });
         }
+    }
+
+    /// How many messages of a feed came in its earlier stays in this run: it counts on from there.
+    pub fn carried(&self, name: &str) -> u64 {
+        let id = self.shared.registry.known_feed(name);
+        id.and_then(|id| self.carried.get(&id)).map_or(0, |carried| carried.inbox.received)
     }
 
     /// The number of a feed that is known by this name.

@@ -33,6 +33,7 @@ fn settings(watched_until: Option<Time>) -> FeedSettings {
         address: "ws://127.0.0.1/".to_owned(),
         decode: feedwatch_decode::Options::default(),
         watched_until,
+        known: Known::default(),
     }
 }
 

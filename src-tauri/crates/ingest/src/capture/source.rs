@@ -15,7 +15,7 @@ use tokio::task::spawn_blocking;
 
 use super::{Capture, CaptureError, read};
 use crate::source::{Batch, FlowControl, Session, Source};
-use crate::{Clock, ConnectError, SessionError};
+use crate::{Clock, ConnectError, Resume, SessionError};
 
 /// A capture file.
 #[derive(Debug)]
@@ -33,8 +33,8 @@ impl FileSource {
 
 #[async_trait]
 impl Source for FileSource {
-    async fn connect(&self, resume: Option<&Position>) -> Result<Box<dyn Session>, ConnectError> {
-        let (path, clock, resume) = (self.path.clone(), self.clock, resume.cloned());
+    async fn connect(&self, resume: &Resume) -> Result<Box<dyn Session>, ConnectError> {
+        let (path, clock, resume) = (self.path.clone(), self.clock, resume.position().cloned());
         let opened = spawn_blocking(move || open(&path, clock, resume.as_ref())).await;
         let opened =
             opened.map_err(|error| ConnectError::Network(format!("The file could not be opened: {error}.")))?;

@@ -23,7 +23,7 @@ use crate::address::{host_and_port, is_loopback, without_values};
 use crate::error::seconds;
 use crate::headers::insert;
 use crate::source::{Batch, Session, Source};
-use crate::{Clock, ConnectError, MAX_MESSAGE, Secret, SessionError, reason, redact, tls};
+use crate::{Clock, ConnectError, MAX_MESSAGE, Resume, Secret, SessionError, reason, redact, tls};
 
 /// How to reach an event stream.
 #[derive(Clone)]
@@ -99,7 +99,7 @@ impl SseSource {
         self
     }
 
-    async fn open(&self, resume: Option<&Position>) -> Result<Box<dyn Session>, ConnectError> {
+    async fn open(&self, resume: &Resume) -> Result<Box<dyn Session>, ConnectError> {
         let mut url = Url::parse(&self.options.url)
             .map_err(|error| ConnectError::Options(format!("The address cannot be used: {error}.")))?;
         let mut credentials = self.credentials()?;
@@ -135,18 +135,13 @@ impl SseSource {
         builder.build().map_err(|error| reason::connect_error(&error, &host_and_port(url)))
     }
 
-    async fn get(
-        &self,
-        url: &Url,
-        credentials: &HeaderMap,
-        resume: Option<&Position>,
-    ) -> Result<Response, ConnectError> {
+    async fn get(&self, url: &Url, credentials: &HeaderMap, resume: &Resume) -> Result<Response, ConnectError> {
         let mut headers = HeaderMap::from_iter([
             (header::ACCEPT, HeaderValue::from_static("text/event-stream")),
             (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
         ]);
         headers.extend(credentials.iter().map(|(name, value)| (name.clone(), value.clone())));
-        if let Some(Position::EventId(id)) = resume
+        if let Some(id) = resume.event_id()
             && !id.is_empty()
             && let Ok(id) = HeaderValue::from_bytes(id.as_bytes())
         {
@@ -192,7 +187,7 @@ impl SseSource {
 
 #[async_trait]
 impl Source for SseSource {
-    async fn connect(&self, resume: Option<&Position>) -> Result<Box<dyn Session>, ConnectError> {
+    async fn connect(&self, resume: &Resume) -> Result<Box<dyn Session>, ConnectError> {
         let after = self.options.connect_timeout;
         let host = || Url::parse(&self.options.url).map(|url| host_and_port(&url)).unwrap_or_default();
         timeout(after, self.open(resume)).await.unwrap_or_else(|_| Err(ConnectError::TimedOut { host: host(), after }))
@@ -285,7 +280,7 @@ impl SseSession {
                 let SseEvent { data, kind, id, last_id } = event;
                 let meta = (kind.is_some() || id.is_some() || last_id.is_some()).then(|| {
                     let position = last_id.map(Position::EventId);
-                    Box::new(MessageMeta { topic: kind, id, position, retained: false })
+                    Box::new(MessageMeta { topic: kind, id, position, ..MessageMeta::default() })
                 });
                 batch.push(received, data, meta);
             });

@@ -3,7 +3,7 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use feedwatch_model::MessageMeta;
+use feedwatch_model::{MessageMeta, Position};
 
 use super::*;
 use crate::InboxLimits;
@@ -30,8 +30,8 @@ fn script(plays: impl IntoIterator<Item = Play>) -> (Script, Arc<Mutex<Vec<Optio
 
 #[async_trait]
 impl Source for Script {
-    async fn connect(&self, resume: Option<&Position>) -> Result<Box<dyn Session>, ConnectError> {
-        self.resumed.lock().unwrap().push(resume.cloned());
+    async fn connect(&self, resume: &Resume) -> Result<Box<dyn Session>, ConnectError> {
+        self.resumed.lock().unwrap().push(resume.position().cloned());
         match self.plays.lock().unwrap().pop_front() {
             Some(Play::Refuse(error)) => Err(error),
             Some(Play::Open(ids, life, end)) => Ok(Box::new(Scene { ids, life, end: Some(end) })),
@@ -210,7 +210,7 @@ struct Patient(Duration);
 
 #[async_trait]
 impl Source for Patient {
-    async fn connect(&self, _: Option<&Position>) -> Result<Box<dyn Session>, ConnectError> {
+    async fn connect(&self, _: &Resume) -> Result<Box<dyn Session>, ConnectError> {
         Ok(Box::new(Patient(self.0)))
     }
 
@@ -266,7 +266,7 @@ struct Stuck {
 
 #[async_trait]
 impl Source for Stuck {
-    async fn connect(&self, _: Option<&Position>) -> Result<Box<dyn Session>, ConnectError> {
+    async fn connect(&self, _: &Resume) -> Result<Box<dyn Session>, ConnectError> {
         if self.connects { Ok(Box::new(Deaf)) } else { std::future::pending().await }
     }
 
@@ -317,5 +317,93 @@ async fn a_reader_that_never_drains_bounds_the_words_too() {
     let mut events = Vec::new();
     while feed.inbox.drain(&mut events, 100) > 0 {}
     assert!(events.len() < 1100, "{}", events.len());
+    feed.stop().await;
+}
+
+/// Sends a message whenever it is asked, and notes what is acknowledged.
+struct Broker(Arc<Mutex<Vec<u64>>>);
+
+#[async_trait]
+impl Source for Broker {
+    async fn connect(&self, _: &Resume) -> Result<Box<dyn Session>, ConnectError> {
+        self.0.lock().unwrap().push(0);
+        Ok(Box::new(Delivery { left: 3, acked: self.0.clone() }))
+    }
+
+    fn address(&self) -> String {
+        String::new()
+    }
+}
+
+struct Delivery {
+    left: usize,
+    acked: Arc<Mutex<Vec<u64>>>,
+}
+
+#[async_trait]
+impl Session for Delivery {
+    async fn recv(&mut self, batch: &mut Batch) -> Result<(), SessionError> {
+        if self.left == 0 {
+            std::future::pending::<()>().await;
+        }
+        self.left -= 1;
+        batch.push(clock(), Bytes::from_static(b"1"), None);
+        Ok(())
+    }
+
+    fn acknowledges(&self) -> bool {
+        true
+    }
+
+    async fn ack(&mut self, count: u64) -> Result<(), SessionError> {
+        self.acked.lock().unwrap().push(count);
+        Ok(())
+    }
+
+    fn flow(&self) -> FlowControl {
+        FlowControl::Wait
+    }
+}
+
+/// Waits until as much was noted; the clock of these tests stands still while anything can run.
+async fn noted(acked: &Mutex<Vec<u64>>, what: &[u64]) {
+    while *acked.lock().unwrap() != what {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_kept_is_acknowledged_and_nothing_else() {
+    let acked = Arc::new(Mutex::new(Vec::new()));
+    let mut feed = Watched::start(Broker(acked.clone()), Backoff::default());
+    feed.message().await;
+    feed.inbox.kept_below(1);
+    noted(&acked, &[0, 1]).await;
+    feed.message().await;
+    feed.message().await;
+    feed.inbox.kept_below(3);
+    noted(&acked, &[0, 1, 3]).await;
+    feed.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_history_refused_is_asked_for_again_once_it_can_be_kept() {
+    let acked = Arc::new(Mutex::new(Vec::new()));
+    let mut feed = Watched::start(Broker(acked.clone()), Backoff::default());
+    for _ in 0..3 {
+        feed.message().await;
+    }
+    feed.inbox.kept_below(1);
+    noted(&acked, &[0, 1]).await;
+    // The second one is lost; the third is on disk, but must not take the second with it.
+    feed.inbox.refused();
+    feed.inbox.kept_below(3);
+    feed.inbox.recovered();
+    let (reason, _) = feed.lost().await;
+    assert!(reason.contains("sends again"), "{reason}");
+    feed.message().await;
+    assert_eq!(*acked.lock().unwrap(), [0, 1, 0], "the broker was asked again, and nothing was acknowledged");
+    feed.inbox.kept_below(4);
+    noted(&acked, &[0, 1, 0, 1]).await;
     feed.stop().await;
 }

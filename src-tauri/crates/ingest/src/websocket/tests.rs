@@ -21,7 +21,7 @@ fn source(port: u16, change: impl FnOnce(&mut WebSocketOptions)) -> WebSocketSou
 }
 
 async fn refusal(source: WebSocketSource) -> ConnectError {
-    source.connect(None).await.map(|_| ()).unwrap_err()
+    source.connect(&Resume::default()).await.map(|_| ()).unwrap_err()
 }
 
 async fn say(stream: &mut WebSocketStream<TcpStream>, texts: impl IntoIterator<Item = &str>) {
@@ -94,7 +94,7 @@ async fn one_wake_up_takes_what_is_there_up_to_a_full_batch() {
             listen(&mut stream).await;
         }
     });
-    let mut session = source(port.await, |_| {}).connect(None).await.unwrap();
+    let mut session = source(port.await, |_| {}).connect(&Resume::default()).await.unwrap();
     all_sent.await.unwrap();
     let mut batch = Batch::default();
     session.recv(&mut batch).await.unwrap();
@@ -222,7 +222,7 @@ async fn headers_token_and_subprotocols_are_sent_and_confirmed() {
         options.subprotocols = vec!["v2".into(), "v1".into()];
     });
     assert!(!format!("{source:?}").contains("abc"));
-    let session = source.connect(None).await.unwrap();
+    let session = source.connect(&Resume::default()).await.unwrap();
     assert_eq!(session.detail(), "not encrypted, subprotocol v1");
 }
 
@@ -261,7 +261,8 @@ async fn an_idle_connection_is_noticed() {
         drop(stream);
     });
     let idle = Duration::from_millis(60);
-    let mut session = source(port.await, |options| options.idle_timeout = Some(idle)).connect(None).await.unwrap();
+    let mut session =
+        source(port.await, |options| options.idle_timeout = Some(idle)).connect(&Resume::default()).await.unwrap();
     assert_eq!(session.recv(&mut Batch::default()).await, Err(SessionError::Idle { after: idle }));
 }
 
@@ -333,7 +334,7 @@ async fn a_trusted_certificate_is_accepted_for_its_name_only() {
     let (certificate, acceptor) = encrypted();
     let port = encrypted_server(acceptor).await;
     let trusting = |url: String| source(port, |options| options.url = url).with_tls(tls::trusting(certificate.clone()));
-    let mut session = trusting(format!("wss://localhost:{port}/")).connect(None).await.unwrap();
+    let mut session = trusting(format!("wss://localhost:{port}/")).connect(&Resume::default()).await.unwrap();
     let mut batch = Batch::default();
     session.recv(&mut batch).await.unwrap();
     assert_eq!(&batch.messages()[0].payload[..], b"secret");

@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 use super::{Config, FeedConfig, Problems, parse};
 
 pub use disk::{Stamp, open, write, write_secret};
+pub(crate) use render::{Tables, path_text, secret_value, sse, websocket};
 
 /// Why a configuration was not changed.
 #[derive(Debug, thiserror::Error)]

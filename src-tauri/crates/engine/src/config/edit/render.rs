@@ -10,9 +10,7 @@ use url::Url;
 
 use super::super::read::bare;
 use super::super::units::{duration_text, size_text};
-use super::super::{
-    FeedConfig, FileConfig, HeaderValue, Limits, Ping, QuerySecret, SecretRef, SourceConfig, SseConfig, WebSocketConfig,
-};
+use super::super::{FeedConfig, HeaderValue, Limits, Ping, QuerySecret, SecretRef, SseConfig, WebSocketConfig};
 
 /// The tables of a feed, without blank lines between them.
 pub(super) fn feed(feed: &FeedConfig) -> String {
@@ -23,16 +21,13 @@ pub(super) fn feed(feed: &FeedConfig) -> String {
         tables.line("title", title.as_str());
     }
     tables.open(&format!(".{}", source.protocol().word()));
-    match source {
-        SourceConfig::WebSocket(config) => websocket(&mut tables, config),
-        SourceConfig::Sse(config) => sse(&mut tables, config),
-        SourceConfig::File(FileConfig { path }) => tables.line("path", path_text(path)),
-    }
+    source.configured().write(&mut tables);
     self::limits(&mut tables, limits);
     tables.text
 }
 
-struct Tables {
+/// Tables being written.
+pub(crate) struct Tables {
     name: String,
     text: String,
 }
@@ -43,18 +38,25 @@ impl Tables {
         let _ = writeln!(self.text, "[feed.{}{table}]", self.name);
     }
 
-    fn line(&mut self, key: &str, value: impl Into<Value>) {
+    /// A line of the open table.
+    pub(crate) fn line(&mut self, key: &str, value: impl Into<Value>) {
         let _ = writeln!(self.text, "{key} = {}", value.into());
     }
 
-    fn line_unless<T: PartialEq>(&mut self, key: &str, value: &T, usual: &T, write: impl Fn(&T) -> Value) {
+    /// A line with a path.
+    pub(crate) fn path(&mut self, key: &str, path: &Path) {
+        self.line(key, path_text(path));
+    }
+
+    /// A line, unless it says what is usual.
+    pub(crate) fn line_unless<T: PartialEq>(&mut self, key: &str, value: &T, usual: &T, write: impl Fn(&T) -> Value) {
         if value != usual {
             self.line(key, write(value));
         }
     }
 }
 
-fn websocket(tables: &mut Tables, config: &WebSocketConfig) {
+pub(crate) fn websocket(tables: &mut Tables, config: &WebSocketConfig) {
     let usual = WebSocketConfig::new(config.url.clone());
     let WebSocketConfig {
         url,
@@ -83,7 +85,7 @@ fn websocket(tables: &mut Tables, config: &WebSocketConfig) {
     tables.line_unless("idle_timeout", idle_timeout, &usual.idle_timeout, idle);
 }
 
-fn sse(tables: &mut Tables, config: &SseConfig) {
+pub(crate) fn sse(tables: &mut Tables, config: &SseConfig) {
     let usual = SseConfig::new(config.url.clone());
     let SseConfig { url, headers, bearer, query, max_message, connect_timeout, idle_timeout } = config;
     credentials(tables, url, headers, bearer.as_ref(), query);
@@ -110,7 +112,7 @@ fn credentials(
             .map(|(name, value)| {
                 let value = match value {
                     HeaderValue::Literal(text) => Value::from(text.as_str()),
-                    HeaderValue::Secret(reference) => secret(reference, false),
+                    HeaderValue::Secret(reference) => secret_value(reference, false),
                 };
                 (name.as_str(), value)
             })
@@ -118,18 +120,18 @@ fn credentials(
         tables.line("headers", table);
     }
     if let Some(reference) = bearer {
-        tables.line("bearer", secret(reference, false));
+        tables.line("bearer", secret_value(reference, false));
     }
     if !query.is_empty() {
         let table: InlineTable = query
             .iter()
-            .map(|QuerySecret { name, secret, encoded }| (name.as_str(), self::secret(secret, *encoded)))
+            .map(|QuerySecret { name, secret, encoded }| (name.as_str(), secret_value(secret, *encoded)))
             .collect();
         tables.line("query", table);
     }
 }
 
-fn secret(reference: &SecretRef, encoded: bool) -> Value {
+pub(crate) fn secret_value(reference: &SecretRef, encoded: bool) -> Value {
     let (key, kept) = match reference {
         SecretRef::Env(name) => ("env", name.clone()),
         SecretRef::File(path) => ("file", path_text(path)),
@@ -153,6 +155,6 @@ fn limits(tables: &mut Tables, limits: &Limits) {
 }
 
 /// A path that is no UTF-8 cannot stand in TOML; the check after the change refuses it, as it does not read back equal.
-fn path_text(path: &Path) -> String {
+pub(crate) fn path_text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }

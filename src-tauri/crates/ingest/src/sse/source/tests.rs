@@ -16,7 +16,7 @@ fn source(port: u16, change: impl FnOnce(&mut SseOptions)) -> SseSource {
 }
 
 async fn refusal(source: SseSource) -> ConnectError {
-    source.connect(None).await.map(|_| ()).unwrap_err()
+    source.connect(&Resume::default()).await.map(|_| ()).unwrap_err()
 }
 
 type Heads = Arc<Mutex<Vec<String>>>;
@@ -211,7 +211,7 @@ async fn only_a_certificate_somebody_vouches_for_is_accepted() {
     let error = refusal(source(port, |options| options.url.clone_from(&url))).await;
     assert!(matches!(error, ConnectError::Certificate(_)) && error.is_permanent(), "{error:?}");
     let trusting = source(port, |options| options.url.clone_from(&url)).with_tls(tls::trusting(certificate));
-    let mut session = trusting.connect(None).await.unwrap();
+    let mut session = trusting.connect(&Resume::default()).await.unwrap();
     assert_eq!(session.detail(), "HTTP/1.1, TLS");
     let mut batch = Batch::default();
     session.recv(&mut batch).await.unwrap();
@@ -239,7 +239,13 @@ async fn a_secret_of_the_address_is_in_no_sentence() {
     };
     let mut told = vec![refusal(with_secret("http", port)).await.to_string()];
     assert!(told[0].contains("ftp://127.0.0.1/?station=***&***"), "{told:?}");
-    let cut = with_secret("http", port).connect(None).await.unwrap().recv(&mut Batch::default()).await.unwrap_err();
+    let cut = with_secret("http", port)
+        .connect(&Resume::default())
+        .await
+        .unwrap()
+        .recv(&mut Batch::default())
+        .await
+        .unwrap_err();
     told.push(cut.to_string());
     told.push(refusal(with_secret("http", 1)).await.to_string());
     told.push(refusal(with_secret("ftp", port)).await.to_string());

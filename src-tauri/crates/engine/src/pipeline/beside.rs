@@ -1,0 +1,63 @@
+//! What a protocol said of a message beside topic and payload, as the history keeps it.
+
+use std::sync::Arc;
+
+use feedwatch_model::{MessageMeta, Position};
+use serde_json::{Map, Value};
+
+/// A JSON object; `None` where nothing was said.
+pub(super) fn json(meta: &MessageMeta) -> Option<Arc<str>> {
+    let MessageMeta {
+        topic: _,
+        id,
+        position,
+        key,
+        headers,
+        partition,
+        offset,
+        stamp,
+        retained,
+        awaits_ack: _,
+        redelivered,
+        deleted,
+    } = meta;
+    let mut said = Map::new();
+    let mut add = |name: &str, value: Option<Value>| said.extend(value.map(|value| (name.to_owned(), value)));
+    add("id", id.as_ref().map(|id| Value::from(&**id)));
+    add("key", key.as_ref().map(|key| Value::from(&**key)));
+    // Pairs, since a name may stand there more than once.
+    let pairs = || headers.iter().map(|(name, text)| Value::from(vec![&**name, &**text])).collect::<Vec<_>>();
+    add("headers", (!headers.is_empty()).then(|| Value::from(pairs())));
+    add("partition", partition.map(Value::from));
+    let lane = match position {
+        Some(Position::Offset { lane, .. }) => Some(Value::from(&**lane)),
+        _ => None,
+    };
+    add("lane", lane);
+    add("offset", offset.map(Value::from));
+    add("time", stamp.map(|stamp| Value::from(stamp.to_string())));
+    for (name, flag) in [("retained", retained), ("redelivered", redelivered), ("deleted", deleted)] {
+        add(name, flag.then_some(Value::Bool(true)));
+    }
+    (!said.is_empty()).then(|| Value::Object(said).to_string().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_said_is_kept_and_nothing_else() {
+        assert_eq!(json(&MessageMeta { topic: Some("t".into()), ..MessageMeta::default() }), None);
+        let meta = MessageMeta {
+            key: Some("BTC".into()),
+            headers: vec![("a".into(), "1".into()), ("a".into(), "2".into())],
+            partition: Some(3),
+            offset: Some(7),
+            retained: true,
+            ..MessageMeta::default()
+        };
+        let kept = json(&meta).unwrap();
+        assert_eq!(&*kept, r#"{"headers":[["a","1"],["a","2"]],"key":"BTC","offset":7,"partition":3,"retained":true}"#);
+    }
+}
