@@ -113,7 +113,8 @@ impl Mock {
         let mut asked = TopicPartitionList::new();
         asked.add_partition_range(topic, 0, self.topics[topic] - 1);
         let answer = consumer.committed_offsets(asked, LONG).expect("an answer");
-        let offsets = answer.elements().iter().map(|element| match element.offset() {
+        let elements = answer.elements();
+        let offsets = elements.iter().map(|element| match element.offset() {
             Offset::Offset(offset) => offset.to_string(),
             _ => "-1".to_owned(),
         });

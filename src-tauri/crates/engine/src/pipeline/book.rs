@@ -237,6 +237,7 @@ impl Book {
         if message.meta.as_ref().is_some_and(|meta| meta.deleted) {
             // It says all it has to say by having no payload.
             self.tally.read += 1;
+            shared.output.count(self.id);
             return self.keep(message, Outcome::Read, shared);
         }
         self.tally.rejected += 1;

@@ -79,7 +79,9 @@ impl Lanes {
                 _ => break,
             }
         }
-        let last = self.0.get(&lane).copied();
+        // Of a log made anew all is wanted: what it took in before we came would have come to us.
+        let anew = (number > 0).then(|| log.low - 1);
+        let last = self.0.get(&lane).copied().or(anew);
         (lane, last)
     }
 }
@@ -129,11 +131,12 @@ mod tests {
         lanes.note("a/0", 7);
         lanes.note("a/0", 6);
         assert_eq!(lanes.of("a", 0, log(8)), ("a/0".into(), Some(7)));
-        assert_eq!(lanes.of("a", 0, log(7)), ("a/0#1".into(), None));
+        assert_eq!(lanes.of("a", 0, log(7)), ("a/0#1".into(), Some(-1)));
+        assert_eq!(begin(log(7), None, Some(-1), 7), at(0), "all of it is new");
         lanes.note("a/0#1", 3);
         assert_eq!(lanes.of("a", 0, log(7)), ("a/0#1".into(), Some(3)));
         assert_eq!(lanes.of("a", 0, log(900)), ("a/0#1".into(), Some(3)), "it has grown beyond the first one");
-        assert_eq!(lanes.of("a", 0, log(2)), ("a/0#2".into(), None));
+        assert_eq!(lanes.of("a", 0, log(2)), ("a/0#2".into(), Some(-1)));
         assert_eq!(lanes.of("a", 1, log(2)), ("a/1".into(), None));
     }
 
