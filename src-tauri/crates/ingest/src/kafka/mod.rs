@@ -30,6 +30,8 @@ mod servers;
 mod session;
 #[cfg(feature = "kafka")]
 mod settings;
+#[cfg(all(test, feature = "kafka"))]
+mod tests;
 #[cfg(feature = "kafka")]
 mod words;
 

@@ -74,8 +74,8 @@ fn what_is_wrong_is_told_with_place_and_cure() {
     let url = "url = \"kafka://a\"\n";
     let topics = "topics = [\"t\"]\n";
     for (lines, told) in [
-        (topics.to_owned(), "1:7: this table has no url; add url = \"kafka://host:9092\""),
-        (url.to_owned(), "1:7: this table has no topics; add topics = [\"prices\"]"),
+        (topics.to_owned(), "1:9: this table has no url; add url = \"kafka://host:9092\""),
+        (url.to_owned(), "1:9: this table has no topics; add topics = [\"prices\"]"),
         (format!("{topics}url = \"https://a\"\n"), "3:7: the address of a kafka feed begins with kafka://"),
         (format!("{topics}url = \"kafka://a:0\"\n"), "3:7: \"a:0\" is no broker"),
         (format!("{topics}url = \"kafka://a/t\"\n"), "3:7: behind the brokers nothing may stand"),
@@ -88,8 +88,8 @@ fn what_is_wrong_is_told_with_place_and_cure() {
         (format!("{url}{topics}start = \"1960-01-01T00:00:00Z\"\n"), "4:9: \"1960-01-01T00:00:00Z\" says no start"),
         (format!("{url}{topics}sasl = \"gssapi\"\n"), "4:8: \"gssapi\" is no way to log in that is spoken here"),
         (format!("{url}{topics}sasl = \"plain\"\n"), "4:1: \"sasl\" needs a user and a password"),
-        (format!("{url}{topics}user = \"ann\"\n"), "1:7: there is a user, but not how to log in; add sasl ="),
-        (format!("{url}{topics}tls = {{ ca = \"c\" }}\n"), "1:7: there are files for TLS, but the address is without it"),
+        (format!("{url}{topics}user = \"ann\"\n"), "1:9: there is a user, but not how to log in; add sasl ="),
+        (format!("{url}{topics}tls = {{ ca = \"c\" }}\n"), "1:9: there are files for TLS, but the address is without it"),
         (format!("{url}{topics}grup = \"x\"\n"), "4:1: unknown key \"grup\"; did you mean \"group\"?"),
         (format!("{url}{topics}max_message = \"0B\"\n"), "4:15: \"max_message\" must lie between"),
     ] {
