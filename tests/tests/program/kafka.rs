@@ -130,7 +130,10 @@ fn key_headers_partition_offset_and_tombstones_are_kept() {
     assert_eq!((messages[0].topic.as_deref(), &*messages[0].payload), (Some("prices"), &b"{\"price\":1.5}"[..]));
     assert_eq!(said[0]["key"], "BTC");
     assert_eq!(said[0]["headers"], serde_json::json!([["empty", ""], ["trace", "a1"]]));
-    assert_eq!((&said[0]["partition"], &said[0]["offset"], &said[0]["lane"]), (&0.into(), &0.into(), &"prices/0".into()));
+    assert_eq!(
+        (&said[0]["partition"], &said[0]["offset"], &said[0]["lane"]),
+        (&0.into(), &0.into(), &"prices/0".into())
+    );
     assert!(said[0]["time"].as_str().is_some_and(|time| time.starts_with("20")), "{}", said[0]);
     assert_eq!((&said[1]["key"], &said[1]["deleted"], &said[1]["offset"]), (&"BTC".into(), &true.into(), &1.into()));
     assert!(messages[1].payload.is_empty());

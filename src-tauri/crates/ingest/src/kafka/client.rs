@@ -232,7 +232,8 @@ impl Opening<'_> {
     }
 
     fn placed(&self, result: KafkaResult<()>) -> Result<(), ConnectError> {
-        result.map_err(|error| ConnectError::Options(format!("The topics cannot be asked for: {error}. Check `topics`.")))
+        result
+            .map_err(|error| ConnectError::Options(format!("The topics cannot be asked for: {error}. Check `topics`.")))
     }
 }
 
@@ -262,16 +263,13 @@ impl<'a> Polling<'a> {
 
     fn till_the_end(mut self) {
         let mut committed = Instant::now();
-        let mut paused = false;
         while !self.desk.is_over() {
             if committed.elapsed() >= COMMIT {
                 committed = Instant::now();
                 self.consumer.context().commit(self.consumer, &self.desk.due());
             }
-            let room = self.desk.has_room(if paused { Duration::ZERO } else { ROOM });
-            if room == paused {
-                paused = !room;
-                self.pause(paused);
+            if let Some(pause) = self.desk.turn(ROOM) {
+                self.pause(pause);
             }
             self.poll_once();
         }

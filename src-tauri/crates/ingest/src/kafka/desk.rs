@@ -56,6 +56,7 @@ struct Held {
 struct State {
     queue: VecDeque<Taken>,
     bytes: usize,
+    paused: bool,
     held: HashMap<Hold, Held>,
     next_hold: Hold,
     lanes: Lanes,
@@ -97,15 +98,8 @@ impl Desk {
         let mut state = self.state();
         let hold = state.next_hold;
         state.next_hold = hold.wrapping_add(1);
-        let held = Held {
-            topic: topic.into(),
-            partition,
-            lane: lane.into(),
-            ours: true,
-            handed: at,
-            kept: at,
-            told: group,
-        };
+        let held =
+            Held { topic: topic.into(), partition, lane: lane.into(), ours: true, handed: at, kept: at, told: group };
         state.held.insert(hold, held);
     }
 
@@ -129,20 +123,25 @@ impl Desk {
         self.news.notify_one();
     }
 
-    /// Waits for room, for at most so long; `true` if there is some.
-    pub(super) fn has_room(&self, at_most: Duration) -> bool {
+    /// Is reading to be paused (`true`), or to go on? `None`: it stays as it is. It is paused when there is no room for
+    /// longer than `patience`.
+    pub(super) fn turn(&self, patience: Duration) -> Option<bool> {
+        let state = self.state();
+        let patience = if state.paused { Duration::ZERO } else { patience };
         let full = |state: &mut State| state.is_full() && !state.is_over();
-        let waited = self.moved.wait_timeout_while(self.state(), at_most, full);
-        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        !state.is_full()
+        let waited = self.moved.wait_timeout_while(state, patience, full);
+        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let full = state.is_full();
+        (std::mem::replace(&mut state.paused, full) != full).then_some(full)
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_paused(&self) -> bool {
+        self.state().paused
     }
 
     /// Waits for messages and takes what the batch has room for; notes them in `out`, in order. May be dropped at any time.
-    pub(super) async fn take(
-        &self,
-        batch: &mut Batch,
-        out: &mut VecDeque<(Hold, i64)>,
-    ) -> Result<(), SessionError> {
+    pub(super) async fn take(&self, batch: &mut Batch, out: &mut VecDeque<(Hold, i64)>) -> Result<(), SessionError> {
         loop {
             let mut news = std::pin::pin!(self.news.notified());
             news.as_mut().enable();
@@ -435,11 +434,12 @@ mod tests {
     fn it_is_bounded() {
         let desk = with_partitions(1);
         put(&desk, 0, 5..5 + MESSAGES as i64 - 1);
-        assert!(desk.has_room(Duration::ZERO));
+        assert_eq!(desk.turn(Duration::ZERO), None);
         put(&desk, 0, 5000..5001);
-        assert!(!desk.has_room(Duration::ZERO));
+        assert_eq!(desk.turn(Duration::ZERO), Some(true));
+        assert_eq!(desk.turn(Duration::from_secs(3600)), None, "nobody is waited for then");
         take(&desk);
-        assert!(desk.has_room(Duration::ZERO));
+        assert_eq!(desk.turn(Duration::ZERO), Some(false));
     }
 
     #[test]

@@ -132,8 +132,8 @@ impl Member {
     }
 
     fn go(&self, consumer: &BaseConsumer<Member>, partitions: &TopicPartitionList) {
-        // Those that were lost are another's already: it refuses what we would commit.
-        let lost = consumer.assignment_lost();
+        // Those that were lost are another's already, and without a broker nobody can be told.
+        let lost = consumer.assignment_lost() || self.trouble().all_down;
         let due = self.desk.give_up(&list(partitions), if lost { Duration::ZERO } else { TO_DISK });
         if !lost {
             self.commit(consumer, &due);

@@ -25,12 +25,16 @@ mod desk;
 mod group;
 #[cfg(feature = "kafka")]
 mod message;
+#[cfg(test)]
+#[cfg(feature = "kafka")]
+mod mocked;
 mod servers;
 #[cfg(feature = "kafka")]
 mod session;
 #[cfg(feature = "kafka")]
 mod settings;
-#[cfg(all(test, feature = "kafka"))]
+#[cfg(test)]
+#[cfg(feature = "kafka")]
 mod tests;
 #[cfg(feature = "kafka")]
 mod words;
@@ -155,7 +159,8 @@ mod absent {
     #[async_trait]
     impl Source for KafkaSource {
         async fn connect(&self, _: &Resume) -> Result<Box<dyn Session>, ConnectError> {
-            let said = "This build of Feedwatch has no Kafka. Build it with the feature `kafka`, which is on by default.";
+            let said =
+                "This build of Feedwatch has no Kafka. Build it with the feature `kafka`, which is on by default.";
             Err(ConnectError::Options(said.to_owned()))
         }
 

@@ -106,9 +106,7 @@ fn is_broker(host: &str) -> bool {
     };
     match name.strip_prefix('[').and_then(|name| name.strip_suffix(']')) {
         Some(number) => number.parse::<std::net::Ipv6Addr>().is_ok(),
-        None => {
-            !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric() || "-._".contains(letter))
-        }
+        None => !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric() || "-._".contains(letter)),
     }
 }
 
@@ -118,7 +116,8 @@ mod tests {
 
     #[test]
     fn a_broker_is_a_host_with_or_without_a_port() {
-        for good in ["kafka://a", "kafka://a:1,b:65535", "kafka+tls://[::1]:9093", "KAFKA://10.0.0.1:9092", "kafka://[::1]"]
+        for good in
+            ["kafka://a", "kafka://a:1,b:65535", "kafka+tls://[::1]:9093", "KAFKA://10.0.0.1:9092", "kafka://[::1]"]
         {
             let servers = KafkaServers::parse(good).unwrap();
             assert_eq!(KafkaServers::parse(&servers.to_string()).unwrap(), servers, "{good}");

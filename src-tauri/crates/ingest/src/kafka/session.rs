@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use feedwatch_model::Time;
@@ -16,11 +17,14 @@ use super::{KafkaOptions, KafkaRole};
 use crate::source::{Batch, FlowControl, Session, Source};
 use crate::{Clock, ConnectError, Resume, SessionError};
 
+/// So long the former session's goodbye is waited for: its partitions are free for the next one then.
+const GOODBYE: Duration = Duration::from_secs(3);
+
 /// Topics of a cluster.
 pub struct KafkaSource {
     options: Arc<KafkaOptions>,
     clock: Clock,
-    /// The last session's desk: the next one begins when its thread has left the group.
+    /// The last session's desk: the next one begins when its thread has left the group, if it can.
     former: Mutex<Option<Arc<Desk>>>,
 }
 
@@ -36,6 +40,11 @@ impl KafkaSource {
         KafkaSource { options: Arc::new(options), clock, former: Mutex::default() }
     }
 
+    #[cfg(test)]
+    pub(super) fn desk(&self) -> Arc<Desk> {
+        self.former.lock().unwrap().clone().unwrap()
+    }
+
     fn exchange(&self, desk: Option<Arc<Desk>>) -> Option<Arc<Desk>> {
         std::mem::replace(&mut *self.former.lock().unwrap_or_else(PoisonError::into_inner), desk)
     }
@@ -44,12 +53,9 @@ impl KafkaSource {
 #[async_trait]
 impl Source for KafkaSource {
     async fn connect(&self, resume: &Resume) -> Result<Box<dyn Session>, ConnectError> {
-        if let Some(former) = self.exchange(None)
-            && timeout(self.options.connect_timeout, former.is_left()).await.is_err()
-        {
-            self.exchange(Some(former));
-            let said = "The former connection to the brokers is still being closed. It is tried again.";
-            return Err(ConnectError::Network(said.to_owned()));
+        if let Some(former) = self.exchange(None) {
+            // One that cannot say goodbye to its broker ends by itself, later.
+            let _ = timeout(GOODBYE, former.is_left()).await;
         }
         let desk = Arc::new(Desk::new(Lanes::new(resume)));
         self.exchange(Some(Arc::clone(&desk)));

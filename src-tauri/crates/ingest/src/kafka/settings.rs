@@ -172,7 +172,10 @@ mod tests {
         let tls = TlsFiles { ca: Some("/ca.pem".into()), cert: Some("/c.pem".into()), key: Some("/k.pem".into()) };
         let with = of(&KafkaOptions { tls: tls.clone(), ..options("kafka+tls://a") });
         assert_eq!(with["ssl.ca.location"], "/ca.pem");
-        assert_eq!((with["ssl.certificate.location"].as_str(), with["ssl.key.location"].as_str()), ("/c.pem", "/k.pem"));
+        assert_eq!(
+            (with["ssl.certificate.location"].as_str(), with["ssl.key.location"].as_str()),
+            ("/c.pem", "/k.pem")
+        );
         let usual = of(&options("kafka+tls://a"));
         assert_eq!(usual["ssl.ca.location"], "probe");
         for settings in [with, usual] {
@@ -195,7 +198,8 @@ mod tests {
     #[test]
     fn the_library_takes_every_setting() {
         let tls = TlsFiles::default();
-        let options = KafkaOptions { sasl: Some(KafkaSasl::ScramSha256), login: login(), tls, ..options("kafka+tls://a") };
+        let options =
+            KafkaOptions { sasl: Some(KafkaSasl::ScramSha256), login: login(), tls, ..options("kafka+tls://a") };
         for max_message in [1, 1 << 20, usize::MAX] {
             let mut config = rdkafka::ClientConfig::new();
             config.extend(

@@ -26,11 +26,12 @@ pub(super) fn connect_error(code: Code, reason: &str, brokers: &str) -> ConnectE
     let said = without_address(reason);
     let has = |part: &str| said.contains(part);
     match code {
-        Code::Authentication | Code::SaslAuthenticationFailed | Code::UnsupportedSASLMechanism | Code::IllegalSASLState => {
-            ConnectError::Protocol(format!(
-                "{brokers} does not accept user and password ({said}). Check user, password and `sasl`."
-            ))
-        }
+        Code::Authentication
+        | Code::SaslAuthenticationFailed
+        | Code::UnsupportedSASLMechanism
+        | Code::IllegalSASLState => ConnectError::Protocol(format!(
+            "{brokers} does not accept user and password ({said}). Check user, password and `sasl`."
+        )),
         Code::SSL if has("certificate verify failed") || has("verify broker certificate") || has("certificate") => {
             ConnectError::Certificate(format!("{brokers}: {said}"))
         }
@@ -68,7 +69,9 @@ pub(super) fn refused(code: Code, topic: &str, group: &str) -> Option<ConnectErr
             "The group {group:?} has members that share partitions in another way than cooperative-sticky. Name another \
              group: group = \"...\"."
         ),
-        Code::InvalidGroupId => format!("The cluster takes no group named {group:?}. Write another one: group = \"...\"."),
+        Code::InvalidGroupId => {
+            format!("The cluster takes no group named {group:?}. Write another one: group = \"...\".")
+        }
         Code::InvalidTopic => format!("{topic:?} is no name for a topic. Check `topics`."),
         _ => return None,
     };
@@ -147,7 +150,8 @@ mod tests {
 
     #[test]
     fn tls_at_the_wrong_port_is_told_with_the_cure() {
-        let said = "ssl://h:9092/bootstrap: SSL handshake failed: Disconnected: connecting to a PLAINTEXT broker listener?";
+        let said =
+            "ssl://h:9092/bootstrap: SSL handshake failed: Disconnected: connecting to a PLAINTEXT broker listener?";
         let told = connect_error(Code::BrokerTransportFailure, said, "h:9092");
         assert!(told.is_permanent() && told.to_string().contains("write kafka://"), "{told}");
         let said = "h:9093/bootstrap: Disconnected: verify that security.protocol is correctly configured, broker might \
@@ -160,13 +164,18 @@ mod tests {
     fn nobody_listening_is_told() {
         let said = "h:1/bootstrap: Connect to ipv4#127.0.0.1:1 failed: Connection refused (after 0ms in state CONNECT)";
         let told = connect_error(Code::BrokerTransportFailure, said, "h:1");
-        assert_eq!(told.to_string(), "Nothing listens at h:1 (connection refused). Check the port, and that the broker runs.");
+        assert_eq!(
+            told.to_string(),
+            "Nothing listens at h:1 (connection refused). Check the port, and that the broker runs."
+        );
         assert!(!told.is_permanent());
     }
 
     #[test]
     fn what_the_library_mends_ends_no_session() {
-        for code in [Code::BrokerTransportFailure, Code::RequestTimedOut, Code::NotLeaderForPartition, Code::PollExceeded] {
+        for code in
+            [Code::BrokerTransportFailure, Code::RequestTimedOut, Code::NotLeaderForPartition, Code::PollExceeded]
+        {
             assert_eq!(verdict(code, ""), Verdict::Mended, "{code:?}");
         }
         for code in [Code::AllBrokersDown, Code::UnknownTopicOrPartition, Code::AutoOffsetReset, Code::Fatal] {

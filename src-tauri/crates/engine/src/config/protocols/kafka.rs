@@ -19,7 +19,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use feedwatch_ingest::{
-    Clock, KafkaOptions, KafkaRole, KafkaSasl, KafkaServers, KafkaSource, KafkaStart, Login, Secret, ServersError, Source,
+    Clock, KafkaOptions, KafkaRole, KafkaSasl, KafkaServers, KafkaSource, KafkaStart, Login, Secret, ServersError,
+    Source,
 };
 use feedwatch_model::{Protocol, Time};
 use toml_edit::Array;
@@ -132,9 +133,9 @@ impl KafkaConfig {
 
 /// As it stands in front of an `@`: a plus is a plus there.
 fn percent_decoded(text: &str) -> String {
-    let kept = ['+', '=', '&'].iter().fold(text.to_owned(), |text, letter| {
-        text.replace(*letter, &format!("%{:02X}", u32::from(*letter)))
-    });
+    let kept = ['+', '=', '&']
+        .iter()
+        .fold(text.to_owned(), |text, letter| text.replace(*letter, &format!("%{:02X}", u32::from(*letter))));
     super::super::decoded(&kept).0
 }
 
@@ -237,7 +238,9 @@ fn wrong_topic(text: &str) -> Option<&'static str> {
     let name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     match text.strip_prefix('^') {
         Some("") => Some("is an empty regular expression"),
-        Some(_) if text.len() > LONGEST_PATTERN || text.contains('\0') => Some("is no regular expression that is taken"),
+        Some(_) if text.len() > LONGEST_PATTERN || text.contains('\0') => {
+            Some("is no regular expression that is taken")
+        }
         Some(_) => None,
         None if matches!(text, "" | "." | "..") || text.len() > LONGEST || !text.chars().all(name) => {
             Some("is no name for a topic")

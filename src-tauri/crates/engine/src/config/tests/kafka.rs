@@ -47,11 +47,8 @@ fn every_key_is_read() {
         connect_timeout = "3s"
         "#,
     );
-    let tls = TlsFiles {
-        ca: Some("/etc/feedwatch/ca.pem".into()),
-        cert: Some("/c.pem".into()),
-        key: Some("/k.pem".into()),
-    };
+    let tls =
+        TlsFiles { ca: Some("/etc/feedwatch/ca.pem".into()), cert: Some("/c.pem".into()), key: Some("/k.pem".into()) };
     let expected = KafkaConfig {
         group: Some("risk".into()),
         start: KafkaStart::At(Time::parse_rfc3339("2026-03-01T12:00:00Z").unwrap()),
@@ -89,7 +86,10 @@ fn what_is_wrong_is_told_with_place_and_cure() {
         (format!("{url}{topics}sasl = \"gssapi\"\n"), "4:8: \"gssapi\" is no way to log in that is spoken here"),
         (format!("{url}{topics}sasl = \"plain\"\n"), "4:1: \"sasl\" needs a user and a password"),
         (format!("{url}{topics}user = \"ann\"\n"), "1:9: there is a user, but not how to log in; add sasl ="),
-        (format!("{url}{topics}tls = {{ ca = \"c\" }}\n"), "1:9: there are files for TLS, but the address is without it"),
+        (
+            format!("{url}{topics}tls = {{ ca = \"c\" }}\n"),
+            "1:9: there are files for TLS, but the address is without it",
+        ),
         (format!("{url}{topics}grup = \"x\"\n"), "4:1: unknown key \"grup\"; did you mean \"group\"?"),
         (format!("{url}{topics}max_message = \"0B\"\n"), "4:15: \"max_message\" must lie between"),
     ] {
@@ -161,10 +161,7 @@ pub(super) fn source() -> impl Strategy<Value = SourceConfig> {
                 access: Access { user, password, token: None, tls },
                 max_message,
                 connect_timeout,
-                ..KafkaConfig::new(
-                    servers(&format!("{scheme}://{}", hosts.join(","))),
-                    topics.into_iter().collect(),
-                )
+                ..KafkaConfig::new(servers(&format!("{scheme}://{}", hosts.join(","))), topics.into_iter().collect())
             })
         },
     )
