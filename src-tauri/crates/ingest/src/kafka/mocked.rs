@@ -134,3 +134,42 @@ async fn a_broker_that_goes_away_ends_the_session() {
     let told = source.connect(&Resume::default()).await.err().unwrap();
     assert!(!told.is_permanent() && told.to_string().contains("Nothing listens at"), "{told}");
 }
+
+#[tokio::test]
+async fn what_the_broker_has_deleted_unread_is_told_once_and_reading_goes_on_behind_it() {
+    let cluster = cluster(1);
+    send(&cluster, 0, 0..10);
+    let source = member(&cluster);
+    let mut session = source.connect(&Resume::default()).await.unwrap();
+    receive(session.as_mut(), 10).await;
+    session.ack(10).await.unwrap();
+    session.close().await;
+    // The mock keeps 5 MiB of a partition.
+    let large = "1".repeat(200_000);
+    let producer: ThreadedProducer<_> = ClientConfig::new()
+        .set("bootstrap.servers", cluster.bootstrap_servers())
+        .set("linger.ms", "0")
+        .create()
+        .unwrap();
+    for _ in 0..60 {
+        producer.send(BaseRecord::<(), str>::to("t").partition(0).payload(&large)).map_err(|e| e.0).unwrap();
+        producer.flush(Duration::from_secs(60)).unwrap();
+    }
+    let (low, high) = producer.client().fetch_watermarks("t", 0, Duration::from_secs(30)).unwrap();
+    assert!(low > 10, "the mock has deleted something: {low} to {high}");
+
+    let mut session = source.connect(&Resume::default()).await.unwrap();
+    let told = session.recv(&mut Batch::default()).await.unwrap_err().to_string();
+    let expected = format!("deleted messages of t/0 before they were read: offsets 10 to {}.", low - 1);
+    assert!(told.contains(&expected), "{told}");
+    drop(session);
+    let mut session = source.connect(&Resume::default()).await.unwrap();
+    let mut offsets = Vec::new();
+    while offsets.len() < (high - low) as usize {
+        let mut batch = Batch::default();
+        session.recv(&mut batch).await.unwrap();
+        offsets.extend(batch.messages().iter().filter_map(|message| message.meta.as_ref()?.offset));
+    }
+    assert_eq!(offsets, (low as u64..high as u64).collect::<Vec<u64>>());
+    session.close().await;
+}
