@@ -7,6 +7,7 @@
 pub mod binary;
 pub mod desktop;
 pub mod home;
+pub mod kafka;
 pub mod process;
 pub mod proxy;
 pub mod python;

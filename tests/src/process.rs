@@ -1,7 +1,7 @@
 //! Child processes that end with the test: killed and waited for when dropped.
 
 use std::io::{BufRead as _, BufReader, Read};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -86,9 +86,23 @@ impl Process {
     /// # Panics
     /// If it cannot be started.
     pub fn start(command: &mut Command) -> Process {
+        Process::with_input(command, Stdio::null())
+    }
+
+    /// The same, with its standard input for us to write to.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    pub fn start_told(command: &mut Command) -> (Process, ChildStdin) {
+        let mut process = Process::with_input(command, Stdio::piped());
+        let input = process.child.stdin.take().expect("a pipe");
+        (process, input)
+    }
+
+    fn with_input(command: &mut Command, input: Stdio) -> Process {
         let name = command.get_program().to_string_lossy().into_owned();
         let mut child = command
-            .stdin(Stdio::null())
+            .stdin(input)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

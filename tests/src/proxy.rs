@@ -98,6 +98,13 @@ impl Proxy {
         }
     }
 
+    /// Cuts every connection; new ones go to another server.
+    pub fn lead_to(&mut self, target: SocketAddr) {
+        self.refuse();
+        self.target = target;
+        self.allow();
+    }
+
     /// Keeps what the server sends from now on.
     pub fn stall(&self) {
         self.set(Flow::Stalled);

@@ -9,6 +9,7 @@ mod export;
 mod faults;
 mod hostile;
 mod imports;
+mod kafka;
 mod killed;
 mod nchan;
 mod probe;

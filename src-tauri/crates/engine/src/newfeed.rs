@@ -7,7 +7,7 @@ use feedwatch_model::Protocol;
 use url::Url;
 
 use crate::config::{
-    Config, FeedConfig, FileConfig, HeaderValue, Limits, QuerySecret, SecretRef, SourceConfig, SseConfig,
+    Config, FeedConfig, FileConfig, HeaderValue, KafkaConfig, Limits, QuerySecret, SecretRef, SourceConfig, SseConfig,
     WebSocketConfig, decoded, is_plain, is_variable, resolve_secrets, suggest_name,
 };
 use crate::engine::failure;
@@ -55,17 +55,33 @@ pub fn understand(new: &NewFeed, existing: &[&str], secrets: Secrets) -> Result<
             let path = std::path::absolute(&address.url).map_err(|error| wrong(error.to_string()))?;
             SourceConfig::File(FileConfig { path })
         }
+        Protocol::Kafka => {
+            let config = KafkaConfig::from_address(&address.url, &address.topic).map_err(wrong)?;
+            if secrets == Secrets::Refused && config.typed.is_some() {
+                return Err(typed_login());
+            }
+            SourceConfig::Kafka(config)
+        }
         planned => {
             let message = format!("This version cannot read {} feeds yet.", planned.word());
             return Err(failure("bad_request", message, ""));
         }
     };
     let name = match new.name.trim() {
+        // Brokers say nothing of what they send, and a list of them is no URL.
+        "" if address.protocol == Protocol::Kafka => suggest_name(&format!("/{}", address.topic), existing),
         "" => suggest_name(&address.url, existing),
         name => name.to_owned(),
     };
     let title = Some(new.title.trim()).filter(|title| !title.is_empty()).map(str::to_owned);
     Ok(FeedConfig { name, title, source, limits: Limits::default() })
+}
+
+/// A broker's address with a login that would be kept.
+fn typed_login() -> Failure {
+    let message = "The address has a user name or a password in it, in front of the @: these are not kept.";
+    let cure = "Take them out, add the feed, and write user and password into the configuration.";
+    failure("bad_request", message.to_owned(), cure)
 }
 
 /// Is all there that a new feed names, the token above all?
@@ -132,7 +148,7 @@ pub(crate) fn take_secrets(feed: &mut FeedConfig, is_taken: &dyn Fn(&Path) -> bo
     let (url, query) = match &mut feed.source {
         SourceConfig::WebSocket(socket) => (&mut socket.url, &mut socket.query),
         SourceConfig::Sse(sse) => (&mut sse.url, &mut sse.query),
-        SourceConfig::File(_) => return Vec::new(),
+        SourceConfig::File(_) | SourceConfig::Kafka(_) => return Vec::new(),
     };
     let typed = url.query().unwrap_or_default().to_owned();
     let (secret, shown): (Vec<&str>, Vec<&str>) = typed.split('&').partition(|pair| is_secret_pair(pair));

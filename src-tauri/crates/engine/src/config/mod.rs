@@ -35,6 +35,12 @@
 //!
 //! [feed.old.file]
 //! path = "capture.jsonl"                 # relative to this file
+//!
+//! [feed.prices.kafka]                    # also sasl, user, password, tls, max_message, connect_timeout
+//! url = "kafka://host1:9092,host2:9092"  # or kafka+tls://
+//! topics = ["prices", "^prices-.*"]      # one that begins with ^ is a regular expression
+//! group = "feedwatch-prices"             # the usual one is made of the feed's name
+//! start = "latest"                       # or "earliest", or a time
 //! ```
 //!
 //! [`parse`] is pure and reports every problem at once, each with line, column and cure: the tables are walked by hand with
@@ -89,7 +95,7 @@ pub use name::suggest_name;
 pub use paths::Paths;
 pub(crate) use problem::is_unprintable;
 pub use problem::{EXCERPT_CHARS, Excerpt, MAX_PROBLEMS, Problem, Problems};
-pub use protocols::Access;
+pub use protocols::{Access, KafkaConfig};
 pub use query::QuerySecret;
 pub(crate) use query::{decoded, is_plain, with_pairs};
 pub(crate) use read::bare;
@@ -188,6 +194,8 @@ pub enum SourceConfig {
     Sse(SseConfig),
     /// A capture.
     File(FileConfig),
+    /// Topics of Apache Kafka.
+    Kafka(KafkaConfig),
 }
 
 impl SourceConfig {
@@ -197,6 +205,7 @@ impl SourceConfig {
             SourceConfig::WebSocket(config) => config,
             SourceConfig::Sse(config) => config,
             SourceConfig::File(config) => config,
+            SourceConfig::Kafka(config) => config,
         }
     }
 

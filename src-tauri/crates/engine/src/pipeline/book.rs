@@ -234,6 +234,12 @@ impl Book {
             self.tally.duplicate += 1;
             return self.keep(message, Outcome::Duplicate, shared);
         }
+        if message.meta.as_ref().is_some_and(|meta| meta.deleted) {
+            // It says all it has to say by having no payload.
+            self.tally.read += 1;
+            shared.output.count(self.id);
+            return self.keep(message, Outcome::Read, shared);
+        }
         self.tally.rejected += 1;
         self.integrity.rejected(&message, why, &mut self.findings);
         let outcome = Outcome::Rejected { offset: why.offset, reason: why.reason.clone() };

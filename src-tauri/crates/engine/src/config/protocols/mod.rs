@@ -4,5 +4,7 @@
 //! What they share is in [`access`]: who we are at a broker, and whom we trust.
 
 mod access;
+pub(super) mod kafka;
 
 pub use access::Access;
+pub use kafka::KafkaConfig;

@@ -59,14 +59,14 @@ fn header() -> impl Strategy<Value = (String, HeaderValue)> {
     ("X-[B-F]{1,3}[0-9]", value)
 }
 
-fn secret() -> impl Strategy<Value = SecretRef> {
+pub(super) fn secret() -> impl Strategy<Value = SecretRef> {
     prop_oneof![
         "[A-Z_]{1,8}".prop_map(SecretRef::Env),
         "/[^\0/]{1,8}".prop_map(|path| SecretRef::File(PathBuf::from(path))),
     ]
 }
 
-fn millis(low: u64, high: u64) -> impl Strategy<Value = Duration> {
+pub(super) fn millis(low: u64, high: u64) -> impl Strategy<Value = Duration> {
     (low..high).prop_map(Duration::from_millis)
 }
 
@@ -124,7 +124,7 @@ fn source() -> impl Strategy<Value = SourceConfig> {
         SourceConfig::Sse(SseConfig { url, headers, bearer, query, max_message, connect_timeout, idle_timeout })
     });
     let file = "/[^\0/]{1,20}".prop_map(|path| SourceConfig::File(FileConfig { path: PathBuf::from(path) }));
-    prop_oneof![websocket, sse, file]
+    prop_oneof![websocket, sse, file, super::kafka::source()]
 }
 
 fn feed() -> impl Strategy<Value = FeedConfig> {
