@@ -10,6 +10,7 @@ pub mod home;
 pub mod process;
 pub mod proxy;
 pub mod python;
+pub mod rabbit;
 pub mod shared;
 pub mod skip;
 pub mod wait;

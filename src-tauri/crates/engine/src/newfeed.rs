@@ -7,7 +7,7 @@ use feedwatch_model::Protocol;
 use url::Url;
 
 use crate::config::{
-    Config, FeedConfig, FileConfig, HeaderValue, Limits, QuerySecret, SecretRef, SourceConfig, SseConfig,
+    AmqpConfig, Config, FeedConfig, FileConfig, HeaderValue, Limits, QuerySecret, SecretRef, SourceConfig, SseConfig,
     WebSocketConfig, decoded, is_plain, is_variable, resolve_secrets, suggest_name,
 };
 use crate::engine::failure;
@@ -55,6 +55,10 @@ pub fn understand(new: &NewFeed, existing: &[&str], secrets: Secrets) -> Result<
             let path = std::path::absolute(&address.url).map_err(|error| wrong(error.to_string()))?;
             SourceConfig::File(FileConfig { path })
         }
+        Protocol::Amqp => SourceConfig::Amqp(
+            AmqpConfig::from_address(&address, bearer, secrets == Secrets::Allowed)
+                .map_err(|(message, cure)| failure("bad_request", message, cure))?,
+        ),
         planned => {
             let message = format!("This version cannot read {} feeds yet.", planned.word());
             return Err(failure("bad_request", message, ""));
@@ -132,7 +136,7 @@ pub(crate) fn take_secrets(feed: &mut FeedConfig, is_taken: &dyn Fn(&Path) -> bo
     let (url, query) = match &mut feed.source {
         SourceConfig::WebSocket(socket) => (&mut socket.url, &mut socket.query),
         SourceConfig::Sse(sse) => (&mut sse.url, &mut sse.query),
-        SourceConfig::File(_) => return Vec::new(),
+        SourceConfig::File(_) | SourceConfig::Amqp(_) => return Vec::new(),
     };
     let typed = url.query().unwrap_or_default().to_owned();
     let (secret, shown): (Vec<&str>, Vec<&str>) = typed.split('&').partition(|pair| is_secret_pair(pair));

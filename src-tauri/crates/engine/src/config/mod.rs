@@ -33,6 +33,12 @@
 //! [feed.plant.sse]                       # url, headers, bearer, query, max_message, connect_timeout, idle_timeout
 //! url = "https://example/events"
 //!
+//! [feed.orders.amqp]                     # further keys: `protocols/amqp.rs`
+//! url = "amqps://broker:5671"
+//! queue = "orders"                       # or exchange = "amq.topic" and routing_keys = ["plant.#"]
+//! user = "feedwatch"
+//! password = { env = "ORDERS_PASSWORD" }
+//!
 //! [feed.old.file]
 //! path = "capture.jsonl"                 # relative to this file
 //! ```
@@ -89,7 +95,7 @@ pub use name::suggest_name;
 pub use paths::Paths;
 pub(crate) use problem::is_unprintable;
 pub use problem::{EXCERPT_CHARS, Excerpt, MAX_PROBLEMS, Problem, Problems};
-pub use protocols::Access;
+pub use protocols::{Access, AmqpConfig};
 pub use query::QuerySecret;
 pub(crate) use query::{decoded, is_plain, with_pairs};
 pub(crate) use read::bare;
@@ -188,6 +194,8 @@ pub enum SourceConfig {
     Sse(SseConfig),
     /// A capture.
     File(FileConfig),
+    /// RabbitMQ.
+    Amqp(AmqpConfig),
 }
 
 impl SourceConfig {
@@ -197,6 +205,7 @@ impl SourceConfig {
             SourceConfig::WebSocket(config) => config,
             SourceConfig::Sse(config) => config,
             SourceConfig::File(config) => config,
+            SourceConfig::Amqp(config) => config,
         }
     }
 

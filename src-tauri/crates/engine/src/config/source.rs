@@ -11,11 +11,12 @@ use super::problem::Source;
 use super::read::bare;
 use super::walk::{Field, Table, Walk, quoted};
 use super::{
-    FileConfig, HeaderValue, Origin, Ping, QuerySecret, SecretRef, SourceConfig, SseConfig, WebSocketConfig, beside,
+    AmqpConfig, FileConfig, HeaderValue, Origin, Ping, QuerySecret, SecretRef, SourceConfig, SseConfig,
+    WebSocketConfig, beside,
 };
 
-const MESSAGE_SIZES: std::ops::RangeInclusive<u64> = 1..=1 << 30;
-const TIMEOUTS: std::ops::RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(3600);
+pub(super) const MESSAGE_SIZES: std::ops::RangeInclusive<u64> = 1..=1 << 30;
+pub(super) const TIMEOUTS: std::ops::RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(3600);
 const IDLE_TIMEOUTS: std::ops::RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(7 * 86_400);
 const PINGS: std::ops::RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(86_400);
 
@@ -55,6 +56,7 @@ pub(super) fn read(walk: &mut Walk<'_>, feed: &str, field: &Field<'_>, places: &
     match field.key {
         "websocket" => websocket(walk, feed, table, places).map(SourceConfig::WebSocket),
         "sse" => sse(walk, feed, table, places).map(SourceConfig::Sse),
+        "amqp" => AmqpConfig::read(walk, feed, table, places).map(SourceConfig::Amqp),
         _ => file(walk, table, places).map(SourceConfig::File),
     }
 }

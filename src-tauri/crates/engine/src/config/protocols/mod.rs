@@ -4,5 +4,7 @@
 //! What they share is in [`access`]: who we are at a broker, and whom we trust.
 
 mod access;
+mod amqp;
 
 pub use access::Access;
+pub use amqp::AmqpConfig;
