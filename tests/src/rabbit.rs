@@ -245,6 +245,21 @@ impl Client {
         self.runtime.block_on(made).expect("a queue");
     }
 
+    /// Does any queue get what is published so? It is published.
+    ///
+    /// # Panics
+    /// If the broker does not take it.
+    #[track_caller]
+    pub fn reaches(&self, exchange: &str, key: &str) -> bool {
+        let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+        let sent = async {
+            let properties = BasicProperties::default();
+            drop(self.channel.basic_publish(exchange.into(), key.into(), options, b"{}", properties).await?);
+            self.channel.wait_for_confirms().await
+        };
+        self.runtime.block_on(sent).expect("the broker takes it").is_empty()
+    }
+
     /// Deletes a queue, whoever reads it.
     ///
     /// # Panics
