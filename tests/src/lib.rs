@@ -11,6 +11,7 @@ pub mod kafka;
 pub mod process;
 pub mod proxy;
 pub mod python;
+pub mod rabbit;
 pub mod shared;
 pub mod skip;
 pub mod wait;

@@ -24,6 +24,8 @@ enum Flow {
 #[derive(Debug, Default)]
 struct State {
     flow: Flow,
+    /// What the client sends is kept.
+    held: bool,
     streams: Vec<TcpStream>,
     stopped: bool,
 }
@@ -120,6 +122,21 @@ impl Proxy {
         self.set(Flow::Open);
     }
 
+    /// Keeps what the client sends from now on: a connection that is cut meanwhile loses it.
+    pub fn hold(&self) {
+        self.set_held(true);
+    }
+
+    /// Hands on again what the client sends.
+    pub fn release(&self) {
+        self.set_held(false);
+    }
+
+    fn set_held(&self, held: bool) {
+        self.shared.state().held = held;
+        self.shared.changed.notify_all();
+    }
+
     fn set(&self, flow: Flow) {
         self.shared.state().flow = flow;
         self.shared.changed.notify_all();
@@ -162,9 +179,15 @@ impl Shared {
         let copy = |stream: &TcpStream| stream.try_clone().expect("a second handle");
         self.state().streams.extend([copy(client), copy(server)]);
         let (up, down) = ((copy(client), copy(server)), (copy(server), copy(client)));
+        let shared = Arc::clone(self);
         std::thread::spawn(move || {
             let (mut from, mut to) = up;
-            let _ = std::io::copy(&mut from, &mut to);
+            let mut buffer = vec![0; 16 << 10];
+            while let Ok(count @ 1..) = from.read(&mut buffer) {
+                if !shared.may_send() || to.write_all(buffer.get(..count).unwrap_or_default()).is_err() {
+                    break;
+                }
+            }
             let _ = to.shutdown(Shutdown::Both);
         });
         let shared = Arc::clone(self);
@@ -173,6 +196,13 @@ impl Shared {
             shared.carry(from, &to);
             let _ = to.shutdown(Shutdown::Both);
         });
+    }
+
+    /// Waits while what the client sends is kept; `false`: it is over.
+    fn may_send(&self) -> bool {
+        let held = |state: &mut State| state.held && !state.stopped;
+        let state = self.changed.wait_while(self.state(), held).unwrap_or_else(PoisonError::into_inner);
+        !state.stopped
     }
 
     /// From the server to the client, as the flow says.

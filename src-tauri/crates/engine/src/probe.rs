@@ -87,6 +87,8 @@ pub struct Probe {
     tries: u64,
     over: bool,
     interrupted: bool,
+    /// What a person is to know of a look at this feed.
+    remark: Option<&'static str>,
 }
 
 impl Probe {
@@ -133,6 +135,7 @@ impl Probe {
             tries: 0,
             over: false,
             interrupted: false,
+            remark: feed.source.configured().look_remark(),
         }
     }
 
@@ -278,7 +281,7 @@ impl Probe {
             return None;
         }
         if self.accounts().received > 0 {
-            return self.ended.clone();
+            return self.ended.clone().or_else(|| self.remark.map(str::to_owned));
         }
         let silent = || if self.connected { cure } else { NOT_IN_TIME }.to_owned();
         Some(format!("Nothing came in {}. {}", self.elapsed(), self.why().unwrap_or_else(silent)))

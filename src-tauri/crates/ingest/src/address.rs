@@ -8,7 +8,7 @@
 //! | `mqtt://host/topic/#`, `mqtts://`, `mqtt+ws://host/path?topic=a/#`, `mqtt+wss://` | MQTT |
 //! | `nats://host/subject.>`, `nats+tls://` | NATS |
 //! | `kafka://host,host/topic`, `kafka+tls://` | Kafka |
-//! | `amqp://host/queue?vhost=/`, `amqps://` | RabbitMQ |
+//! | `amqp://host/queue?vhost=/`, `amqp://host/?exchange=amq.topic&routing_key=plant.#`, `amqps://` | RabbitMQ |
 //! | `webhook://127.0.0.1:8080/path` | HTTP, told by others: listens there |
 //! | `tcp://host:port` | lines of a TCP server |
 //! | `tcp-listen://127.0.0.1:port`, `udp://127.0.0.1:port`, `stdin:` or `-` | lines: listens there, or reads its own input |
@@ -149,9 +149,12 @@ fn with_topic(protocol: Protocol, scheme: &str, rest: &str) -> Result<Address, A
         return Err(AddressError::Space);
     }
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-    // Of a queue of AMQP alone something stands behind the topic: `?vhost=`.
-    let (topic, query) = match path.rsplit_once("?vhost=").filter(|_| protocol == Protocol::Amqp) {
-        Some((topic, vhost)) => (topic, format!("/?vhost={vhost}")),
+    // Of a queue of AMQP alone something stands behind the topic: `?vhost=`, or an exchange with routing keys.
+    let begins = |query: &str| ["vhost=", "exchange=", "routing_key="].iter().any(|name| query.starts_with(name));
+    let behind = path.rsplit_once('?').filter(|(_, query)| protocol == Protocol::Amqp && begins(query));
+    let (topic, query) = match behind {
+        // A routing key may hold #, which a URL ends before.
+        Some((topic, query)) => (topic, format!("/?{}", query.replace('#', "%23"))),
         None => (path, String::new()),
     };
     let hosts: Vec<&str> = authority.split(',').collect();

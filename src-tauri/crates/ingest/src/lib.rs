@@ -26,6 +26,7 @@
 
 mod acks;
 pub mod address;
+mod amqp;
 mod arena;
 mod backoff;
 mod base64;
@@ -48,6 +49,7 @@ mod websocket;
 
 pub use acks::Kept;
 pub use address::{Address, AddressError, is_secret, redact};
+pub use amqp::{AmqpOptions, AmqpQueue, AmqpSource};
 pub use backoff::Backoff;
 pub use capture::{Capture, CaptureError, FileSource};
 pub use error::{ConnectError, SessionError};

@@ -17,11 +17,14 @@ use crate::{
 
 /// The longest time a goodbye may take.
 const GOODBYE: Duration = Duration::from_millis(500);
+/// How long it may take after the stop until what was received is on disk and acknowledged.
+const LAST_ACKS: Duration = Duration::from_millis(750);
 /// A server that wants to be left alone for longer is asked again after this.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
 /// Keeps `source` connected and its messages flowing into `inbox` until the source ends or `shutdown` is cancelled; then
-/// it returns within milliseconds, at most half a second if the other side does not take the goodbye.
+/// it returns within milliseconds, at most half a second if the other side does not take the goodbye, and 0.75 s more where
+/// messages are to be acknowledged that are not on disk yet.
 ///
 /// `resume` are the last positions that are safely kept; from then on positions of messages received are remembered here.
 pub async fn supervise(
@@ -137,6 +140,16 @@ async fn kept(ledger: &mut Option<Ledger>) -> Option<u64> {
     }
 }
 
+/// Acknowledges what was received before the stop: a broker would have to send it again, and flag it for everybody.
+async fn last_acks(session: &mut dyn Session, ledger: &mut Ledger, given: u64) {
+    while ledger.first + ledger.told < given {
+        let Some(count) = ledger.next().await else { return };
+        if session.ack(count).await.is_err() {
+            return;
+        }
+    }
+}
+
 /// The history could not keep what the broker still holds.
 fn sends_again() -> Outcome {
     let reason = "The history could not be written for a while. The connection is made anew, so that the broker sends \
@@ -212,6 +225,10 @@ impl Supervision {
                 Some(Ok(())) if delivered => {}
                 Some(Err(error)) if delivered => break error.into(),
                 _ => {
+                    if let Some(ledger) = &mut ledger {
+                        let given = self.inbox.next_number();
+                        let _ = timeout(LAST_ACKS, last_acks(session, ledger, given)).await;
+                    }
                     let _ = timeout(GOODBYE, session.close()).await;
                     return Outcome::Stopped;
                 }

@@ -72,6 +72,11 @@ pub(crate) trait Configured {
         Vec::new()
     }
 
+    /// What a person is to know of a look at it.
+    fn look_remark(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Writes the lines of the table; what is usual is left out.
     fn write(&self, tables: &mut Tables);
 

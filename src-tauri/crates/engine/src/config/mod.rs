@@ -33,6 +33,12 @@
 //! [feed.plant.sse]                       # url, headers, bearer, query, max_message, connect_timeout, idle_timeout
 //! url = "https://example/events"
 //!
+//! [feed.orders.amqp]                     # further keys: `protocols/amqp.rs`
+//! url = "amqps://broker:5671"
+//! queue = "orders"                       # or exchange = "amq.topic" and routing_keys = ["plant.#"]
+//! user = "feedwatch"
+//! password = { env = "ORDERS_PASSWORD" }
+//!
 //! [feed.old.file]
 //! path = "capture.jsonl"                 # relative to this file
 //!
@@ -95,7 +101,7 @@ pub use name::suggest_name;
 pub use paths::Paths;
 pub(crate) use problem::is_unprintable;
 pub use problem::{EXCERPT_CHARS, Excerpt, MAX_PROBLEMS, Problem, Problems};
-pub use protocols::{Access, KafkaConfig};
+pub use protocols::{Access, AmqpConfig, KafkaConfig};
 pub use query::QuerySecret;
 pub(crate) use query::{decoded, is_plain, with_pairs};
 pub(crate) use read::bare;
@@ -196,6 +202,8 @@ pub enum SourceConfig {
     File(FileConfig),
     /// Topics of Apache Kafka.
     Kafka(KafkaConfig),
+    /// RabbitMQ.
+    Amqp(AmqpConfig),
 }
 
 impl SourceConfig {
@@ -206,6 +214,7 @@ impl SourceConfig {
             SourceConfig::Sse(config) => config,
             SourceConfig::File(config) => config,
             SourceConfig::Kafka(config) => config,
+            SourceConfig::Amqp(config) => config,
         }
     }
 

@@ -12,7 +12,8 @@ use super::protocols;
 use super::read::bare;
 use super::walk::{Field, Table, Walk, quoted};
 use super::{
-    FileConfig, HeaderValue, Origin, Ping, QuerySecret, SecretRef, SourceConfig, SseConfig, WebSocketConfig, beside,
+    AmqpConfig, FileConfig, HeaderValue, Origin, Ping, QuerySecret, SecretRef, SourceConfig, SseConfig,
+    WebSocketConfig, beside,
 };
 
 pub(super) const MESSAGE_SIZES: std::ops::RangeInclusive<u64> = 1..=1 << 30;
@@ -57,6 +58,7 @@ pub(super) fn read(walk: &mut Walk<'_>, feed: &str, field: &Field<'_>, places: &
         "websocket" => websocket(walk, feed, table, places).map(SourceConfig::WebSocket),
         "sse" => sse(walk, feed, table, places).map(SourceConfig::Sse),
         "kafka" => protocols::kafka::read(walk, feed, table, places).map(SourceConfig::Kafka),
+        "amqp" => AmqpConfig::read(walk, feed, table, places).map(SourceConfig::Amqp),
         _ => file(walk, table, places).map(SourceConfig::File),
     }
 }

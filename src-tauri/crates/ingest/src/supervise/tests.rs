@@ -407,3 +407,31 @@ async fn what_the_history_refused_is_asked_for_again_once_it_can_be_kept() {
     noted(&acked, &[0, 1, 0, 1]).await;
     feed.stop().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_kept_shortly_after_the_stop_is_acknowledged_before_the_goodbye() {
+    let acked = Arc::new(Mutex::new(Vec::new()));
+    let mut feed = Watched::start(Broker(acked.clone()), Backoff::default());
+    for _ in 0..3 {
+        feed.message().await;
+    }
+    feed.inbox.kept_below(1);
+    noted(&acked, &[0, 1]).await;
+    feed.stop.cancel();
+    // The last transaction comes after the stop.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    feed.inbox.kept_below(3);
+    feed.stop().await;
+    assert_eq!(*acked.lock().unwrap(), [0, 1, 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_never_kept_does_not_hold_up_the_stop() {
+    let acked = Arc::new(Mutex::new(Vec::new()));
+    let mut feed = Watched::start(Broker(acked.clone()), Backoff::default());
+    feed.message().await;
+    let stopped = tokio::time::Instant::now();
+    feed.stop().await;
+    assert!(stopped.elapsed() < Duration::from_secs(1), "{:?}", stopped.elapsed());
+    assert_eq!(*acked.lock().unwrap(), [0]);
+}

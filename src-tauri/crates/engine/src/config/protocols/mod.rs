@@ -4,7 +4,9 @@
 //! What they share is in [`access`]: who we are at a broker, and whom we trust.
 
 mod access;
+mod amqp;
 pub(super) mod kafka;
 
 pub use access::Access;
+pub use amqp::AmqpConfig;
 pub use kafka::KafkaConfig;

@@ -17,6 +17,10 @@ fn line() -> impl Strategy<Value = String> {
         "[feed.a.websocket]",
         "[feed.a.sse]",
         "[feed.b.file]",
+        "[feed.b.amqp]",
+        "queue = \"q\"",
+        "exchange = \"e\"",
+        "routing_keys = [\"#\"]",
         "[feed.a.limits]",
         "[feed]",
         "[feed.a]",
@@ -124,7 +128,47 @@ fn source() -> impl Strategy<Value = SourceConfig> {
         SourceConfig::Sse(SseConfig { url, headers, bearer, query, max_message, connect_timeout, idle_timeout })
     });
     let file = "/[^\0/]{1,20}".prop_map(|path| SourceConfig::File(FileConfig { path: PathBuf::from(path) }));
-    prop_oneof![websocket, sse, file, super::kafka::source()]
+    prop_oneof![websocket, sse, file, super::kafka::source(), amqp()]
+}
+
+fn amqp() -> impl Strategy<Value = SourceConfig> {
+    let file = || of("/[^\0/]{1,8}".prop_map(PathBuf::from));
+    let own = ("\\PC{1,20}", of("q\\PC{0,20}"), vec("\\PC{0,5}[0-9]", 1..4), of(1u64..2_592_000));
+    let queue = prop_oneof![
+        "\\PC{1,20}".prop_map(|queue| (Some(queue), None, Vec::new(), Some(86_400))),
+        own.prop_map(|(exchange, queue, mut keys, expires)| {
+            keys.sort();
+            keys.dedup();
+            (queue, Some(exchange), keys, expires)
+        }),
+    ];
+    let access = (of(("[a-z]{1,8}", of(secret()))), file(), of((file(), file())), any::<bool>());
+    let times = (1u16..8_193, 1u64..3_600, 1u64..1 << 20, millis(1, 3_600_000));
+    (queue, "\\PC{1,9}", access, times).prop_map(
+        |((queue, exchange, routing_keys, expires), vhost, (login, ca, pair, far), (prefetch, beat, size, timeout))| {
+            let (cert, key) = match pair {
+                Some((Some(cert), Some(key))) => (Some(cert), Some(key)),
+                _ => (None, None),
+            };
+            let far = far && login.is_some();
+            let url = if far { "amqps://broker:1234" } else { "amqp://localhost" }.parse().unwrap();
+            let tls = feedwatch_ingest::TlsFiles { ca, cert, key };
+            let (user, password) = login.map_or((None, None), |(user, password)| (Some(user), password));
+            SourceConfig::Amqp(AmqpConfig {
+                vhost,
+                queue,
+                exchange,
+                routing_keys,
+                queue_expires: expires.map(Duration::from_secs),
+                access: Access { user, password, token: None, tls: if far { tls } else { Default::default() } },
+                prefetch,
+                heartbeat: Duration::from_secs(beat),
+                max_message: size,
+                connect_timeout: timeout,
+                ..AmqpConfig::new(url)
+            })
+        },
+    )
 }
 
 fn feed() -> impl Strategy<Value = FeedConfig> {

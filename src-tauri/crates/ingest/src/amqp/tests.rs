@@ -1,0 +1,1 @@
+//! What can be said without a broker; what needs one is a test of the whole program.

@@ -1,0 +1,184 @@
+//! The bytes under the library: connected and encrypted by us, watched, and cut when the session ends.
+//!
+//! The library takes any stream that its runtime calls a TCP stream, so [`Kit`] is the runtime of tokio with [`Wire`] in
+//! that place.
+
+use std::future::Future;
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use async_rs::Tokio;
+use async_rs::traits::{Executor, Reactor, RuntimeKit};
+use async_rs::util::{DummyIO, Task};
+use feedwatch_model::Time;
+use futures_util::Stream;
+use futures_util::task::AtomicWaker;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::frames::Frames;
+use crate::Clock;
+
+/// Bytes of bodies that may wait in the library, unless a message may be larger than half of them.
+const WAITING: u64 = 64 << 20;
+
+/// What a session and its bytes know of each other.
+#[derive(Debug)]
+pub(super) struct Intake {
+    /// Bytes of bodies read and not taken out of the library.
+    waiting: AtomicU64,
+    at_most: u64,
+    room: AtomicWaker,
+    heard: AtomicI64,
+    clock: Clock,
+}
+
+impl Intake {
+    pub(super) fn new(largest_message: usize, clock: Clock) -> Arc<Intake> {
+        // With two of the largest one is whole, so there is something to take out.
+        let largest = u64::try_from(largest_message).unwrap_or(u64::MAX);
+        let at_most = largest.saturating_mul(2).max(WAITING);
+        let heard = AtomicI64::new(clock().nanos());
+        Arc::new(Intake { waiting: AtomicU64::new(0), at_most, room: AtomicWaker::new(), heard, clock })
+    }
+
+    /// When the broker was last heard.
+    pub(super) fn heard(&self) -> Time {
+        Time::from_nanos(self.heard.load(Ordering::Relaxed))
+    }
+
+    /// A body of this size was taken out of the library.
+    pub(super) fn took(&self, bytes: usize) {
+        self.waiting.fetch_sub(bytes as u64, Ordering::AcqRel);
+        self.room.wake();
+    }
+
+    fn is_full(&self) -> bool {
+        self.waiting.load(Ordering::Acquire) >= self.at_most
+    }
+}
+
+/// Bytes of either kind.
+pub(super) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+
+/// The stream that the library reads and writes.
+pub(super) struct Wire {
+    io: Box<dyn Io>,
+    frames: Frames,
+    intake: Arc<Intake>,
+}
+
+impl Wire {
+    pub(super) fn new(io: Box<dyn Io>, largest_message: usize, intake: Arc<Intake>) -> Wire {
+        Wire { io, frames: Frames::new(largest_message), intake }
+    }
+}
+
+impl futures_io::AsyncRead for Wire {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        let this = &mut *self;
+        if this.intake.is_full() {
+            this.intake.room.register(cx.waker());
+            if this.intake.is_full() {
+                return Poll::Pending;
+            }
+        }
+        let mut buffer = ReadBuf::new(buffer);
+        ready!(Pin::new(&mut this.io).poll_read(cx, &mut buffer))?;
+        let read = buffer.filled();
+        if !read.is_empty() {
+            this.intake.heard.store((this.intake.clock)().nanos(), Ordering::Relaxed);
+        }
+        let bodies = this.frames.see(read).map_err(io::Error::other)?;
+        this.intake.waiting.fetch_add(bodies, Ordering::AcqRel);
+        Poll::Ready(Ok(read.len()))
+    }
+}
+
+impl futures_io::AsyncWrite for Wire {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+/// Cuts the connection when dropped: the library's thread would wait for a broker that is gone.
+#[derive(Debug)]
+pub(super) struct Cutter(pub(super) std::net::TcpStream);
+
+impl Drop for Cutter {
+    fn drop(&mut self) {
+        // One that is gone already cannot be cut.
+        let _ = self.0.shutdown(Shutdown::Both);
+    }
+}
+
+/// The runtime that the library runs on: this one, its TCP streams being [`Wire`]s.
+#[derive(Clone, Debug)]
+pub(super) struct Kit(Tokio);
+
+impl Kit {
+    /// The runtime this is called in.
+    pub(super) fn current() -> Kit {
+        Kit(Tokio::current())
+    }
+}
+
+impl RuntimeKit for Kit {}
+
+impl Executor for Kit {
+    type Task<T: Send + 'static> = <Tokio as Executor>::Task<T>;
+
+    fn block_on<T, F: Future<Output = T>>(&self, future: F) -> T {
+        self.0.block_on(future)
+    }
+
+    fn spawn<T: Send + 'static, F: Future<Output = T> + Send + 'static>(&self, future: F) -> Task<Self::Task<T>> {
+        self.0.spawn(future)
+    }
+
+    fn spawn_blocking<T: Send + 'static, F: FnOnce() -> T + Send + 'static>(&self, work: F) -> Task<Self::Task<T>> {
+        self.0.spawn_blocking(work)
+    }
+}
+
+impl Reactor for Kit {
+    type TcpStream = Wire;
+    type Sleep = <Tokio as Reactor>::Sleep;
+
+    fn register<H: Read + Write + Send + 'static>(
+        &self,
+        _: H,
+    ) -> io::Result<impl futures_io::AsyncRead + futures_io::AsyncWrite + Send + Unpin + 'static> {
+        Err::<DummyIO, _>(connected_by_us())
+    }
+
+    fn sleep(&self, time: Duration) -> Self::Sleep {
+        self.0.sleep(time)
+    }
+
+    fn interval(&self, time: Duration) -> impl Stream<Item = Instant> + Send + 'static {
+        self.0.interval(time)
+    }
+
+    fn tcp_connect_addr(&self, _: SocketAddr) -> impl Future<Output = io::Result<Wire>> + Send + 'static {
+        std::future::ready(Err(connected_by_us()))
+    }
+}
+
+/// What the library is told that wants to connect by itself.
+pub(super) fn connected_by_us() -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, "connections are made outside")
+}
