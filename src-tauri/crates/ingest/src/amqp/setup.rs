@@ -69,8 +69,7 @@ fn twins(socket: TcpStream) -> std::io::Result<(TcpStream, StdTcpStream)> {
 }
 
 /// Logs in over a connected line. The library has no other one to connect.
-pub(super) async fn log_in(options: &AmqpOptions, wire: Wire) -> Result<Connection, ConnectError> {
-    let uri = uri(options)?;
+async fn log_in(options: &AmqpOptions, uri: AMQPUri, wire: Wire) -> Result<Connection, ConnectError> {
     let properties = ConnectionProperties::default()
         .with_connection_name("Feedwatch".into())
         .with_client_property(short("product")?, "Feedwatch".into())
@@ -89,17 +88,19 @@ impl Line {
     pub(super) async fn log_in(
         self,
         options: &AmqpOptions,
+        uri: AMQPUri,
     ) -> Result<(Connection, Arc<Intake>, Cutter, &'static str), ConnectError> {
         let Line { wire, intake, cutter, detail } = self;
         // If this is given up, the cutter goes first, and the library's thread ends.
-        let connection = log_in(options, wire).await?;
+        let connection = log_in(options, uri, wire).await?;
         Ok((connection, intake, cutter, detail))
     }
 }
 
-fn uri(options: &AmqpOptions) -> Result<AMQPUri, ConnectError> {
+/// Who we are, and what we ask for. Nothing is sent before this is known to be usable.
+pub(super) fn uri(options: &AmqpOptions) -> Result<AMQPUri, ConnectError> {
     let (userinfo, mechanism) = identity(options)?;
-    // Whole seconds of one byte short of two; 0 would switch them off.
+    // 0 would switch them off.
     let heartbeat = options.heartbeat.as_secs().clamp(1, u16::MAX.into());
     short(&options.vhost)?;
     Ok(AMQPUri {

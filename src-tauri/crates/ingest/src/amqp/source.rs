@@ -24,8 +24,9 @@ impl AmqpSource {
 
     async fn open(&self) -> Result<Box<dyn Session>, ConnectError> {
         let options = &self.options;
+        let uri = setup::uri(options)?;
         let line = setup::line(options, self.clock).await?;
-        let (connection, intake, cutter, encryption) = line.log_in(options).await?;
+        let (connection, intake, cutter, encryption) = line.log_in(options, uri).await?;
         let (channel, consumer, queue) = setup::consume(&connection, options).await?;
         let detail = format!("{encryption}, {queue}");
         let reading = Reading {

@@ -21,12 +21,16 @@ pub(super) fn connect_error(error: &Error, options: &AmqpOptions) -> ConnectErro
         ErrorKind::InvalidProtocolVersion(version) => ConnectError::Protocol(format!(
             "{host} speaks AMQP {version} only. Feedwatch speaks AMQP 0-9-1, as RabbitMQ does: check the address."
         )),
-        ErrorKind::ParsingError(_) => ConnectError::Protocol(format!(
-            "{host} does not speak AMQP. Check the port: RabbitMQ has 5672 for amqp:// and 5671 for amqps://."
-        )),
+        ErrorKind::ParsingError(_) => no_amqp(&host),
         ErrorKind::MissingHeartbeatError => ConnectError::Network(format!("{host} fell silent.")),
         _ => ConnectError::Network(format!("No session with {host}: {}.", shown(&error.to_string()))),
     }
+}
+
+fn no_amqp(host: &str) -> ConnectError {
+    ConnectError::Protocol(format!(
+        "{host} does not speak AMQP. Check the port: RabbitMQ has 5672 for amqp:// and 5671 for amqps://."
+    ))
 }
 
 /// Why encryption was not to be had, in the words of this protocol.
@@ -43,8 +47,11 @@ pub(super) fn tls_error(error: &io::Error, options: &AmqpOptions) -> ConnectErro
 
 fn io_error(error: &io::Error, options: &AmqpOptions) -> ConnectError {
     let host = options.host_and_port();
-    if let Some(refused) = announced(error) {
-        return ConnectError::Protocol(session_refusal(refused, options.max_message).to_string());
+    match announced(error) {
+        Some(Refused::Frame(_)) => return no_amqp(&host),
+        // The first messages come with the answer to the wish to read the queue.
+        Some(refused) => return ConnectError::Protocol(session_refusal(refused, options.max_message).to_string()),
+        None => {}
     }
     if let Some(alert) = alert(error) {
         let cure = if options.tls.cert.is_some() {

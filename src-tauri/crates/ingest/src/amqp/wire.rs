@@ -41,7 +41,10 @@ impl Intake {
     pub(super) fn new(largest_message: usize, clock: Clock) -> Arc<Intake> {
         // With two of the largest one is whole, so there is something to take out.
         let largest = u64::try_from(largest_message).unwrap_or(u64::MAX);
-        let at_most = largest.saturating_mul(2).max(WAITING);
+        Intake::holding(largest.saturating_mul(2).max(WAITING), clock)
+    }
+
+    fn holding(at_most: u64, clock: Clock) -> Arc<Intake> {
         let heard = AtomicI64::new(clock().nanos());
         Arc::new(Intake { waiting: AtomicU64::new(0), at_most, room: AtomicWaker::new(), heard, clock })
     }
@@ -181,4 +184,50 @@ impl Reactor for Kit {
 /// What the library is told that wants to connect by itself.
 pub(super) fn connected_by_us() -> io::Error {
     io::Error::new(io::ErrorKind::Unsupported, "connections are made outside")
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+    use crate::testkit::clock;
+
+    async fn read(wire: &mut Wire) -> io::Result<usize> {
+        let mut buffer = [0; 64];
+        std::future::poll_fn(|cx| futures_io::AsyncRead::poll_read(Pin::new(&mut *wire), cx, &mut buffer)).await
+    }
+
+    /// A frame of a body with 5 bytes.
+    const BODY: &[u8] = b"\x03\x00\x01\x00\x00\x00\x05hello\xCE";
+
+    #[tokio::test]
+    async fn the_socket_is_not_read_while_enough_waits() {
+        let (ours, mut theirs) = tokio::io::duplex(1024);
+        let intake = Intake::holding(10, clock);
+        let mut wire = Wire::new(Box::new(ours), 5, Arc::clone(&intake));
+        let before = intake.heard();
+        theirs.write_all(&BODY.repeat(2)).await.unwrap();
+        assert_eq!(read(&mut wire).await.unwrap(), 26);
+        assert!(intake.heard() > before);
+        theirs.write_all(BODY).await.unwrap();
+        assert!(read(&mut wire).now_or_never().is_none(), "ten bytes wait");
+        let later = tokio::spawn(async move { read(&mut wire).await });
+        tokio::task::yield_now().await;
+        intake.took(5);
+        assert_eq!(later.await.unwrap().unwrap(), 13, "it is told of the room");
+    }
+
+    #[tokio::test]
+    async fn what_is_announced_too_large_ends_the_reading() {
+        let (ours, mut theirs) = tokio::io::duplex(1024);
+        let mut wire = Wire::new(Box::new(ours), 5, Intake::new(5, clock));
+        theirs
+            .write_all(b"\x02\x00\x01\x00\x00\x00\x0e\x00\x3c\x00\x00\x00\x00\x00\x00\x00\x00\x00\x06")
+            .await
+            .unwrap();
+        let error = read(&mut wire).await.unwrap_err();
+        assert_eq!(error.to_string(), "a message of 6 bytes is announced");
+    }
 }
