@@ -277,6 +277,17 @@ fn of_two_members_one_is_killed_and_every_message_is_stored_by_one_of_them() {
     }
 }
 
+/// The group was told of everything that was sent.
+fn all_committed(broker: &mut Broker, topic: &str) {
+    let mut ends = BTreeMap::<i32, i64>::new();
+    for sent in broker.sent(topic) {
+        let end = ends.entry(sent.partition).or_default();
+        *end = (*end).max(sent.offset as i64 + 1);
+    }
+    let ends: Vec<i64> = ends.into_values().collect();
+    wait_until("all is committed", 2 * LONG, || broker.committed(GROUP, topic) == ends);
+}
+
 #[test]
 fn a_member_that_comes_and_goes_takes_no_message_that_another_has() {
     let mut broker = broker(&["prices:4"]);
@@ -290,8 +301,12 @@ fn a_member_that_comes_and_goes_takes_no_message_that_another_has() {
         broker.send("prices", 40);
         accounts(&second, "prices").received > 0
     });
+    // From here on each message is of one member only, over its leaving.
+    all_committed(&mut broker, "prices");
+    let before = places(&broker.sent("prices"));
     broker.send("prices", 2_000);
-    wait_until("the second has some of them", LONG, || accounts(&second, "prices").received > 500);
+    all_committed(&mut broker, "prices");
+    assert!(accounts(&second, "prices").received >= 1_000);
     second.stop();
     broker.send("prices", 2_000);
     let readers = [first.reader().expect("a history"), homes[1].reader()];
@@ -301,9 +316,10 @@ fn a_member_that_comes_and_goes_takes_no_message_that_another_has() {
         sent.iter().all(|place| first.contains_key(place) || second.contains_key(place))
     });
     let [one, other] = both([&readers[0], &readers[1]]);
-    let shared = one.keys().filter(|place| other.contains_key(*place)).count();
-    eprintln!("{} sent, {} + {} stored, {shared} by both", sent.len(), one.len(), other.len());
+    let shared: Vec<_> = one.keys().filter(|place| other.contains_key(*place)).collect();
+    eprintln!("{} sent, {} + {} stored, {} by both", sent.len(), one.len(), other.len(), shared.len());
     assert!(one.values().chain(other.values()).all(|count| *count == 1));
+    assert!(shared.iter().all(|place| before.contains(*place)), "{shared:?}");
     first.stop();
 }
 

@@ -17,11 +17,15 @@ use crate::{
 
 /// The longest time a goodbye may take.
 const GOODBYE: Duration = Duration::from_millis(500);
+/// So long what was received may take to reach the disk before the goodbye: what is acknowledged then is sent again to
+/// nobody.
+const TO_DISK: Duration = Duration::from_millis(1000);
 /// A server that wants to be left alone for longer is asked again after this.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
 /// Keeps `source` connected and its messages flowing into `inbox` until the source ends or `shutdown` is cancelled; then
-/// it returns within milliseconds, at most half a second if the other side does not take the goodbye.
+/// it returns within milliseconds, at most half a second if the other side does not take the goodbye, and a second more
+/// where the broker is to be told what of the last messages has reached the disk.
 ///
 /// `resume` are the last positions that are safely kept; from then on positions of messages received are remembered here.
 pub async fn supervise(
@@ -127,6 +131,16 @@ impl Ledger {
             }
         }
     }
+
+    /// Acknowledges until all messages with numbers below `end` are, or some never will be.
+    async fn settle(&mut self, session: &mut dyn Session, end: u64) {
+        while self.first + self.told < end {
+            match self.next().await {
+                Some(count) if session.ack(count).await.is_ok() => {}
+                _ => return,
+            }
+        }
+    }
 }
 
 /// [`Ledger::next`] where there is one.
@@ -212,6 +226,9 @@ impl Supervision {
                 Some(Ok(())) if delivered => {}
                 Some(Err(error)) if delivered => break error.into(),
                 _ => {
+                    if let Some(ledger) = &mut ledger {
+                        let _ = timeout(TO_DISK, ledger.settle(session, self.inbox.next_number())).await;
+                    }
                     let _ = timeout(GOODBYE, session.close()).await;
                     return Outcome::Stopped;
                 }
