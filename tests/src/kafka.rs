@@ -64,10 +64,27 @@ impl Broker {
     /// If it does not get done.
     #[track_caller]
     pub fn does(&mut self, line: &str) {
+        self.begins(line);
+        self.is_done();
+    }
+
+    /// Begins it; [`Broker::is_done`] waits for its end.
+    ///
+    /// # Panics
+    /// If it does not listen.
+    pub fn begins(&mut self, line: &str) {
         self.tell(line);
         self.answers += 1;
+    }
+
+    /// Waits until all that was begun is done.
+    ///
+    /// # Panics
+    /// If it does not get done.
+    #[track_caller]
+    pub fn is_done(&mut self) {
         let wanted = self.answers;
-        wait_for(&format!("it is done: {line}"), 2 * LONG, || {
+        wait_for("what was begun is done", 2 * LONG, || {
             let done = self.process.lines().iter().filter(|line| *line == "done").count();
             (done >= wanted).then_some(())
         });

@@ -5,6 +5,7 @@
 //! | line | answer |
 //! |---|---|
 //! | `send TOPIC COUNT [CODEC]` | `sent TOPIC PARTITION OFFSET SEQ` for each message the broker took, then `done` |
+//! | `trickle TOPIC COUNT` | the same, 20 at a time and some thousand a second |
 //! | `put TOPIC {"key": .., "headers": {..}, "payload": ..}` | the same; a payload of `null` is a tombstone |
 //! | `committed GROUP TOPIC` | `committed GROUP OFFSET,OFFSET,..`, -1 where there is none |
 //! | `down`, `up` | `done`: connections are cut and refused, and taken again; what was sent is kept |
@@ -84,7 +85,13 @@ impl Mock {
             producer.send(record.key(&key).partition(partition).payload(&payload)).map_err(|(error, _)| error).unwrap();
         }
         producer.flush(LONG).expect("the broker takes them");
-        say("done");
+    }
+
+    fn trickle(&mut self, topic: &str, count: u64) {
+        for _ in 0..count / 20 {
+            self.send(topic, 20, "none");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     fn put(&mut self, topic: &str, message: &str) {
@@ -140,6 +147,11 @@ fn main() {
             ["send", topic, rest] => {
                 let (count, codec) = rest.split_once(' ').unwrap_or((rest, "none"));
                 mock.send(topic, count.parse().expect("a number"), codec);
+                say("done");
+            }
+            ["trickle", topic, count] => {
+                mock.trickle(topic, count.parse().expect("a number"));
+                say("done");
             }
             ["put", topic, message] => mock.put(topic, message),
             ["committed", group, topic] => mock.committed(group, topic),

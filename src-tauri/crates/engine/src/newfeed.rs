@@ -280,6 +280,31 @@ mod tests {
     }
 
     #[test]
+    fn brokers_and_topics_of_kafka_are_understood() {
+        let feed = understand(&new("kafka://a:1,b:2/prices,plant"), &[], Secrets::Refused).unwrap();
+        let SourceConfig::Kafka(kafka) = &feed.source else { panic!("{:?}", feed.source) };
+        assert_eq!((kafka.servers.to_string().as_str(), kafka.topics.len()), ("kafka://a:1,b:2", 2));
+        assert!(feed.name.starts_with("prices"), "{}", feed.name);
+        let failure = understand(&new("kafka://a"), &[], Secrets::Refused).unwrap_err();
+        assert!(failure.message.contains("names no topic"), "{failure:?}");
+    }
+
+    #[test]
+    fn a_login_at_brokers_is_for_a_look_only_and_never_shown() {
+        let typed = new("kafka://ann:s3cr3t@a,b/prices");
+        let failure = understand(&typed, &[], Secrets::Refused).unwrap_err();
+        assert!(
+            failure.message.contains("in front of the @") && !format!("{failure:?}").contains("s3cr3t"),
+            "{failure:?}"
+        );
+        let feed = understand(&typed, &[], Secrets::Allowed).unwrap();
+        assert!(!format!("{feed:?}").contains("s3cr3t"));
+        assert!(!crate::config::edit::add_feed("", &feed).is_ok_and(|text| text.contains("s3cr3t")));
+        let failure = understand(&new("kafka://ann:s3cr3t@a:b/prices"), &[], Secrets::Allowed).unwrap_err();
+        assert!(!format!("{failure:?}").contains("s3cr3t"), "{failure:?}");
+    }
+
+    #[test]
     fn a_secret_given_twice_is_refused() {
         let failure = understand(&new("wss://h/?token=1&to%6Ben=2"), &[], Secrets::Refused).unwrap_err();
         assert!(failure.message.contains("\"token\" twice"), "{failure:?}");
