@@ -62,8 +62,8 @@ pub enum AmqpQueue {
 impl AmqpOptions {
     /// Messages that a look takes from a queue at most.
     pub const LOOK: u16 = 100;
-    /// What the broker hands out ahead unless the options say otherwise. Acknowledged is what a transaction of the history
-    /// has, about four times a second: this bounds a feed to some 15,000 messages a second.
+    /// What the broker hands out ahead unless the options say otherwise. What a transaction of the history has is
+    /// acknowledged, at most four times a second: a feed cannot be faster than four times this a second.
     pub const PREFETCH: u16 = 4_000;
 
     /// The options of a queue that needs nothing but its address; `guest` on port 5672.

@@ -60,7 +60,7 @@ impl Tags {
     fn up_to(&mut self, count: u64) -> Option<u64> {
         let new = usize::try_from(count.saturating_sub(self.done)).unwrap_or(usize::MAX).min(self.open.len());
         self.done += new as u64;
-        self.open.drain(..new).last()
+        self.open.drain(..new).next_back()
     }
 }
 
