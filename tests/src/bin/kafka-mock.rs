@@ -90,7 +90,7 @@ impl Mock {
     fn trickle(&mut self, topic: &str, count: u64) {
         for _ in 0..count / 20 {
             self.send(topic, 20, "none");
-            std::thread::sleep(Duration::from_millis(5));
+            std::thread::park_timeout(Duration::from_millis(5));
         }
     }
 

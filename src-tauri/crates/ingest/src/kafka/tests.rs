@@ -124,6 +124,9 @@ async fn our_own_certificate_is_shown_where_it_is_asked_for() {
     let (own, client) = (own(&folder, "own"), own(&folder, "client"));
     let (port, mut seen) = peer(&own, Some(&client)).await;
     let ca = Some(own.cert_file.clone());
+    let without = TlsFiles { ca: ca.clone(), ..TlsFiles::default() };
+    let told = refusal(&source("localhost", port, without)).await;
+    assert!(told.is_permanent() && told.to_string().contains("wants a certificate of ours"), "{told:?}");
     let tls = TlsFiles { ca, cert: Some(client.cert_file.clone()), key: Some(client.key_file.clone()) };
     refusal(&source("localhost", port, tls)).await;
     assert_eq!(seen.recv().await, Some((API_VERSIONS, true)));

@@ -32,13 +32,18 @@ pub(super) fn connect_error(code: Code, reason: &str, brokers: &str) -> ConnectE
         | Code::IllegalSASLState => ConnectError::Protocol(format!(
             "{brokers} does not accept user and password ({said}). Check user, password and `sasl`."
         )),
-        Code::SSL if has("certificate verify failed") || has("verify broker certificate") || has("certificate") => {
-            ConnectError::Certificate(format!("{brokers}: {said}"))
-        }
-        Code::SSL => ConnectError::Tls(format!("{brokers}: {said}")),
+        // Of TLS the library has two codes for the same thing, by the moment in which it notices.
         _ if has("PLAINTEXT broker listener") || has("wrong version number") => ConnectError::Protocol(format!(
             "{brokers} does not speak TLS at this port. Check the port; if the cluster is not encrypted, write kafka://."
         )),
+        _ if has("alert") && (has("certificate") || has("unknown ca")) => ConnectError::Protocol(format!(
+            "{brokers} wants a certificate of ours that it trusts ({said}). Check cert and key of `tls`."
+        )),
+        _ if has("certificate verify failed") || has("verify broker certificate") => {
+            ConnectError::Certificate(format!("{brokers}: {said}"))
+        }
+        Code::SSL if has("certificate") => ConnectError::Certificate(format!("{brokers}: {said}")),
+        Code::SSL => ConnectError::Tls(format!("{brokers}: {said}")),
         _ if has("SSL listener") || has("security.protocol") => ConnectError::Network(format!(
             "{brokers} cut the connection before it answered. If it wants TLS, write kafka+tls://; if it wants a login, \
              add `sasl`, user and password."
@@ -146,6 +151,9 @@ mod tests {
                     broker certificate could not be verified (after 5ms in state SSL_HANDSHAKE)";
         let told = connect_error(Code::SSL, said, "h:9093");
         assert!(told.is_permanent() && told.to_string().starts_with("The server's certificate is not trusted: h:9093"));
+        let said = "ssl://h:9093/bootstrap: error:0A000086:SSL routines::certificate verify failed (after 5ms in state CONNECT)";
+        let told = connect_error(Code::BrokerTransportFailure, said, "h:9093");
+        assert!(matches!(told, ConnectError::Certificate(_)), "{told:?}");
     }
 
     #[test]
