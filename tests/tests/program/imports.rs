@@ -133,6 +133,7 @@ fn some_libraries_have_one_place() {
         ("notify-rust", "feedwatch-engine"),
         ("tokio-tungstenite", "feedwatch-ingest"),
         ("reqwest", "feedwatch-ingest"),
+        ("rdkafka", "feedwatch-ingest"),
     ];
     for (library, place) in places {
         let users: Vec<&str> = ALLOWED
@@ -177,6 +178,15 @@ fn engine_and_terminal_build_without_the_desktop() {
     }
 }
 
+/// The packages that depend on a library.
+fn users<'a>(metadata: &'a Metadata, library: &str) -> BTreeSet<&'a str> {
+    let names: BTreeMap<&PackageId, &str> =
+        metadata.packages.iter().map(|found| (&found.id, found.name.as_str())).collect();
+    let nodes = metadata.resolve.iter().flat_map(|resolve| &resolve.nodes);
+    let users = nodes.filter(|node| node.deps.iter().any(|found| names[&found.pkg] == library));
+    users.map(|node| names[&node.id]).collect()
+}
+
 #[test]
 fn there_is_one_tls_stack() {
     let metadata = metadata();
@@ -184,7 +194,16 @@ fn there_is_one_tls_stack() {
     let resolved: BTreeSet<&str> =
         metadata.workspace_packages().iter().flat_map(|member| below(&metadata, member.name.as_str())).collect();
     assert!(all.contains("rustls") && resolved.contains("rustls"));
-    for other in ["openssl", "openssl-sys", "native-tls", "aws-lc-rs", "aws-lc-sys", "boring", "mbedtls"] {
+    // librdkafka is C and has no other: nothing else may reach it, and nothing but our source of Kafka may reach that.
+    for (library, place) in
+        [("openssl-sys", "rdkafka-sys"), ("rdkafka-sys", "rdkafka"), ("rdkafka", "feedwatch-ingest")]
+    {
+        let mut users = users(&metadata, library);
+        // The tests' own peer is made of it.
+        users.remove("feedwatch-tests");
+        assert_eq!(users, BTreeSet::from([place]), "{library}");
+    }
+    for other in ["openssl", "native-tls", "aws-lc-rs", "aws-lc-sys", "boring", "mbedtls"] {
         assert!(!resolved.contains(other), "{other} is in the graph");
     }
 }
