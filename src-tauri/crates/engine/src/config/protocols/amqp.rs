@@ -127,7 +127,11 @@ impl AmqpConfig {
             config.access.user = AmqpOptions::login_of(url.username(), "").user;
             let _ = config.url.set_username("");
         }
-        config.access.password = password.filter(|_| config.access.user.is_some());
+        if password.is_some() && url.username().is_empty() {
+            let cure = "Write the user into the address, as amqp://user@host/queue, or leave the variable out.";
+            return Err(("There is a variable for a password, but no user.".to_owned(), cure));
+        }
+        config.access.password = password.filter(|_| url.password().is_none());
         Ok(config)
     }
 

@@ -20,8 +20,12 @@ fn problem(lines: &str) -> String {
 }
 
 fn pasted(text: &str, allowed: bool) -> Result<AmqpConfig, String> {
+    pasted_with(text, None, allowed)
+}
+
+fn pasted_with(text: &str, password: Option<&str>, allowed: bool) -> Result<AmqpConfig, String> {
     let address = address::parse(text).map_err(|error| error.to_string())?;
-    let password = Some(SecretRef::Env("PLANT_PASSWORD".to_owned()));
+    let password = password.map(|name| SecretRef::Env(name.to_owned()));
     AmqpConfig::from_address(&address, password, allowed).map_err(|(message, cure)| format!("{message} {cure}"))
 }
 
@@ -159,11 +163,11 @@ fn an_address_names_a_queue_or_an_exchange() {
 
 #[test]
 fn a_user_in_the_address_is_kept_with_the_name_of_its_password() {
-    let config = pasted("amqp://ann%20b@broker/q", false).unwrap();
+    let config = pasted_with("amqp://ann%20b@broker/q", Some("PLANT_PASSWORD"), false).unwrap();
     assert_eq!((config.url.as_str(), config.access.user.as_deref()), ("amqp://broker", Some("ann b")));
     assert_eq!(config.access.password, Some(SecretRef::Env("PLANT_PASSWORD".into())));
-    // Without a user there is nobody whose password it could be.
-    assert_eq!(pasted("amqp://broker/q", false).unwrap().access, Access::default());
+    let told = pasted_with("amqp://broker/q", Some("PLANT_PASSWORD"), false).unwrap_err();
+    assert!(told.contains("no user") && told.contains("amqp://user@host/queue"), "{told}");
 }
 
 #[test]
