@@ -256,7 +256,7 @@ impl Book {
         let said = meta.as_ref().and_then(|meta| super::beside::json(meta));
         let (topic, position) = meta.map_or((None, None), |meta| (meta.topic, meta.position));
         let batch = &mut shared.output.batch;
-        if let Some(position) = position {
+        if let Some(position) = position.and_then(|position| self.redelivery.position(position)) {
             let same = |(feed, known): &&mut (FeedId, Position)| *feed == self.id && known.lane() == position.lane();
             match batch.positions.iter_mut().find(same) {
                 Some(known) => known.1 = position,

@@ -113,6 +113,12 @@ impl FeedStage {
         if let Some(last) = last {
             self.book.watched(last, shared);
         }
+        self.book.redelivery.handed_on();
+    }
+
+    /// The history refused the batch that was taken last.
+    pub(super) fn refused(&mut self) {
+        self.book.redelivery.refused();
     }
 
     /// It is watched no more, in good order: up to `at`, or its last message.

@@ -200,8 +200,10 @@ impl Pipeline {
         !self.shared.output.news.is_empty() || self.shared.alarms.has_changes()
     }
 
-    /// The history refused this part of a batch: it goes before the next one.
+    /// The history refused the batch that was taken last. This part of it goes before the next one; its messages are lost
+    /// here, and new when a broker sends them again.
     pub fn put_back(&mut self, batch: Batch) {
+        self.feeds.iter_mut().flatten().for_each(FeedStage::refused);
         self.shared.output.put_back(batch);
     }
 

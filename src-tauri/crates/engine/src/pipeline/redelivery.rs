@@ -22,20 +22,42 @@ pub struct Known {
     pub latest: Vec<(Option<Arc<str>>, bytes::Bytes)>,
 }
 
+/// What one message is known by.
+#[derive(Clone, Debug)]
+enum Key {
+    Number { lane: Arc<str>, offset: u64 },
+    Print(u64),
+}
+
+/// A lane as the history will have it.
+#[derive(Debug)]
+struct Lane {
+    /// The last number that came.
+    last: u64,
+    /// Numbers up to it that the history refused, first and last, in their order.
+    holes: Vec<(u64, u64)>,
+}
+
+/// Holes that are told apart in a lane; more are taken together with what lies between: stored twice rather than lost.
+const HOLES: usize = 256;
+
 /// Tells repetitions of the broker from new messages.
 #[derive(Debug)]
 pub(super) struct Redelivery {
-    lanes: HashMap<Arc<str>, u64>,
+    lanes: HashMap<Arc<str>, Lane>,
     /// Fingerprints in order of receipt, and how often each is in it.
     window: VecDeque<u64>,
     counts: HashMap<u64, u32>,
     hash: RandomState,
+    /// What came since the last batch for the history was taken, and what is in that one.
+    fresh: Vec<Key>,
+    handed: Vec<Key>,
 }
 
 impl Redelivery {
     pub(super) fn new(known: Known) -> Redelivery {
         let lanes = known.positions.into_iter().filter_map(|position| match position {
-            Position::Offset { lane, offset } => Some((lane, offset)),
+            Position::Offset { lane, offset } => Some((lane, Lane { last: offset, holes: Vec::new() })),
             Position::EventId(_) => None,
         });
         let mut redelivery = Redelivery {
@@ -43,6 +65,8 @@ impl Redelivery {
             window: VecDeque::new(),
             counts: HashMap::new(),
             hash: RandomState::new(),
+            fresh: Vec::new(),
+            handed: Vec::new(),
         };
         for (topic, payload) in known.latest {
             let print = redelivery.print(topic.as_deref(), &payload);
@@ -55,29 +79,62 @@ impl Redelivery {
     pub(super) fn is_known(&mut self, message: &Message) -> bool {
         let Some(meta) = &message.meta else { return false };
         if let Some(Position::Offset { lane, offset }) = &meta.position {
-            return match self.lanes.get_mut(lane) {
-                Some(last) if *offset <= *last => true,
-                Some(last) => {
-                    *last = *offset;
-                    false
-                }
+            let known = match self.lanes.get_mut(lane) {
+                Some(known) => known.has(*offset),
                 None => {
-                    self.lanes.insert(Arc::clone(lane), *offset);
+                    self.lanes.insert(Arc::clone(lane), Lane { last: *offset, holes: Vec::new() });
                     false
                 }
             };
+            if !known {
+                self.fresh.push(Key::Number { lane: Arc::clone(lane), offset: *offset });
+            }
+            return known;
         }
         if !meta.awaits_ack {
             return false;
         }
         let print = self.print(meta.topic.as_deref(), &message.payload);
-        if meta.redelivered && self.forget(print) {
-            // It stands in the window once more, as the latest.
-            self.remember(print);
-            return true;
-        }
+        let known = meta.redelivered && self.forget(print);
+        // What is known stands in the window once more, as the latest.
         self.remember(print);
-        false
+        if !known {
+            self.fresh.push(Key::Print(print));
+        }
+        known
+    }
+
+    /// A batch was taken: it holds all that came up to now.
+    pub(super) fn handed_on(&mut self) {
+        self.handed.clear();
+        std::mem::swap(&mut self.handed, &mut self.fresh);
+    }
+
+    /// The history refused the batch that was taken last: what was in it is not known, and will be sent again.
+    pub(super) fn refused(&mut self) {
+        for key in std::mem::take(&mut self.handed) {
+            match key {
+                Key::Number { lane, offset } => {
+                    if let Some(lane) = self.lanes.get_mut(&lane) {
+                        lane.lose(offset);
+                    }
+                }
+                Key::Print(print) => drop(self.forget(print)),
+            }
+        }
+    }
+
+    /// Where to resume behind a message: never behind one that the history refused, nor before what it has.
+    pub(super) fn position(&self, of: Position) -> Option<Position> {
+        let Position::Offset { lane, offset } = of else { return Some(of) };
+        let offset = match self.lanes.get(&lane) {
+            Some(known) => match known.holes.first() {
+                Some((first, _)) => first.checked_sub(1)?,
+                None => known.last,
+            },
+            None => offset,
+        };
+        Some(Position::Offset { lane, offset })
     }
 
     fn print(&self, topic: Option<&str>, payload: &[u8]) -> u64 {
@@ -112,6 +169,49 @@ impl Redelivery {
             if *count == 0 {
                 self.counts.remove(&print);
             }
+        }
+    }
+}
+
+impl Lane {
+    /// Did this number come, and was it kept? It counts as such from here on.
+    fn has(&mut self, offset: u64) -> bool {
+        if offset > self.last {
+            self.last = offset;
+            return false;
+        }
+        let Some(at) = self.holes.iter().position(|(first, last)| (*first..=*last).contains(&offset)) else {
+            return true;
+        };
+        let (first, last) = self.holes.remove(at);
+        if offset < last {
+            self.holes.insert(at, (offset + 1, last));
+        }
+        if first < offset {
+            self.holes.insert(at, (first, offset - 1));
+        }
+        self.join_holes();
+        false
+    }
+
+    /// This number is not in the history after all.
+    fn lose(&mut self, offset: u64) {
+        let at = self.holes.partition_point(|(_, last)| last.saturating_add(1) < offset);
+        match self.holes.get_mut(at) {
+            Some((first, last)) if offset >= first.saturating_sub(1) => {
+                (*first, *last) = ((*first).min(offset), (*last).max(offset));
+            }
+            _ => self.holes.insert(at, (offset, offset)),
+        }
+        self.join_holes();
+    }
+
+    fn join_holes(&mut self) {
+        if self.holes.len() > HOLES
+            && let Some((_, end)) = self.holes.pop()
+            && let Some((_, last)) = self.holes.last_mut()
+        {
+            *last = end;
         }
     }
 }
@@ -170,5 +270,69 @@ mod tests {
         }
         assert_eq!((redelivery.window.len(), redelivery.counts.len()), (WINDOW, 1));
         assert!(!redelivery.is_known(&sent("first", true)));
+    }
+
+    #[test]
+    fn what_the_history_refused_is_new_when_it_comes_again_and_only_that() {
+        let mut redelivery = Redelivery::new(Known::default());
+        let takes = |redelivery: &mut Redelivery, offsets: std::ops::RangeInclusive<u64>| -> Vec<u64> {
+            offsets.filter(|&offset| !redelivery.is_known(&numbered("a/0", offset))).collect()
+        };
+        assert_eq!(takes(&mut redelivery, 0..=2), [0, 1, 2]);
+        redelivery.handed_on();
+        assert_eq!(takes(&mut redelivery, 3..=5), [3, 4, 5]);
+        redelivery.handed_on();
+        redelivery.refused();
+        assert_eq!(takes(&mut redelivery, 6..=7), [6, 7]);
+        redelivery.handed_on();
+        let resume = |redelivery: &Redelivery, offset| {
+            redelivery.position(Position::Offset { lane: "a/0".into(), offset }).map(|position| match position {
+                Position::Offset { offset, .. } => offset,
+                Position::EventId(_) => u64::MAX,
+            })
+        };
+        assert_eq!(resume(&redelivery, 7), Some(2), "a restart must have them sent again");
+        assert_eq!(takes(&mut redelivery, 0..=8), [3, 4, 5, 8]);
+        assert_eq!(resume(&redelivery, 8), Some(8));
+        // Before the first message of all there is no position.
+        let mut redelivery = Redelivery::new(Known::default());
+        takes(&mut redelivery, 0..=0);
+        redelivery.handed_on();
+        redelivery.refused();
+        assert_eq!(resume(&redelivery, 0), None);
+    }
+
+    #[test]
+    fn a_flagged_repetition_of_what_was_refused_is_new() {
+        let mut redelivery = Redelivery::new(Known::default());
+        assert!(!redelivery.is_known(&sent("kept", false)));
+        redelivery.handed_on();
+        assert!(!redelivery.is_known(&sent("lost", false)));
+        redelivery.handed_on();
+        redelivery.refused();
+        assert!(redelivery.is_known(&sent("kept", true)));
+        assert!(!redelivery.is_known(&sent("lost", true)));
+        assert!(redelivery.is_known(&sent("lost", true)));
+    }
+
+    proptest::proptest! {
+        /// Whatever is refused, in whatever pieces: nothing that is not in the history is ever taken for known.
+        #[test]
+        fn nothing_refused_is_ever_known(batches in proptest::collection::vec((1u64..5, proptest::bool::ANY), 1..40)) {
+            let mut redelivery = Redelivery::new(Known::default());
+            let (mut next, mut kept) = (0, std::collections::BTreeSet::new());
+            for (count, refused) in batches {
+                let batch: Vec<u64> = (next..next + count).collect();
+                next += count;
+                for &offset in &batch {
+                    proptest::prop_assert!(!redelivery.is_known(&numbered("a/0", offset)));
+                }
+                redelivery.handed_on();
+                if refused { redelivery.refused() } else { kept.extend(batch) }
+            }
+            for offset in 0..next {
+                proptest::prop_assert_eq!(redelivery.is_known(&numbered("a/0", offset)), kept.contains(&offset));
+            }
+        }
     }
 }
