@@ -6,6 +6,9 @@ use std::time::Duration;
 use feedwatch_model::{Message, Reading, Rejected, SequenceRule, Time, Why};
 
 use crate::catalogue::{Catalogue, Rule};
+use crate::format::Format;
+use crate::format::declared::Sheet;
+use crate::format::payloads::{Payloads, Read};
 use crate::hash::hash64;
 use crate::json::scan::Scanner;
 use crate::json::trie::Trie;
@@ -31,6 +34,10 @@ pub struct Options {
     pub max_nodes: usize,
     /// Keep least, greatest, last and number of the values of each series for the profile.
     pub summarise: bool,
+    /// How payloads are written; `None`: found out by the first ones.
+    pub format: Option<Format>,
+    /// Bytes that a compressed message may be inflated to.
+    pub max_inflated: usize,
 }
 
 impl Default for Options {
@@ -42,6 +49,8 @@ impl Default for Options {
             max_series: 5000,
             max_nodes: 20_000,
             summarise: true,
+            format: None,
+            max_inflated: 16 << 20,
         }
     }
 }
@@ -60,6 +69,7 @@ pub struct Decoder {
     options: Options,
     pub(crate) trie: Trie,
     scanner: Scanner,
+    pub(crate) payloads: Payloads,
     learning: Option<Window>,
     reading: Reading,
     pub(crate) learned: Learned,
@@ -91,6 +101,7 @@ impl Decoder {
     pub fn new(options: Options) -> Decoder {
         Decoder {
             trie: Trie::new(options.max_nodes),
+            payloads: Payloads::new(options.format, options.max_inflated),
             options,
             scanner: Scanner::default(),
             learning: Some(Window::default()),
@@ -145,25 +156,88 @@ impl Decoder {
     }
 
     fn learn(&mut self, messages: &[Message]) {
+        let mut inflated = Vec::new();
+        let opened = self.payloads.open(messages, &mut inflated);
         let mut observed = Vec::new();
-        for message in messages {
-            if self.scanner.scan(&mut self.trie, &message.payload).is_ok() {
-                observed.push(Observed::new(message, &self.scanner));
+        let mut is_json = vec![false; opened.len()];
+        if self.payloads.is_json() {
+            for ((message, payload), is_json) in opened.iter().zip(&mut is_json) {
+                if self.scanner.scan(&mut self.trie, payload).is_ok() {
+                    *is_json = true;
+                    observed.push(Observed::new(message, payload, &self.scanner));
+                }
+            }
+        }
+        self.payloads.decide(&opened, &is_json);
+        if !self.payloads.is_json() {
+            observed.clear();
+            (self.trie, self.scanner) = (Trie::new(self.options.max_nodes), Scanner::default());
+            for (message, payload) in &opened {
+                let Some(text) = self.payloads.tree(payload) else { continue };
+                if self.scanner.scan(&mut self.trie, text).is_ok() {
+                    observed.push(Observed::new(message, text, &self.scanner));
+                }
             }
         }
         self.learned.learn(&self.trie, &observed);
     }
 
     fn read(&mut self, message: Message, held: bool, sink: &mut impl Sink) {
-        if let Err(why) = self.scanner.scan(&mut self.trie, &message.payload) {
-            return sink.rejected(message, why);
+        let not_json = match self.payloads.is_json().then(|| self.scanner.scan(&mut self.trie, &message.payload)) {
+            Some(Ok(())) => {
+                let Decoder { options, trie, scanner, learned, reading, .. } = self;
+                learned.catalogue.beyond_paths = scanner.beyond;
+                learned.read(trie, scanner, &message.payload, &message, held, options.max_series, reading);
+                return self.give(message, sink);
+            }
+            Some(Err(why)) => Some(why),
+            None => None,
+        };
+        match self.read_otherwise(&message, not_json, held) {
+            Ok(()) => self.give(message, sink),
+            Err(why) => sink.rejected(message, why),
         }
-        self.learned.catalogue.beyond_paths = self.scanner.beyond;
-        self.learned.read(&self.trie, &self.scanner, &message, held, self.options.max_series, &mut self.reading);
+    }
+
+    #[inline]
+    fn give(&mut self, message: Message, sink: &mut impl Sink) {
         if self.options.summarise {
             self.learned.catalogue.summarise(&self.reading);
         }
         sink.reading(&self.learned.catalogue, message, &self.reading);
+    }
+
+    /// Reads a message of another format than JSON, or one of JSON that is none.
+    #[inline(never)]
+    fn read_otherwise(&mut self, message: &Message, not_json: Option<Rejected>, held: bool) -> Result<(), Rejected> {
+        let read = self.read_payload(message, not_json, held);
+        let is_first = self.learned.read == self.payloads.silent();
+        if read.is_err() && is_first && self.payloads.switch(message) {
+            return self.read_payload(message, None, held);
+        }
+        read
+    }
+
+    fn read_payload(&mut self, message: &Message, not_json: Option<Rejected>, held: bool) -> Result<(), Rejected> {
+        let Decoder { options, trie, scanner, payloads, learned, reading, .. } = self;
+        let max_series = options.max_series;
+        reading.clear();
+        let Learned { catalogue, names, .. } = learned;
+        let sheet = &mut Sheet { reading, catalogue, names, max_series };
+        match payloads.read(message, not_json, sheet)? {
+            Read::Tree(place) => {
+                let text = payloads.text(place, message);
+                scanner.scan(trie, text).map_err(|why| place.rejected(why))?;
+                learned.catalogue.beyond_paths = scanner.beyond;
+                learned.read(trie, scanner, text, message, held, max_series, reading);
+            }
+            Read::Points => {
+                learned.read += 1;
+                reading.identity = identity(message, reading);
+            }
+            Read::Nothing => learned.read += 1,
+        }
+        Ok(())
     }
 }
 
@@ -257,13 +331,14 @@ impl Learned {
         &mut self,
         trie: &Trie,
         scanner: &Scanner,
+        text: &[u8],
         message: &Message,
         held: bool,
         max_series: usize,
         reading: &mut Reading,
     ) {
-        let seen = Seen { leaves: &scanner.leaves, elements: &scanner.elements, message };
-        let mut kind = self.kinds.of(seen.leaves, &message.payload);
+        let seen = Seen { leaves: &scanner.leaves, elements: &scanner.elements, text, message };
+        let mut kind = self.kinds.of(seen.leaves, text);
         // Twice at most: once the new paths are learned, nothing is unknown.
         for strict in [true, false] {
             reading.clear();
@@ -274,7 +349,7 @@ impl Learned {
             if matches!(known, Some(Ok(()))) {
                 break;
             }
-            kind = self.learn_late(trie, scanner, message, kind);
+            kind = self.learn_late(trie, scanner, &seen, kind);
         }
         reading.kind = kind;
         self.kinds.count(kind);
@@ -287,14 +362,14 @@ impl Learned {
 
     /// New paths, perhaps a new field that tells kinds apart: the kind of the message after learning.
     #[cold]
-    fn learn_late(&mut self, trie: &Trie, scanner: &Scanner, message: &Message, kind: u32) -> u32 {
-        let observed = Observed::new(message, scanner);
+    fn learn_late(&mut self, trie: &Trie, scanner: &Scanner, seen: &Seen<'_>, kind: u32) -> u32 {
+        let observed = Observed::new(seen.message, seen.text, scanner);
         let mut kind = kind;
         // A kind that has a text of its own needs no further field.
         let explained = self.kinds.messages(kind as usize) == 0 && !self.kinds.label(kind as usize).is_empty();
         for leaf in observed.leaves.iter().filter(|_| !explained) {
             let is_new = self.plans.iter().all(|plan| plan.role(leaf.node).what == What::Unseen);
-            if is_new && self.read > 0 && starts_kinds(trie, leaf, &message.payload) && self.kinds.adopt(leaf.node) {
+            if is_new && self.read > 0 && starts_kinds(trie, leaf, seen.text) && self.kinds.adopt(leaf.node) {
                 kind = self.kinds.of(&observed.leaves, &observed.payload);
                 break;
             }
