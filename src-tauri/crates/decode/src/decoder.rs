@@ -211,8 +211,9 @@ impl Decoder {
     #[inline(never)]
     fn read_otherwise(&mut self, message: &Message, not_json: Option<Rejected>, held: bool) -> Result<(), Rejected> {
         let read = self.read_payload(message, not_json, held);
-        let is_first = self.learned.read == self.payloads.silent();
-        if read.is_err() && is_first && self.payloads.switch(message) {
+        // What was held was looked at together.
+        let is_open = !held && self.learned.read == self.payloads.silent();
+        if read.is_err() && is_open && self.payloads.switch(message) {
             return self.read_payload(message, None, held);
         }
         read

@@ -44,5 +44,5 @@ mod stamp;
 
 pub use catalogue::{Catalogue, Rule, Scope, Series};
 pub use decoder::{Decoder, Options, Sink};
-pub use format::{CSV_HEADER, Format};
+pub use format::Format;
 pub use json::leaf::leaves;

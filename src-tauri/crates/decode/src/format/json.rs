@@ -40,6 +40,13 @@ impl Writer {
         self.text.push(byte);
     }
 
+    /// Takes back the byte at `at`.
+    pub(crate) fn blank(&mut self, at: usize) {
+        if let Some(byte) = self.text.get_mut(at) {
+            *byte = b' ';
+        }
+    }
+
     /// What is JSON already.
     pub(crate) fn raw(&mut self, text: &[u8]) {
         self.text.extend_from_slice(text);

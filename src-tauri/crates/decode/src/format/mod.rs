@@ -73,7 +73,3 @@ impl Format {
         Format::ALL.into_iter().find(|format| format.word() == word)
     }
 }
-
-/// The header that stands beside the messages of a CSV whose first line is known apart from them: the name it has in
-/// [`feedwatch_model::MessageMeta::headers`].
-pub const CSV_HEADER: &str = "csv-header";

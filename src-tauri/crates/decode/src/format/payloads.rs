@@ -1,6 +1,6 @@
 //! How the payloads of one feed are read: what was pinned or found, and what reading them so has to remember.
 
-use feedwatch_model::{KindProfile, Message, Rejected, SequenceProfile};
+use feedwatch_model::{CSV_HEADER, KindProfile, Message, Rejected, SequenceProfile};
 use rustc_hash::FxHashSet;
 
 use super::csv::{Csv, Written};
@@ -11,7 +11,7 @@ use super::json::Writer;
 use super::sparkplug::Sparkplug;
 use super::states::{self, States};
 use super::wrap::Wrap;
-use super::{CSV_HEADER, Format, cbor, msgpack, prometheus};
+use super::{Format, cbor, msgpack, prometheus};
 use crate::catalogue::Catalogue;
 use crate::hash::hash64;
 

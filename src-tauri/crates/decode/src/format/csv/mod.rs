@@ -83,8 +83,11 @@ impl Csv {
 
     fn records(&mut self, payload: &[u8], fields: &mut Vec<Field>, out: &mut Writer) -> Result<usize, Fault> {
         let separator = *self.separator.get_or_insert_with(|| separator_of(payload));
-        let several = memchr::memchr(b'\n', payload.trim_ascii_end()).is_some();
-        let (mut at, mut written) = (0, 0);
+        // A line end may also stand inside quotes.
+        let end = payload.trim_ascii_end().len();
+        let lines = memchr::memchr(b'\n', payload.get(..end).unwrap_or_default()).is_some();
+        let several = lines && record(payload, 0, separator, fields)? < end;
+        let (mut at, mut written, open) = (0, 0, out.text().len());
         if several {
             out.byte(b'[');
         }
@@ -99,8 +102,11 @@ impl Csv {
             self.object(payload, fields, at, out)?;
             written += 1;
         }
-        if several {
-            out.byte(b']');
+        // A header and one record are one record.
+        match (several, written) {
+            (false, _) => {}
+            (true, 1) => out.blank(open),
+            (true, _) => out.byte(b']'),
         }
         Ok(written)
     }

@@ -34,6 +34,7 @@ fn a_header_that_comes_again_is_no_record() {
 #[test]
 fn a_message_may_bring_several_records() {
     assert_eq!(all(&["a;b\n1,5;x\n-2,25;y\n"]), [r#"[{"a":1.5,"b":"x"},{"a":-2.25,"b":"y"}]"#]);
+    assert_eq!(all(&["a,b\n1,2\n", "3,4"]), [r#" {"a":1,"b":2}"#, r#"{"a":3,"b":4}"#], "the header and one record");
 }
 
 #[test]

@@ -191,9 +191,9 @@ fn the_first_byte_that_does_not_fit_is_named() {
 
 proptest! {
     #[test]
-    fn no_bytes_panic(bytes: Vec<u8>, edits: Vec<(prop::sample::Index, u8)>) {
+    fn no_bytes_panic(noise: Vec<u8>, edits: Vec<(prop::sample::Index, u8)>) {
         let mut feed = Feed::default();
-        let _ = feed.read("spBv1.0/G/NDATA/E", &bytes);
+        let _ = feed.read("spBv1.0/G/NDATA/E", &noise);
         let mut known = payload(0, &[metric(&[text(1, "x"), number(2, 7), number(4, 3), number(10, 21)]), metric(&[bytes(18, &metric(&[]))])]);
         for (at, byte) in edits {
             let at = at.index(known.len());
