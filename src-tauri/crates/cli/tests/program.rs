@@ -340,7 +340,11 @@ fn scrapes_beside_the_repository_are_read() {
         }
         let ended = feedwatch(home.path(), &["probe", file.to_str().unwrap(), "--json"]).output().unwrap();
         let told = object(&ended);
-        assert_eq!((&told["profile"]["format"], &told["accounts"]["stored"]), (&"prometheus".into(), &1.into()), "{told}");
+        assert_eq!(
+            (&told["profile"]["format"], &told["accounts"]["stored"]),
+            (&"prometheus".into(), &1.into()),
+            "{told}"
+        );
         let series = told["profile"]["kinds"][0]["series"].as_array().unwrap();
         assert!(series.iter().any(|series| series["key"]["label:mode"] == "idle" && series["kind"] == "counter"));
     }

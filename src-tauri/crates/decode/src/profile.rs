@@ -74,9 +74,7 @@ impl Decoder {
             plan.slots.iter().flat_map(|slot| slot.before.iter().chain(&slot.series).filter(|series| **series != NONE));
         let known =
             numbers.filter_map(|&at| Some((catalogue.series.get(at as usize)?, catalogue.samples.get(at as usize)?)));
-        known
-            .map(|(series, samples)| series_profile(series, samples))
-            .collect()
+        known.map(|(series, samples)| series_profile(series, samples)).collect()
     }
 
     fn ignored_of(&self, plan: &Plan) -> Vec<Ignored> {

@@ -107,7 +107,8 @@ fn a_deletion_is_a_reading_without_points() {
 
 #[test]
 fn csv_is_found_with_its_header_and_without() {
-    let outcome = run(plain(&["time,temp_c,door", "2026-03-01T12:00:00Z,21.5,open", "2026-03-01T12:00:01Z,21.6,closed"]));
+    let outcome =
+        run(plain(&["time,temp_c,door", "2026-03-01T12:00:00Z,21.5,open", "2026-03-01T12:00:01Z,21.6,closed"]));
     assert_eq!((outcome.profile.format.as_str(), outcome.rejected, outcome.readings.len()), ("csv", 0, 3));
     assert_eq!(values(&outcome), [("temp_c", 21.5), ("door", 1.0), ("temp_c", 21.6), ("door", 0.0)]);
     let kind = &outcome.profile.kinds[0];
@@ -170,7 +171,8 @@ fn a_broken_scrape_is_refused_at_its_byte() {
     let offsets: Vec<usize> = sink.rejected.iter().map(|why| why.offset).collect();
     assert_eq!(decoder.profile().format, "unknown", "nothing fits nearly all of them");
     assert_eq!(offsets.len(), 4);
-    let outcome = run_with(plain(&["a 1\nb {} x\n"]), Options { format: Some(Format::Prometheus), ..Options::default() });
+    let outcome =
+        run_with(plain(&["a 1\nb {} x\n"]), Options { format: Some(Format::Prometheus), ..Options::default() });
     assert_eq!(outcome.whys, ["byte 9: expected the value of a sample"]);
 }
 
@@ -218,7 +220,8 @@ fn binary_trees_are_found_and_read_as_json_is() {
             let as_json = run(messages(as_json));
             let outcome = run(messages(all.iter().take(count).map(|value| (None, write(value)))));
             assert_eq!((outcome.profile.format.as_str(), outcome.rejected), (word, 0));
-            let points = |outcome: &Outcome| outcome.readings.iter().map(|read| read.points.clone()).collect::<Vec<_>>();
+            let points =
+                |outcome: &Outcome| outcome.readings.iter().map(|read| read.points.clone()).collect::<Vec<_>>();
             assert_eq!(points(&outcome), points(&as_json), "{word}");
         }
     }
@@ -270,10 +273,15 @@ fn what_is_wrapped_is_read_as_what_is_not() {
             all.push(Message::new(21, start(), bomb.clone()));
             let outcome = run(all);
             assert_eq!(outcome.profile.format, format!("{word}+{format}"));
-            let of = |outcome: &Outcome| outcome.readings.iter().map(|reading| reading.points.clone()).collect::<Vec<_>>();
+            let of =
+                |outcome: &Outcome| outcome.readings.iter().map(|reading| reading.points.clone()).collect::<Vec<_>>();
             assert_eq!(of(&outcome), of(&plain));
             assert_eq!(outcome.rejected, 2, "{:?}", outcome.whys);
-            assert!(outcome.whys[0].starts_with("byte 0: byte ") && outcome.whys[0].contains("inflated"), "{:?}", outcome.whys);
+            assert!(
+                outcome.whys[0].starts_with("byte 0: byte ") && outcome.whys[0].contains("inflated"),
+                "{:?}",
+                outcome.whys
+            );
             assert!(outcome.whys[1].contains("larger than 16777216 bytes"), "{:?}", outcome.whys);
         }
     }

@@ -161,8 +161,13 @@ pub struct Capture {
 enum Format {
     Json,
     Lines,
-    Events { parser: Box<SseParser>, ready: VecDeque<SseEvent> },
-    Whole { done: bool },
+    Events {
+        parser: Box<SseParser>,
+        ready: VecDeque<SseEvent>,
+    },
+    Whole {
+        done: bool,
+    },
     Csv {
         /// `None`: the first line was not read yet.
         header: Option<Header>,

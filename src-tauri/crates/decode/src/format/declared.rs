@@ -4,7 +4,6 @@
 //! A series is found by its head, the bytes that name it as they stand in the message; only a head that was never met is
 //! taken apart.
 
-
 use feedwatch_model::{
     Ignored, KindProfile, Message, Point, Reading, SeriesKind, SeriesProfile, Time, TimeProfile, TimeUnit, Value, Why,
 };

@@ -26,7 +26,8 @@ impl Header {
             return Header::default();
         }
         let names = ["timestamp", "time"];
-        let time = names.iter().find_map(|name| fields(line, separator).position(|field| field.eq_ignore_ascii_case(name)));
+        let time =
+            names.iter().find_map(|name| fields(line, separator).position(|field| field.eq_ignore_ascii_case(name)));
         Header { line: Some(line.into()), time, separator }
     }
 

@@ -90,7 +90,8 @@ impl Candidate {
         if self.given || self.records == 0 {
             return self.header.is_some();
         }
-        let numbers = self.seen.iter().filter(|column| column.told > 0 && column.numbers * 10 >= column.told * 9).count();
+        let numbers =
+            self.seen.iter().filter(|column| column.told > 0 && column.numbers * 10 >= column.told * 9).count();
         let timed = self.seen.iter().any(|column| column.told > 0 && column.times == column.told);
         numbers > 0 && (self.header.is_some() || timed || numbers * 2 >= self.columns)
     }
@@ -121,6 +122,7 @@ fn is_name(text: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(text) else { return false };
     let begins = text.starts_with(|letter: char| letter.is_alphabetic() || letter == '_');
     let short = text.len() <= 64 && text.split_ascii_whitespace().count() <= 4;
-    let is_value = states::pair(text.as_bytes()).is_some() || matches!(numeral(text.as_bytes(), false), Numeral::Nothing);
+    let is_value =
+        states::pair(text.as_bytes()).is_some() || matches!(numeral(text.as_bytes(), false), Numeral::Nothing);
     begins && short && !is_value && !text.contains(['{', '=', '"', '!', '?', '\n'])
 }

@@ -93,7 +93,8 @@ impl Csv {
         }
         while at < payload.len() {
             at = record(payload, at, separator, fields)?;
-            if is_blank(payload, fields) || self.header.as_ref().is_some_and(|names| is_header(names, payload, fields)) {
+            if is_blank(payload, fields) || self.header.as_ref().is_some_and(|names| is_header(names, payload, fields))
+            {
                 continue;
             }
             if written > 0 {
@@ -225,7 +226,8 @@ fn separator_of(line: &[u8]) -> u8 {
 
 /// The fields of the record that starts at `at`, blanks around them cut off; the first byte behind it.
 fn record(payload: &[u8], mut at: usize, separator: u8, fields: &mut Vec<Field>) -> Result<usize, Fault> {
-    let blank = |at: usize| payload.get(at).is_some_and(|byte| *byte != separator && matches!(byte, b' ' | b'\t' | b'\r'));
+    let blank =
+        |at: usize| payload.get(at).is_some_and(|byte| *byte != separator && matches!(byte, b' ' | b'\t' | b'\r'));
     fields.clear();
     loop {
         if fields.len() >= MAX_COLUMNS {

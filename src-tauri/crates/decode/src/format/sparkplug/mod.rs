@@ -225,9 +225,7 @@ impl Sparkplug {
         let datatype = metric.datatype.filter(|datatype| *datatype > 0).or_else(known);
         if place.is_birth() && metric.name.is_some() && self.born < MAX_BORN {
             let is_new = match (metric.alias, datatype) {
-                (Some(alias), _) => {
-                    node.aliases.insert(alias, Born { name: Arc::clone(&name), datatype }).is_none()
-                }
+                (Some(alias), _) => node.aliases.insert(alias, Born { name: Arc::clone(&name), datatype }).is_none(),
                 (None, Some(datatype)) => node.datatypes.insert(key.into(), datatype).is_none(),
                 (None, None) => false,
             };

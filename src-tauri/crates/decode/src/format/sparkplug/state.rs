@@ -19,12 +19,7 @@ pub(super) fn is_state(message: &Message) -> bool {
     host(message).is_some()
 }
 
-pub(super) fn read(
-    message: &Message,
-    payload: &[u8],
-    into: &mut Declared,
-    sheet: &mut Sheet<'_>,
-) -> Result<(), Fault> {
+pub(super) fn read(message: &Message, payload: &[u8], into: &mut Declared, sheet: &mut Sheet<'_>) -> Result<(), Fault> {
     let mut online = match plain(payload) {
         Some(Plain::Word(word)) => pair(word.as_bytes()).map(|(_, yes)| yes),
         _ => None,
