@@ -196,25 +196,27 @@ fn influx_lines_bring_tags_integers_and_times_of_any_unit() {
     assert_eq!(outcome.whys, ["byte 10: expected a number, a text in quotes, or true or false"]);
 }
 
+type Write = fn(&serde_json::Value) -> Vec<u8>;
+
 fn json(number: i64) -> serde_json::Value {
     serde_json::json!({ "device": "pump1", "temp": 21.5 + number as f64, "big": 9_007_199_254_740_993_i64 + number,
         "most": u64::MAX, "least": i64::MIN, "on": number % 2 == 0, "list": [1, 2, 3] })
 }
 
 fn msgpack(value: &serde_json::Value) -> Vec<u8> {
-    rmp_serde::to_vec_named(value).unwrap()
+    rmp_serde::to_vec_named(value).expect("a value")
 }
 
 fn cbor(value: &serde_json::Value) -> Vec<u8> {
     let mut bytes = Vec::new();
-    ciborium::into_writer(value, &mut bytes).unwrap();
+    ciborium::into_writer(value, &mut bytes).expect("a value");
     bytes
 }
 
 #[test]
 fn binary_trees_are_found_and_read_as_json_is() {
     let all: Vec<_> = (0..10).map(json).collect();
-    for (word, write) in [("msgpack", msgpack as fn(&serde_json::Value) -> Vec<u8>), ("cbor", cbor)] {
+    for (word, write) in [("msgpack", msgpack as Write), ("cbor", cbor)] {
         for count in [10, 1] {
             let as_json = all.iter().take(count).map(|value| (None, value.to_string().into_bytes()));
             let as_json = run(messages(as_json));
@@ -229,7 +231,7 @@ fn binary_trees_are_found_and_read_as_json_is() {
 
 #[test]
 fn a_binary_message_is_refused_at_its_byte() {
-    for (format, write) in [(Format::MessagePack, msgpack as fn(&serde_json::Value) -> Vec<u8>), (Format::Cbor, cbor)] {
+    for (format, write) in [(Format::MessagePack, msgpack as Write), (Format::Cbor, cbor)] {
         let whole = write(&json(1));
         let (cut, longer) = (whole[..whole.len() - 1].to_vec(), [&whole[..], &[0]].concat());
         // 200 levels; and a length that nobody sent.
@@ -252,8 +254,8 @@ fn a_binary_message_is_refused_at_its_byte() {
 fn gzip(plain: &[u8]) -> Vec<u8> {
     use std::io::Write;
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    encoder.write_all(plain).unwrap();
-    encoder.finish().unwrap()
+    encoder.write_all(plain).expect("memory");
+    encoder.finish().expect("memory")
 }
 
 fn zstd(plain: &[u8]) -> Vec<u8> {
@@ -264,8 +266,7 @@ fn zstd(plain: &[u8]) -> Vec<u8> {
 fn what_is_wrapped_is_read_as_what_is_not() {
     for (word, wrap) in [("gzip", gzip as fn(&[u8]) -> Vec<u8>), ("zstd", zstd)] {
         let bomb = wrap(&vec![b' '; 17 << 20]);
-        let inside: [(&str, fn(&serde_json::Value) -> Vec<u8>); 2] =
-            [("json", |value| value.to_string().into_bytes()), ("msgpack", msgpack)];
+        let inside: [(&str, Write); 2] = [("json", |value| value.to_string().into_bytes()), ("msgpack", msgpack)];
         for (format, write) in inside {
             let plain = run(messages((0..20).map(|number| (None, write(&json(number))))));
             let mut all = messages((0..20).map(|number| (None, wrap(&write(&json(number))))));

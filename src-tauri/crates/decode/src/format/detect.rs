@@ -21,20 +21,11 @@ pub(super) fn detect(messages: &[View<'_>], header: Option<&[u8]>) -> Option<Fou
     if messages.is_empty() {
         return None;
     }
-    let nearly_all = |fits: &dyn Fn(&View<'_>) -> bool| {
-        let fit = messages.iter().filter(|message| fits(message)).count();
-        fit * 10 >= messages.len() * 9
-    };
-    let tried: [(Format, &dyn Fn(&View<'_>) -> bool); 4] = [
-        (Format::Sparkplug, &|(message, payload)| sparkplug::fits(message, payload)),
-        (Format::Prometheus, &|(_, payload)| prometheus::fits(payload)),
-        (Format::Influx, &|(_, payload)| influx::fits(payload)),
-        (Format::Text, &|(_, payload)| states::plain(payload).is_some()),
-    ];
-    for (format, fits) in tried {
+    for format in [Format::Sparkplug, Format::Prometheus, Format::Influx, Format::Text] {
+        let fit = messages.iter().filter(|view| fits(format, view)).count();
         // Many a text could be a plain value: some must look like one.
         let likely = || messages.iter().filter(|(_, payload)| states::is_likely(payload)).count() * 2 >= messages.len();
-        if nearly_all(fits) && (format != Format::Text || likely()) {
+        if fit * 10 >= messages.len() * 9 && (format != Format::Text || likely()) {
             return Some(Found::Format(format));
         }
     }
@@ -43,6 +34,17 @@ pub(super) fn detect(messages: &[View<'_>], header: Option<&[u8]>) -> Option<Fou
         return Some(Found::Csv(csv));
     }
     binary(messages).map(Found::Format)
+}
+
+/// Whether one message is in a format that names its series itself.
+fn fits(format: Format, (message, payload): &View<'_>) -> bool {
+    match format {
+        Format::Sparkplug => sparkplug::fits(message, payload),
+        Format::Prometheus => prometheus::fits(payload),
+        Format::Influx => influx::fits(payload),
+        Format::Text => states::plain(payload).is_some(),
+        Format::Json | Format::Csv | Format::MessagePack | Format::Cbor => false,
+    }
 }
 
 /// MessagePack or CBOR: whichever reads nearly all of it, of both the one in which more keys look like names.

@@ -8,6 +8,7 @@ use super::{Plan, SKIP, SLOW, Watch, What};
 use crate::catalogue::{Catalogue, Samples, Series};
 use crate::json::leaf::{Leaf, LeafKind};
 use crate::json::number::{Bits, number};
+use crate::json::scan::Scanner;
 use crate::json::trie::{NONE, ROOT};
 use crate::learn::kinds::find;
 use crate::learn::names::Names;
@@ -53,6 +54,14 @@ pub(crate) struct Seen<'a> {
     /// The JSON that the leaves stand in: the payload, or what was made of it.
     pub(crate) text: &'a [u8],
     pub(crate) message: &'a Message,
+}
+
+impl Scanner {
+    /// What was scanned last: `text` of `message`.
+    #[inline]
+    pub(crate) fn seen<'a>(&'a self, text: &'a [u8], message: &'a Message) -> Seen<'a> {
+        Seen { leaves: &self.leaves, elements: &self.elements, text, message }
+    }
 }
 
 impl Seen<'_> {
