@@ -60,6 +60,7 @@ fn case(history: bool) -> anyhow::Result<()> {
             name: at.to_string(),
             title: None,
             source: SourceConfig::WebSocket(WebSocketConfig::new(sender.url().parse()?)),
+            format: None,
             limits: Limits::default(),
         })
     });

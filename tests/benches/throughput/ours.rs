@@ -52,6 +52,7 @@ fn options(sender: &Sender, history: Option<&Path>) -> anyhow::Result<EngineOpti
         name: "bench".to_owned(),
         title: None,
         source: SourceConfig::WebSocket(WebSocketConfig::new(sender.url().parse()?)),
+        format: None,
         limits: Limits::default(),
     };
     let config = Config { feeds: vec![feed], ..Config::default() };

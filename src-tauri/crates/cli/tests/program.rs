@@ -301,17 +301,53 @@ fn the_window_ends_it_as_it_ended_itself() {
 #[test]
 fn a_capture_in_a_format_that_is_not_read_yet_is_wrong_input_with_a_cure() {
     let home = TempDir::new().unwrap();
-    fs::write(home.path().join("node.prom"), "# TYPE up gauge\nup 1\n").unwrap();
     fs::write(home.path().join("ships.txt"), "!AIVDM,1,1,,A,13u?etPv2;0n:dDPwUM1U1Cb069D,0*24\n".repeat(3)).unwrap();
-    for file in ["node.prom", "ships.txt"] {
-        let ended = feedwatch(home.path(), &["probe", file]).output().unwrap();
-        assert_eq!((ended.status.code(), ended.stdout.len()), (Some(2), 0), "{ended:?}");
-        assert!(said(&ended).contains("This version reads JSON"), "{}", said(&ended));
-        assert!(said(&ended).contains("convert them to JSON, one message a line"), "{}", said(&ended));
-    }
+    let ended = feedwatch(home.path(), &["probe", "ships.txt"]).output().unwrap();
+    assert_eq!((ended.status.code(), ended.stdout.len()), (Some(2), 0), "{ended:?}");
+    assert!(said(&ended).contains("This version reads JSON, CSV,"), "{}", said(&ended));
+    assert!(said(&ended).contains("convert the messages to JSON, one message a line"), "{}", said(&ended));
     let ended = feedwatch(home.path(), &["probe", "ships.txt", "--json"]).output().unwrap();
     assert_eq!(ended.status.code(), Some(2));
     assert_eq!(object(&ended)["accounts"]["rejected"], 3, "the books are told all the same");
+}
+
+#[test]
+fn captures_of_csv_and_of_scrapes_are_read() {
+    let home = TempDir::new().unwrap();
+    fs::write(home.path().join("node.prom"), "# TYPE up gauge\nup{job=\"a\"} 1\n").unwrap();
+    fs::write(home.path().join("one.csv"), "level\n1.5\n2.5\n").unwrap();
+    for (file, format, received, path) in [("node.prom", "prometheus", 1, "/up"), ("one.csv", "csv", 2, "/level")] {
+        let ended = feedwatch(home.path(), &["probe", file, "--json"]).output().unwrap();
+        let told = object(&ended);
+        assert_eq!((ended.status.code(), &told["profile"]["format"]), (Some(0), &format.into()), "{told}");
+        assert_eq!((&told["accounts"]["received"], &told["accounts"]["rejected"]), (&received.into(), &0.into()));
+        assert_eq!(told["profile"]["kinds"][0]["series"][0]["path"], path);
+        let ended = feedwatch(home.path(), &["probe", file]).output().unwrap();
+        assert!(String::from_utf8_lossy(&ended.stdout).contains(format), "{ended:?}");
+    }
+}
+
+#[test]
+fn scrapes_beside_the_repository_are_read() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../../shared/feeds");
+    let home = TempDir::new().unwrap();
+    for number in 1..=3 {
+        let file = folder.join(format!("node_exporter_{number}.prom"));
+        if !file.exists() {
+            assert!(std::env::var("CI").as_deref() != Ok("true"), "CI must have the captures");
+            println!("skipped: no captures beside the repository");
+            return;
+        }
+        let ended = feedwatch(home.path(), &["probe", file.to_str().unwrap(), "--json"]).output().unwrap();
+        let told = object(&ended);
+        assert_eq!(
+            (&told["profile"]["format"], &told["accounts"]["stored"]),
+            (&"prometheus".into(), &1.into()),
+            "{told}"
+        );
+        let series = told["profile"]["kinds"][0]["series"].as_array().unwrap();
+        assert!(series.iter().any(|series| series["key"]["label:mode"] == "idle" && series["kind"] == "counter"));
+    }
 }
 
 /// Line, column and message of a problem.
@@ -339,7 +375,7 @@ fn a_check_names_what_cannot_work_with_its_place_and_its_cure() {
     assert_eq!((&missing[0].0, &missing[0].1), (&2.into(), &8.into()), "{missing:?}");
     assert!(missing[0].2.as_str().unwrap().contains("nowhere.jsonl"), "{missing:?}");
     fs::write(home.path().join("node.prom"), "up 1\n").unwrap();
-    assert_eq!(problems("[feed.old.file]\npath = \"node.prom\"\n").len(), 1);
+    assert_eq!(problems("[feed.old.file]\npath = \"node.prom\"\n"), []);
     fs::write(home.path().join("some.jsonl"), "{}\n").unwrap();
     assert_eq!(problems("[feed.old.file]\npath = \"some.jsonl\"\n"), []);
     let ended = feedwatch(home.path(), &["check", "feeds.toml"]).output().unwrap();

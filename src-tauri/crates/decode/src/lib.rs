@@ -30,10 +30,12 @@
 //! assert_eq!(printer.0, ["BTC-USD.price 97204.1", "byte 0: expected a value"]);
 //! ```
 //!
-//! Inside: `json` flattens a payload into leaves, `learn` gives paths their meaning, `decoder` puts the two together.
+//! Inside: `json` flattens a payload into leaves, `format` brings other formats there, `learn` gives paths their meaning,
+//! `decoder` puts them together.
 
 mod catalogue;
 mod decoder;
+mod format;
 mod hash;
 mod json;
 mod learn;
@@ -42,4 +44,5 @@ mod stamp;
 
 pub use catalogue::{Catalogue, Rule, Scope, Series};
 pub use decoder::{Decoder, Options, Sink};
+pub use format::Format;
 pub use json::leaf::leaves;

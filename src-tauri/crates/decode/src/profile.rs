@@ -5,41 +5,47 @@ use feedwatch_model::{
 };
 
 use crate::decoder::Decoder;
+use crate::format::declared::profile as series_profile;
 use crate::json::trie::{NONE, ROOT};
 use crate::learn::roles::Plan;
-use crate::learn::sequence::Per;
+use crate::learn::sequence::{Per, RuleState};
 
 impl Decoder {
     /// The profile so far; kinds in order of frequency. The `format` is `unknown` while no message could be read.
     pub fn profile(&self) -> Profile {
         let learned = &self.learned;
-        let mut order: Vec<usize> = (0..learned.kinds.len()).filter(|kind| learned.kinds.messages(*kind) > 0).collect();
-        order.sort_by_key(|kind| std::cmp::Reverse(learned.kinds.messages(*kind)));
-        let sequence =
-            learned.sequences.rules.iter().filter(|rule| rule.checked > 0 && !rule.is_refuted()).map(|rule| {
-                SequenceProfile {
-                    kinds: {
-                        let mut kinds: Vec<usize> = (0..order.len())
-                            .filter(|at| order.get(*at).is_some_and(|kind| rule.kinds.contains(&(*kind as u32))))
-                            .collect();
-                        kinds.sort_unstable();
-                        kinds
-                    },
-                    paths: vec![self.trie.path(rule.node)],
-                    rule: SequenceRule::PlusOne,
-                    per: match rule.per {
-                        Per::Connection => Vec::new(),
-                        Per::Path(node) => vec![self.trie.path(node)],
-                        Per::Topic => vec!["topic".to_owned()],
-                    },
-                    checked: rule.checked,
-                    violations: rule.violations,
-                }
-            });
+        let declared = self.payloads.kind(&learned.catalogue);
+        let known = (0..learned.kinds.len()).filter(|kind| learned.kinds.messages(*kind) > 0);
+        let mut order: Vec<(u64, Option<usize>)> =
+            known.map(|kind| (learned.kinds.messages(kind), Some(kind))).collect();
+        let trees = !order.is_empty();
+        order.extend(declared.as_ref().map(|kind| (kind.messages, None)));
+        order.sort_by_key(|(messages, _)| std::cmp::Reverse(*messages));
+        let places = |rule: &RuleState| {
+            let carries = |kind: &Option<usize>| kind.is_some_and(|kind| rule.kinds.contains(&(kind as u32)));
+            order.iter().enumerate().filter(|(_, (_, kind))| carries(kind)).map(|(at, _)| at).collect()
+        };
+        let rules = learned.sequences.rules.iter().filter(|rule| rule.checked > 0 && !rule.is_refuted());
+        let sequence = rules.map(|rule| SequenceProfile {
+            kinds: places(rule),
+            paths: vec![self.trie.path(rule.node)],
+            rule: SequenceRule::PlusOne,
+            per: match rule.per {
+                Per::Connection => Vec::new(),
+                Per::Path(node) => vec![self.trie.path(node)],
+                Per::Topic => vec!["topic".to_owned()],
+            },
+            checked: rule.checked,
+            violations: rule.violations,
+        });
+        let read = learned.read > self.payloads.silent();
         Profile {
-            format: if learned.read > 0 { "json" } else { "unknown" }.to_owned(),
-            kinds: order.iter().filter_map(|kind| self.kind_profile(*kind)).collect(),
-            sequence: sequence.collect(),
+            format: if read { self.payloads.words(&learned.catalogue, trees) } else { "unknown".to_owned() },
+            sequence: sequence.chain(self.payloads.sequence()).collect(),
+            kinds: order
+                .iter()
+                .filter_map(|(_, kind)| kind.map_or_else(|| declared.clone(), |kind| self.kind_profile(kind)))
+                .collect(),
             checksum: Vec::new(),
         }
     }
@@ -68,19 +74,7 @@ impl Decoder {
             plan.slots.iter().flat_map(|slot| slot.before.iter().chain(&slot.series).filter(|series| **series != NONE));
         let known =
             numbers.filter_map(|&at| Some((catalogue.series.get(at as usize)?, catalogue.samples.get(at as usize)?)));
-        known
-            .map(|(series, samples)| SeriesProfile {
-                name: series.name.to_string(),
-                path: series.path.to_string(),
-                key: series.key.iter().map(|(path, text)| (path.to_string(), text.to_string())).collect(),
-                kind: series.kind,
-                unit: series.unit.as_deref().map(str::to_owned),
-                samples: samples.count,
-                min: finite(samples.min),
-                max: finite(samples.max),
-                last: finite(samples.last),
-            })
-            .collect()
+        known.map(|(series, samples)| series_profile(series, samples)).collect()
     }
 
     fn ignored_of(&self, plan: &Plan) -> Vec<Ignored> {
@@ -89,8 +83,4 @@ impl Decoder {
         let left_out = left_out.map(|slot| Ignored { path: slot.path.to_string(), why: Why::Limit });
         reasons.map(|(node, why)| Ignored { path: self.trie.path(node), why }).chain(left_out).collect()
     }
-}
-
-fn finite(value: f64) -> Option<f64> {
-    value.is_finite().then_some(value)
 }

@@ -78,7 +78,7 @@ pub fn understand(new: &NewFeed, existing: &[&str], secrets: Secrets) -> Result<
         name => name.to_owned(),
     };
     let title = Some(new.title.trim()).filter(|title| !title.is_empty()).map(str::to_owned);
-    Ok(FeedConfig { name, title, source, limits: Limits::default() })
+    Ok(FeedConfig { name, title, format: None, source, limits: Limits::default() })
 }
 
 /// A broker's address with a login that would be kept.

@@ -39,9 +39,10 @@ pub enum ProbeError {
 /// What is told of a capture in which nothing can be read.
 fn unreadable(messages: u64, source: &str) -> String {
     format!(
-        "{source}: nothing of its {} can be read. This version reads JSON: one message a line (.jsonl, .ndjson, .txt), or \
-         in the data of server-sent events (.sse). Prometheus text (.prom), NMEA and CSV are not read yet: convert them \
-         to JSON, one message a line, and try again.",
+        "{source}: nothing of its {} can be read. This version reads JSON, CSV, plain values, Prometheus text, InfluxDB \
+         lines, MessagePack, CBOR and Sparkplug B, one message a line (.jsonl, .ndjson, .csv, .txt), in the data of \
+         server-sent events (.sse) or a whole scrape (.prom). Of others, as NMEA, convert the messages to JSON, one message \
+         a line, and try again.",
         crate::text::many(messages, "message")
     )
 }
@@ -108,10 +109,7 @@ impl Probe {
                 protocol_word: feed.source.configured().word(),
                 protocol: feed.source.protocol(),
                 address: source.address(),
-                decode: feedwatch_decode::Options {
-                    max_series: feed.limits.series as usize,
-                    ..feedwatch_decode::Options::default()
-                },
+                decode: sources::decoding(feed),
                 watched_until: None,
                 known: Known::default(),
             },

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use feedwatch_demo::{DemoError, Frame, Replay, ReplayOptions};
 use feedwatch_ingest::{CaptureError, Clock, capture};
-use feedwatch_model::Message;
+use feedwatch_model::{CSV_HEADER, Message, MessageMeta};
 
 pub use feedwatch_demo::{Faults, ReplayProtocol, ReplayReport, Speed};
 
@@ -65,10 +65,17 @@ pub async fn start(
 }
 
 fn frame_of(message: Message) -> Frame {
-    let (topic, id) = message.meta.map_or((None, None), |meta| (meta.topic, meta.id));
+    let Message { received, payload, meta, .. } = message;
+    let meta = meta.map(|meta| *meta).unwrap_or_default();
+    let MessageMeta { topic, id, headers, .. } = meta;
+    // Over the wire the header of a CSV comes with its first record.
+    let payload = match headers.iter().find(|(name, _)| &**name == CSV_HEADER) {
+        Some((_, header)) => [header.as_bytes(), b"\n", &payload].concat().into(),
+        None => payload,
+    };
     Frame {
         topic: topic.map(|topic| topic.to_string()),
         id: id.map(|id| id.to_string()),
-        ..Frame::new(message.received, message.payload)
+        ..Frame::new(received, payload)
     }
 }

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use feedwatch_decode::{Format, Options};
 use feedwatch_ingest::{Backoff, InboxLimits, Source};
 
-use crate::config::{FeedConfig, Given};
+use crate::config::{FeedConfig, Given, SourceConfig};
 
 /// The source of a feed.
 pub fn source_of(feed: &FeedConfig, given: &Given<'_>) -> Arc<dyn Source> {
@@ -16,6 +17,28 @@ pub fn inbox_limits(feed: &FeedConfig) -> InboxLimits {
     InboxLimits {
         messages: feed.limits.inbox_messages,
         bytes: usize::try_from(feed.limits.inbox_bytes).unwrap_or(usize::MAX),
+    }
+}
+
+/// How its messages are decoded: a capture in a format of its own says so by the end of its name.
+pub fn decoding(feed: &FeedConfig) -> Options {
+    let usual = Options::default();
+    let max_message = feed.source.configured().max_message().and_then(|bytes| usize::try_from(bytes).ok());
+    Options {
+        max_series: feed.limits.series as usize,
+        format: feed.format.or_else(|| of_capture(&feed.source)),
+        max_inflated: max_message.unwrap_or(usual.max_inflated),
+        ..usual
+    }
+}
+
+fn of_capture(source: &SourceConfig) -> Option<Format> {
+    let SourceConfig::File(file) = source else { return None };
+    let end = file.path.extension().and_then(|end| end.to_str()).unwrap_or_default();
+    match end.to_ascii_lowercase().as_str() {
+        "csv" => Some(Format::Csv),
+        "prom" => Some(Format::Prometheus),
+        _ => None,
     }
 }
 

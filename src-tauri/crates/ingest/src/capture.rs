@@ -5,11 +5,13 @@
 //!   the message, the topic stands beside it.
 //! - `.sse`: an event stream; one message for each event dispatched.
 //! - `.prom`: the whole file is one message.
+//! - `.csv`: one message a record, which is a line. A first line without a number is the header: it is no message, and stands
+//!   beside the first one ([`CSV_HEADER`]).
 //! - anything else: one message a line.
 //!
 //! A blank line is no message; CRLF ends a line too; the last line needs no end. Receive times are those of the sibling
 //! `NAME.ts`, one a line for each message, in seconds since 1970, read exactly to the nanosecond. Without it they are
-//! the message's own top-level `timestamp` (RFC 3339, or a number of s, ms, us or ns), else a steady grid of 1 ms that
+//! the message's own top-level `timestamp` (RFC 3339, or a number of s, ms, us or ns; of a CSV the column `timestamp` or `time`), else a steady grid of 1 ms that
 //! begins when the file is opened.
 //!
 //! Limits: a line, an event or a whole `.prom` file has at most 64 MiB.
@@ -25,6 +27,7 @@
 //! assert_eq!(messages[1].received, Time::from_millis(1_700_000_000_251));
 //! ```
 
+mod csv;
 mod envelope;
 mod lines;
 mod source;
@@ -35,10 +38,11 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use feedwatch_model::{Message, MessageMeta, NANOS_PER_MILLI, Position, Time};
+use feedwatch_model::{CSV_HEADER, Message, MessageMeta, NANOS_PER_MILLI, Position, Time};
 
 pub use self::source::FileSource;
 
+use self::csv::Header;
 use self::lines::Lines;
 use self::times::Times;
 use crate::{Clock, SseEvent, SseParser};
@@ -131,6 +135,7 @@ pub fn read(path: impl AsRef<Path>, clock: Clock) -> Result<Capture, CaptureErro
         "jsonl" | "ndjson" => Format::Json,
         "sse" => Format::Events { parser: Box::new(SseParser::new(MAX_LINE)), ready: VecDeque::new() },
         "prom" => Format::Whole { done: false },
+        "csv" => Format::Csv { header: None, told: false },
         _ => Format::Lines,
     };
     let next = clock();
@@ -156,8 +161,19 @@ pub struct Capture {
 enum Format {
     Json,
     Lines,
-    Events { parser: Box<SseParser>, ready: VecDeque<SseEvent> },
-    Whole { done: bool },
+    Events {
+        parser: Box<SseParser>,
+        ready: VecDeque<SseEvent>,
+    },
+    Whole {
+        done: bool,
+    },
+    Csv {
+        /// `None`: the first line was not read yet.
+        header: Option<Header>,
+        /// Whether a message told it.
+        told: bool,
+    },
 }
 
 /// A message before its receive time is known.
@@ -195,6 +211,10 @@ impl Capture {
                 self.next = opened;
             }
         }
+        if let Format::Csv { told, .. } = &mut self.format {
+            // Whoever reads on knows no header yet.
+            *told = false;
+        }
         self.place() == *position
     }
 
@@ -218,6 +238,27 @@ impl Capture {
                     })?;
                 }
                 Ok(ready.pop_front().map(event))
+            }
+            Format::Csv { header, told } => {
+                let Some(mut line) = self.lines.next_filled()? else { return Ok(None) };
+                let header = match header {
+                    Some(header) => header,
+                    none => {
+                        let found = none.insert(Header::of(&line));
+                        if found.is_there() {
+                            let Some(next) = self.lines.next_filled()? else { return Ok(None) };
+                            line = next;
+                        }
+                        found
+                    }
+                };
+                let time = if stamped { header.time(&line) } else { None };
+                let beside = header.line().filter(|_| !std::mem::replace(told, true));
+                let meta = beside.map(|line| {
+                    let headers = vec![(CSV_HEADER.into(), line)];
+                    Box::new(MessageMeta { headers, ..MessageMeta::default() })
+                });
+                Ok(Some(Found { payload: line, meta, time }))
             }
             Format::Whole { done: true } => Ok(None),
             Format::Whole { done } => {

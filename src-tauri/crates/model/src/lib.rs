@@ -30,7 +30,7 @@ pub use bucket::{Bucket, bucket_start, decimate};
 pub use feed::{FeedId, FeedState, Protocol, SeriesId, SeriesMeta};
 pub use finding::{Check, Expectation, Finding, FindingKind, Severity};
 pub use gap::{Gap, GapCause};
-pub use message::{Message, MessageMeta, Position};
+pub use message::{CSV_HEADER, Message, MessageMeta, Position};
 pub use profile::{
     Checksum, Ignored, KindProfile, MatchValue, Profile, SequencePaths, SequenceProfile, SequenceRule, SeriesKind,
     SeriesProfile, TimeProfile, TimeUnit, Why,

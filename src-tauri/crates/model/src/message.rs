@@ -32,6 +32,10 @@ impl Message {
     }
 }
 
+/// Among [`MessageMeta::headers`]: the header of the CSV that the message and those behind it are records of, where its
+/// first line is known apart from them.
+pub const CSV_HEADER: &str = "csv-header";
+
 /// What a protocol tells of a message beside its bytes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MessageMeta {

@@ -14,6 +14,12 @@ impl Fault {
     pub(crate) fn at(offset: usize, reason: &'static str) -> Fault {
         Fault { offset, reason }
     }
+
+    /// The same in a text that what was read stands in, from `base` on.
+    #[cold]
+    pub(crate) fn moved(self, base: usize) -> Fault {
+        Fault { offset: self.offset + base, ..self }
+    }
 }
 
 impl From<Fault> for Rejected {

@@ -1,6 +1,6 @@
 //! Reading JSON: one pass over the bytes that names every leaf by its place in a trie of paths.
 
-mod fault;
+pub(crate) mod fault;
 pub(crate) mod leaf;
 pub(crate) mod number;
 pub(crate) mod scan;

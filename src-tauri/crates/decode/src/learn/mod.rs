@@ -10,6 +10,7 @@ pub(crate) mod hints;
 pub(crate) mod keys;
 pub(crate) mod kinds;
 pub(crate) mod late;
+pub(crate) mod learned;
 pub(crate) mod names;
 pub(crate) mod observed;
 pub(crate) mod roles;

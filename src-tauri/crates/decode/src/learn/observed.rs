@@ -22,11 +22,13 @@ pub(crate) struct Observed {
 }
 
 impl Observed {
-    pub(crate) fn new(message: &Message, scanner: &Scanner) -> Observed {
+    /// `text`: the JSON of the message, most often its payload itself.
+    pub(crate) fn new(message: &Message, text: &[u8], scanner: &Scanner) -> Observed {
+        let is_payload = std::ptr::eq(text, &*message.payload);
         let kept = scanner.leaves.len().min(MAX_LEAVES);
         Observed {
             received: message.received,
-            payload: message.payload.clone(),
+            payload: if is_payload { message.payload.clone() } else { Bytes::copy_from_slice(text) },
             topic: message.meta.as_ref().and_then(|meta| meta.topic.clone()),
             leaves: scanner.leaves.get(..kept).unwrap_or_default().to_vec(),
             elements: scanner.elements.clone(),
@@ -38,7 +40,7 @@ impl Observed {
         let kept = seen.leaves.len().min(MAX_LEAVES);
         Observed {
             received: seen.message.received,
-            payload: Bytes::copy_from_slice(&seen.message.payload),
+            payload: Bytes::copy_from_slice(seen.text),
             topic: seen.message.meta.as_ref().and_then(|meta| meta.topic.clone()),
             leaves: seen.leaves.get(..kept).unwrap_or_default().to_vec(),
             elements: seen.elements.to_vec(),

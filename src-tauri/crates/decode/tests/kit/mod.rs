@@ -11,6 +11,8 @@ pub(crate) struct Collected {
     pub(crate) numbers: Vec<u64>,
     pub(crate) readings: Vec<Reading>,
     pub(crate) rejected: Vec<Rejected>,
+    /// Number of each message that was refused, and the byte.
+    pub(crate) offsets: Vec<(u64, usize)>,
 }
 
 impl Sink for Collected {
@@ -27,6 +29,7 @@ impl Sink for Collected {
 
     fn rejected(&mut self, message: Message, why: Rejected) {
         self.numbers.push(message.number);
+        self.offsets.push((message.number, why.offset));
         self.rejected.push(why);
     }
 }
@@ -36,6 +39,8 @@ pub(crate) struct Outcome {
     pub(crate) catalogue: Catalogue,
     pub(crate) readings: Vec<Reading>,
     pub(crate) rejected: usize,
+    pub(crate) whys: Vec<String>,
+    pub(crate) offsets: Vec<(u64, usize)>,
 }
 
 impl Outcome {
@@ -46,12 +51,18 @@ impl Outcome {
 
 /// Runs messages through a decoder with usual options; checks that each comes out once, in order.
 pub(crate) fn run(messages: Vec<Message>) -> Outcome {
-    let mut decoder = Decoder::new(Options::default());
+    run_with(messages, Options::default())
+}
+
+/// [`run`] with other options.
+pub(crate) fn run_with(messages: Vec<Message>, options: Options) -> Outcome {
+    let window = options.learn_messages;
+    let mut decoder = Decoder::new(options);
     let mut sink = Collected::default();
     let numbers: Vec<u64> = messages.iter().map(|message| message.number).collect();
     for message in messages {
         decoder.push(message, &mut sink);
-        assert!(decoder.held() < 64);
+        assert!(decoder.held() < window);
     }
     decoder.finish(&mut sink);
     assert_eq!(sink.numbers, numbers);
@@ -60,6 +71,8 @@ pub(crate) fn run(messages: Vec<Message>) -> Outcome {
         catalogue: decoder.catalogue().clone(),
         readings: sink.readings,
         rejected: sink.rejected.len(),
+        whys: sink.rejected.iter().map(ToString::to_string).collect(),
+        offsets: sink.offsets,
     }
 }
 
@@ -78,6 +91,16 @@ pub(crate) fn feed(texts: impl IntoIterator<Item = String>, step_millis: i64) ->
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../../shared/feeds")
+}
+
+/// A capture as it stands on the disk.
+pub(crate) fn file(name: &str) -> Option<Vec<u8>> {
+    let read = std::fs::read(folder().join(name)).ok();
+    if read.is_none() {
+        assert!(std::env::var("CI").as_deref() != Ok("true"), "CI must have the captures");
+        println!("skipped: no {name} beside the repository");
+    }
+    read
 }
 
 /// The captures that are there; says so if there are none, and fails then in CI.

@@ -7,9 +7,6 @@ use super::problem::{Problem, Problems};
 use super::walk::quoted;
 use super::{Config, Paths, SourceConfig, load, resolve_secrets};
 
-/// Captures of these formats are not read yet.
-const UNREAD: [&str; 2] = ["prom", "csv"];
-
 /// Reads a configuration file and looks for everything it names: secrets and captures.
 ///
 /// # Errors
@@ -56,12 +53,6 @@ fn wrong_with(path: &Path) -> Option<(String, &'static str)> {
         }
         Err(error) => Some((format!("the capture {name} cannot be read: {error}"), "check its permissions")),
         Ok(metadata) if metadata.is_dir() => Some((format!("{name} is a folder"), "name the capture inside it")),
-        Ok(_) => {
-            let kind = path.extension().and_then(|kind| kind.to_str()).unwrap_or_default().to_ascii_lowercase();
-            UNREAD.contains(&kind.as_str()).then(|| {
-                let cure = "convert it to JSON, one message a line (.jsonl)";
-                (format!("captures like {name} (.{kind}) are not read yet"), cure)
-            })
-        }
+        Ok(_) => None,
     }
 }

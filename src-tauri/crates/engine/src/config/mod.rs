@@ -10,6 +10,8 @@
 //!
 //! [feed.spot]                            # letters, digits, - _ .
 //! title = "Spot prices"                  # for people
+//! format = "csv"                         # how payloads are written, else found out by the first ones: json, csv, text,
+//!                                        # prometheus, influx, msgpack, cbor or sparkplug
 //!
 //! [feed.spot.websocket]                  # exactly one of: websocket, sse, file
 //! url = "wss://example/feed"
@@ -88,6 +90,7 @@ mod walk;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use feedwatch_decode::Format;
 use feedwatch_model::Protocol;
 use url::Url;
 
@@ -178,6 +181,8 @@ pub struct FeedConfig {
     pub name: String,
     /// For people.
     pub title: Option<String>,
+    /// How its payloads are written; `None`: found out by the first ones.
+    pub format: Option<Format>,
     /// How it is reached.
     pub source: SourceConfig,
     /// What it may use.

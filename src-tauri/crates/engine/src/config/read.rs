@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
+use feedwatch_decode::Format;
 use toml::de::{DeTable, Error};
 
 use super::hidden;
@@ -112,6 +113,7 @@ fn feed(walk: &mut Walk<'_>, name: &str, field: &Field<'_>, places: &mut Places)
     check_name(walk, name, &field.key_at);
     let mut table = field.table(walk)?;
     let title = table.take("title").and_then(|field| title(walk, &field));
+    let format = table.take("format").and_then(|field| format(walk, &field));
     let sources: Vec<(Field<'_>, Option<SourceConfig>)> = TABLES
         .into_iter()
         .filter_map(|protocol| {
@@ -129,7 +131,7 @@ fn feed(walk: &mut Walk<'_>, name: &str, field: &Field<'_>, places: &mut Places)
         looks_like_a_feed(field).then(|| format!("a name with dots is quoted: [feed.\"{name}.{}\"]", field.key))
     });
     let source = one_source(walk, name, &field.key_at, sources, dotted || planned)?;
-    let feed = FeedConfig { name: name.to_owned(), title, source, limits };
+    let feed = FeedConfig { name: name.to_owned(), title, format, source, limits };
     check_inbox(walk, &feed, limits_at.unwrap_or(field.key_at.clone()));
     Some(feed)
 }
@@ -220,6 +222,22 @@ fn title(walk: &mut Walk<'_>, field: &Field<'_>) -> Option<String> {
     None
 }
 
+/// How payloads are written.
+fn format(walk: &mut Walk<'_>, field: &Field<'_>) -> Option<Format> {
+    let word = field.text(walk)?;
+    let format = Format::from_word(word);
+    if format.is_none() {
+        let words = Format::ALL.map(Format::word);
+        let near = words.into_iter().find(|known| strsim::damerau_levenshtein(known, word) <= 2);
+        let cure = match near {
+            Some(near) => format!("did you mean {}?", quoted(near)),
+            None => format!("write one of {}, or leave the line out: then it is found out", words.join(", ")),
+        };
+        walk.say(field.at(), format!("there is no format {}", quoted(word)), Some(cure));
+    }
+    format
+}
+
 fn limits(walk: &mut Walk<'_>, mut table: Table<'_>) -> Limits {
     let usual = Limits::default();
     let series = table.take("series").and_then(|field| field.count(walk, 1..=1_000_000, usual.series.into()));
@@ -236,7 +254,7 @@ fn limits(walk: &mut Walk<'_>, mut table: Table<'_>) -> Limits {
 
 /// A message that is allowed to come must be able to wait.
 fn check_inbox(walk: &mut Walk<'_>, feed: &FeedConfig, at: Range<usize>) {
-    let FeedConfig { name: _, title: _, source, limits } = feed;
+    let FeedConfig { name: _, title: _, format: _, source, limits } = feed;
     let Limits { series: _, inbox_messages: _, inbox_bytes } = limits;
     let Some(max_message) = source.configured().max_message() else { return };
     if max_message > *inbox_bytes {

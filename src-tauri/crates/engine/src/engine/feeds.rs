@@ -60,12 +60,8 @@ impl Engine {
             protocol_word: config.source.configured().word(),
             protocol: config.source.protocol(),
             address: source.address(),
-            decode: feedwatch_decode::Options {
-                max_series: config.limits.series as usize,
-                // Nobody asks a feed that is watched for its profile.
-                summarise: false,
-                ..feedwatch_decode::Options::default()
-            },
+            // Nobody asks a feed that is watched for its profile.
+            decode: feedwatch_decode::Options { summarise: false, ..sources::decoding(config) },
             watched_until,
             known,
         };

@@ -77,6 +77,7 @@ pub(super) fn demo_feeds(demo: &Demo) -> Vec<FeedConfig> {
             name: name.to_owned(),
             title: Some(title.to_owned()),
             source,
+            format: None,
             limits: Limits::default(),
         })
     };

@@ -85,7 +85,7 @@ pub(super) fn timestamp(payload: &[u8]) -> Option<Time> {
 
 /// RFC 3339, or a number whose size tells its unit. What lies before 2000 or behind 2100 is a sensor whose clock is not
 /// set, or no time at all.
-fn time(value: &Value) -> Option<Time> {
+pub(super) fn time(value: &Value) -> Option<Time> {
     let time = match value {
         // mosquitto_sub writes `…Z+0000`.
         Value::String(text) => {

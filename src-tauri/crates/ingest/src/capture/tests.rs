@@ -139,6 +139,32 @@ fn a_scrape_is_one_message() {
 }
 
 #[test]
+fn the_header_of_a_csv_stands_beside_its_first_message() {
+    let text = "time,temp\n2026-03-01T12:00:00Z,21.5\n\n2026-03-01T12:00:02Z,21.6\n";
+    let folder = folder(&[("a.csv", text), ("b.csv", "1,2\n3,4"), ("c.csv", "a,b\n")]);
+    let all: Vec<Message> = all(&folder, "a.csv").into_iter().map(Result::unwrap).collect();
+    let told: Vec<_> = all.iter().map(|message| message.meta.as_ref().map(|meta| meta.headers.clone())).collect();
+    assert_eq!(told, [Some(vec![(CSV_HEADER.into(), "time,temp".into())]), None]);
+    assert_eq!(all[1].received, Time::parse_rfc3339("2026-03-01T12:00:02Z").unwrap());
+    assert_eq!(all[0].payload, "2026-03-01T12:00:00Z,21.5");
+    assert_eq!(payloads(&folder, "b.csv"), ["1,2", "3,4"]);
+    assert_eq!(payloads(&folder, "c.csv"), [""; 0]);
+}
+
+#[test]
+fn who_reads_on_in_a_csv_is_told_its_header_once_more() {
+    let folder = folder(&[("a.csv", "a,b\n1,2\n3,4\n5,6\n")]);
+    let path = folder.path().join("a.csv");
+    let mut first = read(&path, clock).unwrap();
+    assert_eq!(first.next().unwrap().unwrap().payload, "1,2");
+    let mut second = read(&path, clock).unwrap();
+    assert!(second.resume(&first.place()));
+    let next = second.next().unwrap().unwrap();
+    assert_eq!((&next.payload[..], next.meta.unwrap().headers.len()), (&b"3,4"[..], 1));
+    assert_eq!(second.next().unwrap().unwrap().meta, None);
+}
+
+#[test]
 fn errors_name_file_and_line() {
     let folder = folder(&[
         ("short.txt", "a\nb\n"),

@@ -8,6 +8,7 @@ use super::{Plan, SKIP, SLOW, Watch, What};
 use crate::catalogue::{Catalogue, Samples, Series};
 use crate::json::leaf::{Leaf, LeafKind};
 use crate::json::number::{Bits, number};
+use crate::json::scan::Scanner;
 use crate::json::trie::{NONE, ROOT};
 use crate::learn::kinds::find;
 use crate::learn::names::Names;
@@ -50,13 +51,23 @@ pub(crate) struct Found<'a> {
 pub(crate) struct Seen<'a> {
     pub(crate) leaves: &'a [Leaf],
     pub(crate) elements: &'a [u32],
+    /// The JSON that the leaves stand in: the payload, or what was made of it.
+    pub(crate) text: &'a [u8],
     pub(crate) message: &'a Message,
+}
+
+impl Scanner {
+    /// What was scanned last: `text` of `message`.
+    #[inline]
+    pub(crate) fn seen<'a>(&'a self, text: &'a [u8], message: &'a Message) -> Seen<'a> {
+        Seen { leaves: &self.leaves, elements: &self.elements, text, message }
+    }
 }
 
 impl Seen<'_> {
     #[inline]
     pub(super) fn payload(&self) -> &[u8] {
-        &self.message.payload
+        self.text
     }
 
     /// What scopes a sequence.
@@ -309,7 +320,10 @@ impl Plan {
         let named = texts.into_iter().filter_map(|(field, text)| Some((self.keys.get(field)?.path.clone(), text)));
         let key_texts: Vec<(Arc<str>, Arc<str>)> = named.collect();
         let mut parts: Vec<&str> = key_texts.iter().map(|(_, text)| text.as_ref()).collect();
-        parts.push(&base);
+        // A lone value is called as what it is the value of.
+        if !slot.path.is_empty() || parts.is_empty() {
+            parts.push(&base);
+        }
         let name = found.names.take(&parts.join("."));
         let series = u32::try_from(found.catalogue.series.len()).ok()?;
         found.catalogue.series.push(Series {

@@ -14,11 +14,16 @@ use super::super::{FeedConfig, HeaderValue, Limits, Ping, QuerySecret, SecretRef
 
 /// The tables of a feed, without blank lines between them.
 pub(super) fn feed(feed: &FeedConfig) -> String {
-    let FeedConfig { name, title, source, limits } = feed;
+    let FeedConfig { name, title, format, source, limits } = feed;
     let mut tables = Tables { name: bare(name), text: String::new() };
-    if let Some(title) = title {
+    if title.is_some() || format.is_some() {
         tables.open("");
+    }
+    if let Some(title) = title {
         tables.line("title", title.as_str());
+    }
+    if let Some(format) = format {
+        tables.line("format", format.word());
     }
     tables.open(&format!(".{}", source.protocol().word()));
     source.configured().write(&mut tables);

@@ -7,6 +7,8 @@ use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
 
+use feedwatch_decode::Format;
+
 use super::super::edit::{add_feed, remove_feed};
 use super::super::*;
 
@@ -174,8 +176,9 @@ fn amqp() -> impl Strategy<Value = SourceConfig> {
 fn feed() -> impl Strategy<Value = FeedConfig> {
     let limits = (1u32..1_000_000, 1usize..1 << 24, 1u64 << 20..1 << 36)
         .prop_map(|(series, inbox_messages, inbox_bytes)| Limits { series, inbox_messages, inbox_bytes });
-    ("[a-zA-Z0-9_.-]{1,12}", of("[ -~äöü„“]{0,9}[!-~]"), source(), prop_oneof![Just(Limits::default()), limits])
-        .prop_map(|(name, title, source, limits)| FeedConfig { name, title, source, limits })
+    let format = of(prop::sample::select(Format::ALL.to_vec()));
+    ("[a-zA-Z0-9_.-]{1,12}", of("[ -~äöü„“]{0,9}[!-~]"), format, source(), prop_oneof![Just(Limits::default()), limits])
+        .prop_map(|(name, title, format, source, limits)| FeedConfig { name, title, format, source, limits })
 }
 
 /// Whatever may stand in a file before a feed is added; always accepted, always with an end of the last line.

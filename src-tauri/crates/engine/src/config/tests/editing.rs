@@ -9,6 +9,7 @@ fn websocket(name: &str) -> FeedConfig {
         name: name.into(),
         title: Some("A \"good\" one\\".into()),
         source: SourceConfig::WebSocket(WebSocketConfig::new("wss://example/feed".parse().unwrap())),
+        format: None,
         limits: Limits::default(),
     }
 }

@@ -16,6 +16,7 @@ fn one_line_is_enough_for_a_feed() {
         name: "spot".into(),
         title: None,
         source: SourceConfig::WebSocket(spot),
+        format: None,
         limits: Limits::default(),
     };
     assert_eq!(config.feeds, [feed]);
@@ -84,6 +85,7 @@ fn every_key_is_read() {
     let feed = FeedConfig {
         name: "spot".into(),
         title: Some("Spot prices".into()),
+        format: None,
         source: SourceConfig::WebSocket(spot),
         limits: Limits { series: 7, inbox_messages: 8, inbox_bytes: 4 << 30 },
     };
@@ -92,6 +94,23 @@ fn every_key_is_read() {
     assert_eq!(plant.idle_timeout, Some(Duration::from_secs(5400)));
     let old = FileConfig { path: "/etc/feedwatch/capture.jsonl".into() };
     assert_eq!(config.feeds[2].source, SourceConfig::File(old));
+}
+
+#[test]
+fn a_format_may_be_pinned() {
+    for format in Format::ALL {
+        let config = read(&format!("[feed.a]\nformat = \"{}\"\nfile.path = \"x\"\n", format.word()));
+        assert_eq!(config.feeds[0].format, Some(format));
+    }
+    assert_eq!(read("[feed.a.file]\npath = \"x\"\n").feeds[0].format, None);
+    let wrong = |word: &str| {
+        let text = format!("[feed.a]\nformat = {word}\nfile.path = \"x\"\n");
+        parse(&text, Path::new("feeds.toml")).unwrap_err().to_string()
+    };
+    assert!(wrong("\"msgpak\"").contains("did you mean \"msgpack\"?"), "{}", wrong("\"msgpak\""));
+    assert!(wrong("\"avro-binary\"").starts_with("feeds.toml:2:10: there is no format \"avro-binary\""));
+    assert!(wrong("\"avro-binary\"").contains("json, csv, text, prometheus, influx, msgpack, cbor, sparkplug"));
+    assert!(wrong("7").contains("should be a text"), "{}", wrong("7"));
 }
 
 #[test]

@@ -1,0 +1,75 @@
+//! Payload formats beside JSON.
+//!
+//! Two families. What is a tree of values (CSV, MessagePack, CBOR) is written as JSON into a buffer and read by the same
+//! scanner; its paths are learned. What names its series itself (plain values, Prometheus, InfluxDB, Sparkplug) is read
+//! straight into points ([`declared`]). Either may come compressed ([`wrap`]).
+//!
+//! A feed of JSON pays for none of this: its messages are scanned first, and only one that is no JSON comes here.
+
+mod bytes;
+mod cbor;
+mod csv;
+pub(crate) mod declared;
+mod detect;
+mod influx;
+mod json;
+mod msgpack;
+pub(crate) mod payloads;
+mod prometheus;
+mod sparkplug;
+mod states;
+mod wrap;
+
+/// How payloads are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// RFC 8259.
+    Json,
+    /// RFC 4180: one record a message, or several.
+    Csv,
+    /// A number, with its unit or without, or a word.
+    Text,
+    /// Prometheus' text format 0.0.4 and OpenMetrics.
+    Prometheus,
+    /// InfluxDB's line protocol.
+    Influx,
+    /// MessagePack.
+    MessagePack,
+    /// RFC 8949.
+    Cbor,
+    /// Eclipse Sparkplug B.
+    Sparkplug,
+}
+
+impl Format {
+    /// Every one of them.
+    pub const ALL: [Format; 8] = [
+        Format::Json,
+        Format::Csv,
+        Format::Text,
+        Format::Prometheus,
+        Format::Influx,
+        Format::MessagePack,
+        Format::Cbor,
+        Format::Sparkplug,
+    ];
+
+    /// The word in configuration and profile.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Format::Json => "json",
+            Format::Csv => "csv",
+            Format::Text => "text",
+            Format::Prometheus => "prometheus",
+            Format::Influx => "influx",
+            Format::MessagePack => "msgpack",
+            Format::Cbor => "cbor",
+            Format::Sparkplug => "sparkplug",
+        }
+    }
+
+    /// Back from the word.
+    pub fn from_word(word: &str) -> Option<Format> {
+        Format::ALL.into_iter().find(|format| format.word() == word)
+    }
+}
