@@ -18,6 +18,10 @@ impl Sender {
     }
 
     fn deflate(&mut self, plain: &[u8]) -> Vec<u8> {
+        if plain.is_empty() {
+            // Section 7.2.3.6; zlib says nothing where nothing came since the last flush.
+            return vec![0];
+        }
         let mut out = Vec::with_capacity(plain.len() + 1024);
         let start = self.stream.total_in();
         while self.stream.total_in() - start < plain.len() as u64 || out.len() == out.capacity() {
