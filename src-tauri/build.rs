@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::{fs, io};
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 17] = [
     "subscribe",
     "frame",
     "series",
@@ -14,6 +14,8 @@ const COMMANDS: [&str; 15] = [
     "add_feed",
     "remove_feed",
     "undo_feed_change",
+    "drill",
+    "drills",
     "export_csv",
     "cancel_export",
     "save_picture",

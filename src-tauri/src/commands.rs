@@ -6,9 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use feedwatch_engine::config;
-use feedwatch_engine::engine::failure;
+use feedwatch_engine::engine::{HOLD, failure};
 use feedwatch_engine::probe::Probe;
-use feedwatch_engine::wire::{Failure, FeedChange, FrameRequest, NewFeed, ProbeUpdate, Push, SeriesRow, Timeline};
+use feedwatch_engine::wire::{
+    DrillRow, Failure, FeedChange, FrameRequest, NewFeed, ProbeUpdate, Push, SeriesRow, Timeline,
+};
 use feedwatch_engine::{Console, clock};
 use feedwatch_model::Time;
 use tauri::ipc::{Channel, Response};
@@ -19,6 +21,8 @@ use crate::console;
 
 type Answer<T> = Result<T, Failure>;
 
+/// Drills that are shown of a feed.
+const DRILLS: usize = 50;
 /// Longest text the page may send to the log.
 const MAX_LOGGED: usize = 2_000;
 /// A look at an address ends by itself.
@@ -130,6 +134,18 @@ pub(crate) async fn remove_feed(app: AppHandle, name: String) -> Answer<FeedChan
 #[tauri::command]
 pub(crate) async fn undo_feed_change(app: AppHandle, undo: String) -> Answer<()> {
     blocking(&app, move |console| console.undo_feed_change(&undo)).await
+}
+
+#[tauri::command]
+pub(crate) async fn drill(app: AppHandle, feed: String) -> Answer<DrillRow> {
+    let engine = blocking(&app, |console| console.running()).await?;
+    engine.drill(&feed, HOLD).await.map(DrillRow::from)
+}
+
+#[tauri::command]
+pub(crate) async fn drills(app: AppHandle, feed: String) -> Answer<Vec<DrillRow>> {
+    let told = blocking(&app, move |console| console.running()?.drills(&feed, DRILLS));
+    Ok(told.await?.into_iter().map(DrillRow::from).collect())
 }
 
 #[tauri::command]

@@ -117,6 +117,8 @@ fn build(console: Arc<Console>) -> tauri::Result<tauri::App> {
             commands::add_feed,
             commands::remove_feed,
             commands::undo_feed_change,
+            commands::drill,
+            commands::drills,
             commands::set_notifications,
             commands::page_error,
             save::export_csv,

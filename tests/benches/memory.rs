@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use feedwatch_engine::clock;
-use feedwatch_engine::config::{Config, FeedConfig, Limits, Paths, SourceConfig, WebSocketConfig};
+use feedwatch_engine::config::{Config, FeedConfig, Paths, SourceConfig, WebSocketConfig};
 use feedwatch_engine::{Engine, EngineOptions};
 use feedwatch_model::Time;
 
@@ -56,13 +56,7 @@ fn case(history: bool) -> anyhow::Result<()> {
     let senders = (0..FEEDS).map(|_| Sender::start(Shape::Ticker, PRODUCTS, pace));
     let mut senders = senders.collect::<anyhow::Result<Vec<Sender>>>()?;
     let feeds = senders.iter().enumerate().map(|(at, sender)| {
-        Ok(FeedConfig {
-            name: at.to_string(),
-            title: None,
-            source: SourceConfig::WebSocket(WebSocketConfig::new(sender.url().parse()?)),
-            format: None,
-            limits: Limits::default(),
-        })
+        Ok(FeedConfig::new(at.to_string(), SourceConfig::WebSocket(WebSocketConfig::new(sender.url().parse()?))))
     });
     let config = Config { feeds: feeds.collect::<anyhow::Result<_>>()?, ..Config::default() };
     let home = folder.path().display().to_string();

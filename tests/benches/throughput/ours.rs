@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use feedwatch_engine::clock;
-use feedwatch_engine::config::{Config, FeedConfig, Limits, Paths, SourceConfig, WebSocketConfig};
+use feedwatch_engine::config::{Config, FeedConfig, Paths, SourceConfig, WebSocketConfig};
 use feedwatch_engine::{Engine, EngineOptions};
 use feedwatch_model::{Accounts, Time};
 
@@ -48,13 +48,7 @@ pub(crate) fn run(shape: Shape, warm_up: u64, messages: u64, history: Option<&Pa
 }
 
 fn options(sender: &Sender, history: Option<&Path>) -> anyhow::Result<EngineOptions> {
-    let feed = FeedConfig {
-        name: "bench".to_owned(),
-        title: None,
-        source: SourceConfig::WebSocket(WebSocketConfig::new(sender.url().parse()?)),
-        format: None,
-        limits: Limits::default(),
-    };
+    let feed = FeedConfig::new("bench", SourceConfig::WebSocket(WebSocketConfig::new(sender.url().parse()?)));
     let config = Config { feeds: vec![feed], ..Config::default() };
     let home = std::env::temp_dir();
     let paths = Paths::new(&|name| (name == "HOME").then(|| home.display().to_string()))?;

@@ -149,6 +149,8 @@ fn options() -> Options {
 
 fn settings() -> FeedSettings {
     FeedSettings {
+        lines: Vec::new(),
+        redundant: false,
         name: "bench".to_owned(),
         title: "bench".to_owned(),
         protocol_word: "ws",

@@ -6,6 +6,7 @@ mod amqp;
 mod contracts;
 mod demo;
 mod disk;
+mod endpoints;
 mod export;
 mod faults;
 mod hostile;

@@ -31,6 +31,8 @@ pub enum Command {
     Replay(Replay),
     /// Every problem of a configuration with file:line:column, and the cure
     Check(CheckConfig),
+    /// Fail a feed over on purpose; say how long it took and what was lost
+    Drill(Drill),
     /// The window
     Open(Open),
 }
@@ -145,6 +147,17 @@ pub struct Replay {
 pub struct CheckConfig {
     /// The configuration file
     pub config: PathBuf,
+    /// One JSON object as the last line
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Drill {
+    /// The configuration file
+    pub config: String,
+    /// The feed's name
+    pub feed: String,
     /// One JSON object as the last line
     #[arg(long)]
     pub json: bool,

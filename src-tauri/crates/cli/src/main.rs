@@ -7,6 +7,7 @@
 mod args;
 mod backtest;
 mod check;
+mod drill;
 mod export;
 mod open;
 mod out;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         Command::Export(args) => export::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Drill(args) => drill::run(&args),
         Command::Open(args) => open::run(&args),
     };
     match outcome {

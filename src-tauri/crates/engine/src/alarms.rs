@@ -2,7 +2,7 @@
 //!
 //! | source | raised by | severity | over when |
 //! |---|---|---|---|
-//! | connection | the connection is lost or not to be had | warning; critical where a person must act | it stands again |
+//! | connection | the connection is lost or not to be had, or one of several endpoints is | warning; critical where a person must act | all that should stand stand again |
 //! | silence | no message for longer than usual | critical | messages come again |
 //! | sequence | messages are lost | warning | nothing was lost for 60 s |
 //! | decode | a message cannot be read | warning | all could be read for 60 s |
@@ -278,7 +278,7 @@ pub fn cause_of(finding: &Finding) -> Option<Found> {
         (Check::Sequence, FindingKind::Gap)
             | (Check::Silence, FindingKind::Silent)
             | (Check::Decode, FindingKind::Rejected)
-            | (Check::Connection, FindingKind::Closed | FindingKind::Refused)
+            | (Check::Connection, FindingKind::Closed | FindingKind::Refused | FindingKind::FailedOver)
     );
     if !raises || finding.severity == Severity::Info {
         return None;

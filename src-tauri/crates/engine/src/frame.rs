@@ -270,7 +270,7 @@ fn points_of(panel: &mut Panel, live: Option<&LiveSeries>, cursor: Option<f64>, 
     panel.cursor = cursor_of(newest, panel.epoch, span.width).unwrap_or(panel.cursor);
 }
 
-const CAUSES: [GapCause; 7] = [
+const CAUSES: [GapCause; 8] = [
     GapCause::Disconnected,
     GapCause::Unreachable,
     GapCause::Stopped,
@@ -278,6 +278,7 @@ const CAUSES: [GapCause; 7] = [
     GapCause::Overflow,
     GapCause::NotKept,
     GapCause::Silent,
+    GapCause::Drill,
 ];
 
 fn cause_code(cause: GapCause) -> u32 {

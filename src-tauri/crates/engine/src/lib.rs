@@ -11,6 +11,7 @@ mod bell;
 pub mod clock;
 pub mod config;
 pub mod console;
+pub mod control;
 pub mod engine;
 pub mod export;
 pub mod frame;

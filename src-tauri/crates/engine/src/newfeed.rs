@@ -7,7 +7,7 @@ use feedwatch_model::Protocol;
 use url::Url;
 
 use crate::config::{
-    AmqpConfig, Config, FeedConfig, FileConfig, HeaderValue, KafkaConfig, Limits, QuerySecret, SecretRef, SourceConfig,
+    AmqpConfig, Config, FeedConfig, FileConfig, HeaderValue, KafkaConfig, QuerySecret, SecretRef, SourceConfig,
     SseConfig, WebSocketConfig, decoded, is_plain, is_variable, resolve_secrets, suggest_name,
 };
 use crate::engine::failure;
@@ -78,7 +78,7 @@ pub fn understand(new: &NewFeed, existing: &[&str], secrets: Secrets) -> Result<
         name => name.to_owned(),
     };
     let title = Some(new.title.trim()).filter(|title| !title.is_empty()).map(str::to_owned);
-    Ok(FeedConfig { name, title, format: None, source, limits: Limits::default() })
+    Ok(FeedConfig { title, ..FeedConfig::new(name, source) })
 }
 
 /// A broker's address with a login that would be kept.

@@ -104,6 +104,8 @@ impl Probe {
         let began = clock();
         let place = pipeline.add_feed(
             FeedSettings {
+                lines: Vec::new(),
+                redundant: false,
                 name: feed.name.clone(),
                 title: feed.title().to_owned(),
                 protocol_word: feed.source.configured().word(),

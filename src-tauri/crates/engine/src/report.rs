@@ -8,7 +8,9 @@ use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use crate::engine::Core;
+use crate::pipeline::rows::line_rows;
 use crate::pipeline::{News, NumberedFinding, Pipeline};
+use crate::wire::LineRow;
 
 /// The version of these shapes.
 pub const SCHEMA: u32 = 1;
@@ -134,6 +136,8 @@ pub struct RunReport {
     pub seconds: f64,
     /// Accounts by feed.
     pub accounts: BTreeMap<String, Accounts>,
+    /// What each endpoint has brought, of feeds that have several.
+    pub endpoints: BTreeMap<String, Vec<LineRow>>,
     /// What was found.
     pub findings: Vec<FindingReport>,
     /// Alarms, open and closed.
@@ -227,14 +231,26 @@ pub(crate) fn accounts(core: &Core) -> BTreeMap<String, Accounts> {
     feeds.iter().map(|feed| (feed.name.clone(), feed.accounts(&pipeline, core))).collect()
 }
 
+fn endpoints(core: &Core) -> BTreeMap<String, Vec<LineRow>> {
+    let pipeline = core.pipeline.lock();
+    let feeds = core.feeds.lock();
+    let rows = feeds.iter().filter_map(|feed| {
+        let rows = line_rows(pipeline.feed(feed.place)?, &feed.inbox.lines());
+        (!rows.is_empty()).then(|| (feed.name.clone(), rows))
+    });
+    rows.collect()
+}
+
 pub(crate) fn run_report(core: &Core) -> RunReport {
     let accounts = accounts(core);
+    let endpoints = endpoints(core);
     let pipeline = core.pipeline.lock();
     let began = core.started;
     RunReport {
         schema: SCHEMA,
         seconds: core.now().secs_since(began),
         accounts,
+        endpoints,
         findings: pipeline.findings().map(|found| finding_report(&pipeline, found)).collect(),
         alarms: pipeline.alarms().all().map(|alarm| alarm_report(&pipeline, alarm)).collect(),
         gaps: pipeline

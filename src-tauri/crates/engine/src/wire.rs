@@ -13,7 +13,7 @@ pub use self::asked::{
     ExportRequest, ExportUpdate, FeedChange, FrameRequest, LearnedRow, NewFeed, PanelRequest, PictureRequest,
     ProbeSeries, ProbeUpdate, Timeline, TimelineEvent,
 };
-pub use self::rows::{AccountsRow, AlarmRow, FeedRow, FindingRow, HistoryRow, SeriesRow, Status};
+pub use self::rows::{AccountsRow, AlarmRow, DrillRow, FeedRow, FindingRow, HistoryRow, LineRow, SeriesRow, Status};
 
 /// One pushed message. Numbers go up by one from the snapshot on; a hole means: subscribe again.
 #[derive(Clone, Debug, PartialEq, Serialize, TS)]
@@ -83,7 +83,7 @@ pub enum Level {
 }
 
 /// Why a command did not work. The page looks at `code`, people read the rest.
-#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
 pub struct Failure {
     /// `bad_request`, `not_found`, `no_history`, `config`, `connect`, `disk`, `internal`.
     pub code: String,

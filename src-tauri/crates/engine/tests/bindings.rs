@@ -26,6 +26,7 @@ fn generate(into: &Path) {
     wire::PictureRequest::export_all(&config).unwrap();
     wire::Failure::export_all(&config).unwrap();
     wire::SeriesRow::export_all(&config).unwrap();
+    wire::DrillRow::export_all(&config).unwrap();
 }
 
 fn files(folder: &Path) -> BTreeMap<String, String> {

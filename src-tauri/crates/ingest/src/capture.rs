@@ -278,7 +278,7 @@ impl Capture {
             }
         };
         self.next = received.plus_nanos(NANOS_PER_MILLI);
-        let message = Message { number: self.number, received, payload: found.payload, meta: found.meta };
+        let message = Message { meta: found.meta, ..Message::new(self.number, received, found.payload) };
         self.number += 1;
         Ok(message)
     }

@@ -114,6 +114,17 @@ pub enum SessionError {
 }
 
 impl SessionError {
+    /// How long the server wants to be left alone: the shortest and the longest wait, between which one is drawn. The IANA
+    /// registry of close codes asks for 5 to 30 s after 1012 (service restart); 1013 (try again later) is given twice that.
+    pub fn leave_alone(&self) -> Option<(Duration, Duration)> {
+        let secs = |from, to| Some((Duration::from_secs(from), Duration::from_secs(to)));
+        match self {
+            SessionError::Closed { code: Some(1012), .. } => secs(5, 30),
+            SessionError::Closed { code: Some(1013), .. } => secs(30, 60),
+            _ => None,
+        }
+    }
+
     /// Will it be the same next time unless a person does something?
     ///
     /// Close code 1008 is what servers use for bad credentials, 4401 and 4403 are customary for 401 and 403.

@@ -2,7 +2,10 @@
 //!
 //! The reader never waits. When the inbox is full the oldest messages are forgotten; an [`Event::Dropped`] stands in the
 //! queue where they stood, so that the checks can tell what was lost upstream from what was dropped here. At every moment
-//! received = drained + dropped + queued.
+//! received = drained + dropped + duplicate + queued.
+//!
+//! A feed with several endpoints has one inbox for all of them: of the copies of a message the first is taken, further ones
+//! are counted (see [`crate::arbiter`]) and get no number.
 //!
 //! Limits: the newest message is kept even if it alone is larger than the limit of bytes (its source bounds it). Bytes
 //! are payload bytes; a payload shares the block it was copied to, so what is held is near the bytes on the wire.
@@ -17,6 +20,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::Batch;
 use crate::acks::{Acks, Kept};
+use crate::arbiter::{Arbiter, LineCounters};
 
 /// What a feed's source has to tell, in the order it happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +29,8 @@ pub enum Event {
     Connecting {
         /// When.
         at: Time,
+        /// Which of the feed's endpoints; 0 for the preferred one.
+        line: u8,
         /// 1 for the first try since the feed was started or was last healthy.
         attempt: u32,
     },
@@ -32,6 +38,8 @@ pub enum Event {
     Connected {
         /// When.
         at: Time,
+        /// Which of the feed's endpoints.
+        line: u8,
         /// The address, without passwords and tokens.
         endpoint: String,
         /// What the connection is like: `TLS 1.3`. May be empty.
@@ -56,6 +64,8 @@ pub enum Event {
     Lost {
         /// When it was noticed.
         at: Time,
+        /// Which of the feed's endpoints.
+        line: u8,
         /// When the source was last heard; before the first connection, when it was first tried.
         last_good: Time,
         /// A sentence with the cure.
@@ -65,13 +75,37 @@ pub enum Event {
         /// The next try begins after this.
         retry_in: Duration,
     },
+    /// We have closed it ourselves; it is not tried again until it is wanted.
+    StoodDown {
+        /// When.
+        at: Time,
+        /// Which of the feed's endpoints.
+        line: u8,
+        /// When the source was last heard.
+        last_good: Time,
+        /// Why.
+        why: Shut,
+    },
     /// The source is finished: no further tries.
     Ended {
         /// When.
         at: Time,
+        /// Which of the feed's endpoints.
+        line: u8,
         /// A sentence.
         reason: String,
     },
+}
+
+/// Why we close a connection ourselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shut {
+    /// It is not needed: an endpoint before it does.
+    NotNeeded,
+    /// A drill: the connection is cut without a goodbye.
+    Drill,
+    /// It brought nothing while another endpoint did: it is taken for dead, cut, and tried anew.
+    Silent,
 }
 
 /// What an inbox holds at most.
@@ -99,6 +133,8 @@ pub struct InboxCounters {
     pub bytes: u64,
     /// Forgotten because the inbox was full.
     pub dropped: u64,
+    /// Further copies, of lines that were not the first to bring them.
+    pub duplicate: u64,
     /// Waiting here.
     pub queued: u64,
 }
@@ -123,6 +159,8 @@ struct Queue {
     /// Payload bytes of the messages queued.
     queued_bytes: usize,
     counters: InboxCounters,
+    /// Of a feed with several endpoints.
+    arbiter: Option<Arbiter>,
 }
 
 impl Inbox {
@@ -147,6 +185,16 @@ impl Inbox {
         Arc::new(Inbox { limits, queue: Mutex::default(), doorbell, room: Notify::new(), acks: Acks::default(), first })
     }
 
+    /// The feed has so many endpoints, of which one may be as far as `window` behind another. Before the first message.
+    pub fn arbitrate(&self, lines: usize, window: Duration) {
+        self.lock().arbiter = (lines > 1).then(|| Arbiter::new(lines, window));
+    }
+
+    /// What each of the feed's endpoints has brought; empty for a feed with one.
+    pub fn lines(&self) -> Vec<LineCounters> {
+        self.lock().arbiter.as_ref().map(Arbiter::counters).unwrap_or_default()
+    }
+
     /// All messages with smaller numbers are on disk, or decided on where no history is kept: the broker may forget them.
     pub fn kept_below(&self, number: u64) {
         self.acks.below(number);
@@ -168,14 +216,14 @@ impl Inbox {
 
     /// The number that the next message gets.
     pub(crate) fn next_number(&self) -> u64 {
-        self.first + self.lock().counters.received
+        self.lock().next_number(self.first)
     }
 
     /// Moves at most `at_most` events, the oldest first, to the end of `out`. Returns how many.
     pub fn drain(&self, out: &mut Vec<Event>, at_most: usize) -> usize {
         let mut queue = self.lock();
         let count = at_most.min(queue.events.len());
-        let Queue { events, words, queued_bytes, counters } = &mut *queue;
+        let Queue { events, words, queued_bytes, counters, .. } = &mut *queue;
         for event in events.drain(..count) {
             match &event {
                 Event::Message(message) => {
@@ -207,13 +255,14 @@ impl Inbox {
         let mut queue = self.lock();
         let was_empty = queue.events.is_empty();
         for message in batch.drain(usize::MAX) {
-            queue.push(self.first, message);
+            queue.take(self.first, message);
             while queue.is_over(self.limits) {
                 queue.forget_oldest();
             }
         }
+        let rings = was_empty && !queue.events.is_empty();
         drop(queue);
-        if was_empty {
+        if rings {
             (self.doorbell)();
         }
     }
@@ -237,6 +286,15 @@ impl Inbox {
         let was_empty = queue.events.is_empty();
         if !matches!(event, Event::Message(_) | Event::Dropped { .. }) {
             queue.words += 1;
+        }
+        if let Some(arbiter) = &mut queue.arbiter {
+            match event {
+                Event::Connected { at, line, .. } => arbiter.connected(line, Some(at)),
+                Event::Lost { line, .. } | Event::StoodDown { line, .. } | Event::Ended { line, .. } => {
+                    arbiter.connected(line, None);
+                }
+                _ => {}
+            }
         }
         queue.events.push_back(event);
         drop(queue);
@@ -269,10 +327,11 @@ impl Inbox {
         });
         let count = fits.count();
         for message in batch.drain(count) {
-            queue.push(self.first, message);
+            queue.take(self.first, message);
         }
+        let rings = was_empty && !queue.events.is_empty();
         drop(queue);
-        if was_empty && count > 0 {
+        if rings {
             (self.doorbell)();
         }
     }
@@ -293,10 +352,20 @@ impl fmt::Debug for Inbox {
 }
 
 impl Queue {
-    fn push(&mut self, first: u64, mut message: Message) {
-        message.number = first + self.counters.received;
+    fn next_number(&self, first: u64) -> u64 {
+        first + self.counters.received - self.counters.duplicate
+    }
+
+    fn take(&mut self, first: u64, mut message: Message) {
+        message.number = self.next_number(first);
         self.counters.received += 1;
         self.counters.bytes += message.payload.len() as u64;
+        if let Some(arbiter) = &mut self.arbiter
+            && !arbiter.is_first(message.line, &message)
+        {
+            self.counters.duplicate += 1;
+            return;
+        }
         self.counters.queued += 1;
         self.queued_bytes += message.payload.len();
         self.events.push_back(Event::Message(message));

@@ -83,6 +83,8 @@ pub trait Session: Send {
 #[derive(Debug, Default)]
 pub struct Batch {
     pub(crate) messages: Vec<Message>,
+    /// Which of the feed's endpoints is read.
+    line: u8,
     bytes: usize,
     retry: Option<Duration>,
 }
@@ -91,10 +93,15 @@ impl Batch {
     const MESSAGES: usize = 256;
     const BYTES: usize = 1 << 20;
 
+    /// An empty one for what comes from one of the feed's endpoints.
+    pub(crate) fn of_line(line: u8) -> Batch {
+        Batch { line, ..Batch::default() }
+    }
+
     /// Adds a message.
     pub fn push(&mut self, received: Time, payload: Bytes, meta: Option<Box<MessageMeta>>) {
         self.bytes += payload.len();
-        self.messages.push(Message { number: 0, received, payload, meta });
+        self.messages.push(Message { number: 0, received, payload, meta, line: self.line });
     }
 
     /// No more should be added: 256 messages or 1 MiB.
@@ -105,6 +112,10 @@ impl Batch {
     /// Nothing was read.
     pub fn is_empty(&self) -> bool {
         self.messages.is_empty()
+    }
+
+    pub(crate) fn messages_mut(&mut self) -> &mut [Message] {
+        &mut self.messages
     }
 
     /// The messages read, in order.

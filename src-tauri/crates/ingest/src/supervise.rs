@@ -7,13 +7,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use feedwatch_model::Time;
-use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::error::seconds;
+use crate::line::{Line, Said};
 use crate::{
-    Backoff, Batch, Clock, ConnectError, Event, FlowControl, Inbox, Kept, Resume, Session, SessionError, Source,
+    Backoff, Batch, Clock, ConnectError, Event, FlowControl, Inbox, Resume, Session, SessionError, Shut, Source,
 };
+
+mod ledger;
+mod sleep;
+
+use ledger::Ledger;
+use sleep::Sleep;
 
 /// The longest time a goodbye may take.
 const GOODBYE: Duration = Duration::from_millis(500);
@@ -35,15 +42,27 @@ pub async fn supervise(
     clock: Clock,
     shutdown: CancellationToken,
 ) {
+    supervise_line(Line::only(source), inbox, resume, policy, clock, shutdown).await;
+}
+
+/// The same for one of several endpoints, as long as it is wanted.
+pub(crate) async fn supervise_line(
+    line: Line,
+    inbox: Arc<Inbox>,
+    resume: Resume,
+    policy: Backoff,
+    clock: Clock,
+    shutdown: CancellationToken,
+) {
     let last_good = clock();
     let shortest = policy.floor;
-    Supervision { source, inbox, resume, policy, shortest, clock, shutdown, last_good, failures: 0, tries: 0 }
+    Supervision { line, inbox, resume, policy, shortest, clock, shutdown, last_good, failures: 0, tries: 0 }
         .run()
         .await;
 }
 
 struct Supervision {
-    source: Arc<dyn Source>,
+    line: Line,
     inbox: Arc<Inbox>,
     resume: Resume,
     policy: Backoff,
@@ -62,7 +81,13 @@ struct Supervision {
 enum Outcome {
     Stopped,
     Ended(String),
-    Lost { reason: String, refused: bool, retry_after: Option<Duration> },
+    /// We have closed it because it is not wanted.
+    StoodDown(Shut),
+    Lost {
+        reason: String,
+        refused: bool,
+        retry_after: Option<Duration>,
+    },
 }
 
 impl From<ConnectError> for Outcome {
@@ -82,54 +107,24 @@ impl From<SessionError> for Outcome {
     fn from(error: SessionError) -> Outcome {
         match error {
             SessionError::Ended(reason) => Outcome::Ended(reason),
-            error => Outcome::Lost { reason: error.to_string(), refused: error.is_permanent(), retry_after: None },
+            error => Outcome::Lost {
+                reason: error.to_string(),
+                refused: error.is_permanent(),
+                retry_after: error.leave_alone().map(|(from, to)| from + (to - from).mul_f64(fastrand::f64())),
+            },
         }
     }
 }
 
 /// What woke the loop of a session.
 enum Woken {
+    /// The computer slept for so long.
+    Slept(Duration),
+    Stopped,
+    Unwanted(Shut),
     Received(Result<(), SessionError>),
     /// So many of the session's messages are kept; `None`: some will never be, and must be sent again.
     Kept(Option<u64>),
-}
-
-/// How many of a session's messages are kept.
-struct Ledger {
-    kept: watch::Receiver<Kept>,
-    /// The number of the session's first message.
-    first: u64,
-    told: u64,
-    /// How often messages had been refused, and taken again, when the session began.
-    before: Kept,
-}
-
-impl Ledger {
-    fn new(inbox: &Inbox) -> Ledger {
-        let mut kept = inbox.kept();
-        let before = *kept.borrow_and_update();
-        Ledger { kept, first: inbox.next_number(), told: 0, before }
-    }
-
-    /// Waits until more of them are kept, or until those that were refused can be had again.
-    async fn next(&mut self) -> Option<u64> {
-        loop {
-            // The sender lives as long as the inbox, which the loop holds.
-            if self.kept.changed().await.is_err() {
-                std::future::pending::<()>().await;
-            }
-            let now = *self.kept.borrow_and_update();
-            if now.recovered > self.before.recovered {
-                return None;
-            }
-            let count = now.below.saturating_sub(self.first);
-            // After a refusal the numbers have a hole: nothing behind it is acknowledged.
-            if now.refused == self.before.refused && count > self.told {
-                self.told = count;
-                return Some(count);
-            }
-        }
-    }
 }
 
 /// [`Ledger::next`] where there is one.
@@ -140,14 +135,28 @@ async fn kept(ledger: &mut Option<Ledger>) -> Option<u64> {
     }
 }
 
+/// What was received is acknowledged, and the other side told that we go.
+async fn say_goodbye(session: &mut dyn Session, ledger: Option<&mut Ledger>) {
+    if let Some(ledger) = ledger {
+        let _ = timeout(LAST_ACKS, last_acks(session, ledger)).await;
+    }
+    let _ = timeout(GOODBYE, session.close()).await;
+}
+
 /// Acknowledges what was received before the stop: a broker would have to send it again, and flag it for everybody.
-async fn last_acks(session: &mut dyn Session, ledger: &mut Ledger, given: u64) {
-    while ledger.first + ledger.told < given {
+async fn last_acks(session: &mut dyn Session, ledger: &mut Ledger) {
+    while !ledger.is_settled() {
         let Some(count) = ledger.next().await else { return };
         if session.ack(count).await.is_err() {
             return;
         }
     }
+}
+
+/// The other side has long given us up, and may not say so for minutes.
+fn slept(length: Duration) -> Outcome {
+    let reason = format!("This computer slept for {}. The connection is made anew.", seconds(length));
+    Outcome::Lost { reason, refused: false, retry_after: None }
 }
 
 /// The history could not keep what the broker still holds.
@@ -160,22 +169,42 @@ fn sends_again() -> Outcome {
 
 impl Supervision {
     async fn run(mut self) {
-        let mut batch = Batch::default();
+        let line = self.line.number;
+        let mut batch = Batch::of_line(line);
         loop {
+            tokio::select! {
+                biased;
+                () = self.shutdown.cancelled() => return,
+                () = self.line.wanted() => {}
+            }
             let wait = match self.attempt(&mut batch).await {
                 Outcome::Stopped => return,
                 Outcome::Ended(reason) => {
-                    self.inbox.announce(Event::Ended { at: (self.clock)(), reason });
+                    self.inbox.announce(Event::Ended { at: (self.clock)(), line, reason });
+                    self.line.say(Said::Ended);
                     return;
+                }
+                Outcome::StoodDown(why) => {
+                    self.stand_down(why);
+                    continue;
                 }
                 Outcome::Lost { reason, refused, retry_after } => self.tell_loss(reason, refused, retry_after),
             };
             tokio::select! {
                 biased;
                 () = self.shutdown.cancelled() => return,
+                why = self.line.unwanted() => self.stand_down(why),
                 () = sleep(wait) => {}
             }
         }
+    }
+
+    /// What was tried or connected is closed, and tried afresh when it is wanted again.
+    fn stand_down(&mut self, why: Shut) {
+        (self.failures, self.tries) = (0, 0);
+        let (at, line, last_good) = ((self.clock)(), self.line.number, self.last_good);
+        self.inbox.announce(Event::StoodDown { at, line, last_good, why });
+        self.line.say(Said::StoodDown);
     }
 
     /// One connection, from the first try to its end.
@@ -186,11 +215,14 @@ impl Supervision {
             () = self.inbox.room_for_words() => {}
         }
         self.tries = self.tries.saturating_add(1);
-        self.inbox.announce(Event::Connecting { at: (self.clock)(), attempt: self.tries });
+        let (at, line) = ((self.clock)(), self.line.number);
+        self.inbox.announce(Event::Connecting { at, line, attempt: self.tries });
+        let source = Arc::clone(&self.line.source);
         let connected = tokio::select! {
             biased;
             () = self.shutdown.cancelled() => return Outcome::Stopped,
-            connected = self.source.connect(&self.resume) => connected,
+            why = self.line.unwanted() => return Outcome::StoodDown(why),
+            connected = source.connect(&self.resume) => connected,
         };
         match connected {
             Ok(mut session) => self.receive(session.as_mut(), batch).await,
@@ -202,36 +234,40 @@ impl Supervision {
     async fn receive(&mut self, session: &mut dyn Session, batch: &mut Batch) -> Outcome {
         let since = Instant::now();
         self.last_good = (self.clock)();
-        let (endpoint, detail) = (self.source.address(), session.detail());
-        self.inbox.announce(Event::Connected { at: self.last_good, endpoint, detail });
+        let (endpoint, detail) = (self.line.source.address(), session.detail());
+        self.inbox.announce(Event::Connected { at: self.last_good, line: self.line.number, endpoint, detail });
+        self.line.say(Said::Connected);
         let mut ledger = session.acknowledges().then(|| Ledger::new(&self.inbox));
+        let mut sleep = Sleep::new();
         let outcome = loop {
             let woken = tokio::select! {
                 biased;
-                () = self.shutdown.cancelled() => None,
-                kept = kept(&mut ledger) => Some(Woken::Kept(kept)),
-                received = session.recv(batch) => Some(Woken::Received(received)),
+                () = self.shutdown.cancelled() => Woken::Stopped,
+                why = self.line.unwanted() => Woken::Unwanted(why),
+                kept = kept(&mut ledger) => Woken::Kept(kept),
+                slept = sleep.over() => Woken::Slept(slept),
+                received = session.recv(batch) => Woken::Received(received),
             };
             // What was read before the future was dropped is delivered with what comes next.
-            let received = match woken {
-                Some(Woken::Kept(Some(count))) => Some(session.ack(count).await),
-                Some(Woken::Kept(None)) => break sends_again(),
-                Some(Woken::Received(received)) => Some(received),
-                None => None,
+            let (received, ours) = match woken {
+                Woken::Kept(Some(count)) => (session.ack(count).await, None),
+                Woken::Kept(None) => break sends_again(),
+                Woken::Slept(length) => break slept(length),
+                Woken::Received(received) => (received, None),
+                Woken::Stopped => (Ok(()), Some(Outcome::Stopped)),
+                Woken::Unwanted(why) => (Ok(()), Some(Outcome::StoodDown(why))),
             };
             // What was read before the end was received all the same.
-            let delivered = self.deliver(session.flow(), batch).await;
-            match received {
-                Some(Ok(())) if delivered => {}
-                Some(Err(error)) if delivered => break error.into(),
-                _ => {
-                    if let Some(ledger) = &mut ledger {
-                        let given = self.inbox.next_number();
-                        let _ = timeout(LAST_ACKS, last_acks(session, ledger, given)).await;
-                    }
-                    let _ = timeout(GOODBYE, session.close()).await;
-                    return Outcome::Stopped;
+            let delivered = self.deliver(session.flow(), batch, ledger.as_mut()).await;
+            let ours = if delivered { ours } else { Some(Outcome::Stopped) };
+            if let Some(ours) = ours {
+                if !matches!(ours, Outcome::StoodDown(Shut::Drill | Shut::Silent)) {
+                    say_goodbye(session, ledger.as_mut()).await;
                 }
+                break ours;
+            }
+            if let Err(error) = received {
+                break error.into();
             }
         };
         self.last_good = session.last_heard().unwrap_or(self.last_good).max(self.last_good);
@@ -242,25 +278,37 @@ impl Supervision {
     }
 
     /// Puts the batch into the inbox; `false` if it was stopped while it waited for room.
-    async fn deliver(&mut self, flow: FlowControl, batch: &mut Batch) -> bool {
+    async fn deliver(&mut self, flow: FlowControl, batch: &mut Batch, ledger: Option<&mut Ledger>) -> bool {
         if let Some(retry) = batch.take_retry() {
             // Not sooner than the server asked for (WHATWG HTML, 9.2.3); what a busy server adds is spread as ever.
             let retry = retry.clamp(self.shortest, self.policy.cap.max(self.shortest));
             (self.policy.base, self.policy.floor) = (retry, retry);
         }
-        if let Some(last) = batch.messages().last() {
+        if let [first, ..] = batch.messages()
+            && let Some(last) = batch.messages().last()
+        {
             self.last_good = last.received;
+            self.line.read(batch.messages().len() as u64, first.received);
         }
         self.note_positions(batch);
-        match flow {
-            FlowControl::DropOldest => self.inbox.put(batch),
+        self.line.name_lanes(batch);
+        let messages = batch.messages().len();
+        let put = match flow {
+            FlowControl::DropOldest => {
+                self.inbox.put(batch);
+                true
+            }
             FlowControl::Wait => tokio::select! {
                 biased;
-                () = self.inbox.put_when_room(batch) => {}
-                () = self.shutdown.cancelled() => return false,
+                () = self.inbox.put_when_room(batch) => true,
+                () = self.shutdown.cancelled() => false,
             },
+        };
+        if let Some(ledger) = ledger {
+            // What found no room by the stop is not given: it stays with the broker.
+            ledger.gave((messages - batch.messages().len()) as u64, self.inbox.next_number());
         }
-        true
+        put
     }
 
     fn note_positions(&mut self, batch: &Batch) {
@@ -281,8 +329,9 @@ impl Supervision {
         let delay = if refused { self.policy.delay_refused(draw) } else { self.policy.delay(self.failures, draw) };
         let retry_in = delay.max(retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER));
         self.failures = self.failures.saturating_add(1);
-        let (at, last_good) = ((self.clock)(), self.last_good);
-        self.inbox.announce(Event::Lost { at, last_good, reason, refused, retry_in });
+        let (at, line, last_good) = ((self.clock)(), self.line.number, self.last_good);
+        self.inbox.announce(Event::Lost { at, line, last_good, reason, refused, retry_in });
+        self.line.say(Said::Failed);
         retry_in
     }
 }

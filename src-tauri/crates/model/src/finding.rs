@@ -96,6 +96,8 @@ words! {
         Closed = "closed",
         /// No connection was to be had.
         Refused = "refused",
+        /// The feed goes on over another endpoint.
+        FailedOver = "failed-over",
         /// A short excursion upward.
         Spike = "spike",
         /// A short excursion downward.

@@ -22,6 +22,8 @@ pub enum GapCause {
     NotKept,
     /// The connection stood and nothing came, for longer than usual.
     Silent,
+    /// The connection was cut on purpose.
+    Drill,
 }
 
 impl GapCause {
@@ -35,6 +37,7 @@ impl GapCause {
             GapCause::Overflow => "dropped here",
             GapCause::NotKept => "history not written",
             GapCause::Silent => "silent",
+            GapCause::Drill => "drill",
         }
     }
 
@@ -48,6 +51,7 @@ impl GapCause {
             GapCause::Overflow => "overflow",
             GapCause::NotKept => "not_kept",
             GapCause::Silent => "silent",
+            GapCause::Drill => "drill",
         }
     }
 
@@ -61,6 +65,7 @@ impl GapCause {
             GapCause::Overflow,
             GapCause::NotKept,
             GapCause::Silent,
+            GapCause::Drill,
         ]
         .into_iter()
         .find(|cause| cause.code() == code)

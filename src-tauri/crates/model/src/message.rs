@@ -18,12 +18,14 @@ pub struct Message {
     pub payload: Bytes,
     /// What the protocol said beside the bytes; most messages have none.
     pub meta: Option<Box<MessageMeta>>,
+    /// Which of the feed's endpoints it came from: 0 for the preferred one.
+    pub line: u8,
 }
 
 impl Message {
     /// A message without metadata.
     pub fn new(number: u64, received: Time, payload: impl Into<Bytes>) -> Message {
-        Message { number, received, payload: payload.into(), meta: None }
+        Message { number, received, payload: payload.into(), meta: None, line: 0 }
     }
 
     /// Where the source would resume after this message, if it can.

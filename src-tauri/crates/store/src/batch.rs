@@ -29,6 +29,8 @@ pub struct Batch {
     pub positions: Vec<(FeedId, Position)>,
     /// The latest moment up to which each feed was watched.
     pub heartbeats: Vec<(FeedId, Time)>,
+    /// What drills have measured: the feed, when it was cut, and a JSON object.
+    pub drills: Vec<(FeedId, Time, String)>,
     /// How many messages of each feed have their data in this batch.
     pub counted: Vec<(FeedId, u64)>,
 }
@@ -110,6 +112,7 @@ impl Batch {
             && self.transitions.is_empty()
             && self.positions.is_empty()
             && self.heartbeats.is_empty()
+            && self.drills.is_empty()
             && self.counted.is_empty()
     }
 

@@ -22,12 +22,26 @@ pub(crate) fn write(transaction: &Transaction<'_>, batch: &Batch) -> Sql<()> {
             .prepare_cached("INSERT OR REPLACE INTO resume (feed, lane, position) VALUES (?1, ?2, ?3)")?
             .execute(params![feed.0, position.lane(), to_json(position)?])?;
     }
+    for (feed, at, report) in &batch.drills {
+        transaction.prepare_cached("INSERT INTO drill (feed, at, report) VALUES (?1, ?2, ?3)")?.execute(params![
+            feed.0,
+            at.nanos(),
+            report
+        ])?;
+    }
     for (feed, at) in &batch.heartbeats {
         transaction
             .prepare_cached("INSERT OR REPLACE INTO watched (feed, at) VALUES (?1, ?2)")?
             .execute(params![feed.0, at.nanos()])?;
     }
     Ok(())
+}
+
+/// The latest drills of a feed, the latest first.
+pub(crate) fn drills(connection: &Connection, feed: FeedId, most: i64) -> Sql<Vec<(Time, String)>> {
+    let mut select =
+        connection.prepare_cached("SELECT at, report FROM drill WHERE feed = ?1 ORDER BY at DESC, id DESC LIMIT ?2")?;
+    select.query_map(params![feed.0, most], |row| Ok((Time::from_nanos(row.get(0)?), row.get(1)?)))?.collect()
 }
 
 fn write_names(transaction: &Transaction<'_>, batch: &Batch) -> Sql<()> {

@@ -190,6 +190,14 @@ impl Reader {
         self.ask(journal::next_alarm_id)
     }
 
+    /// The latest drills of a feed, the latest first: when the feed was cut, and what was measured as a JSON object.
+    ///
+    /// # Errors
+    /// See [`Reader::feeds`].
+    pub fn drills(&self, feed: FeedId, most: usize) -> Result<Vec<(Time, String)>, StoreError> {
+        self.ask(|connection| Ok(journal::drills(connection, feed, rows(most))?))
+    }
+
     /// Where each feed would resume.
     ///
     /// # Errors

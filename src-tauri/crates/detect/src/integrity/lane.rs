@@ -61,6 +61,17 @@ pub(super) enum Step {
     Restart { silent: bool },
 }
 
+/// For how long holes are held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wait {
+    /// So many messages, or so long.
+    TimeOrMessages,
+    /// So long: what is missing on one line may come on another.
+    Time,
+    /// No more: all are decided.
+    No,
+}
+
 /// Where a number stands in its message's stream.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
@@ -231,16 +242,17 @@ impl Lane {
         self.cold.as_mut().and_then(|cold| cold.holes.last_mut())
     }
 
-    /// Holes to be called gaps: those that waited long enough, all of them if `all`, and the oldest where there are
+    /// Holes to be called gaps: those that waited long enough, and the oldest where there are
     /// more than can be remembered. Appends to `due`.
-    pub(super) fn take_due(&mut self, opened_before: Time, all: bool, due: &mut Vec<Hole>) {
+    pub(super) fn take_due(&mut self, opened_before: Time, wait: Wait, due: &mut Vec<Hole>) {
         let Some(cold) = &mut self.cold else { return };
         let excess = cold.holes.len().saturating_sub(MAX_HOLES);
         if self.held > 0 {
             let messages = cold.messages;
             for (index, hole) in cold.holes.iter_mut().enumerate() {
-                let waited = messages - hole.opened >= HELD_MESSAGES || hole.at <= opened_before;
-                if hole.held && (all || waited || index < excess) {
+                let enough = wait == Wait::TimeOrMessages && messages - hole.opened >= HELD_MESSAGES;
+                let waited = wait == Wait::No || enough || hole.at <= opened_before;
+                if hole.held && (waited || index < excess) {
                     hole.held = false;
                     self.held -= 1;
                     due.push(*hole);

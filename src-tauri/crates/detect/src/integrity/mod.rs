@@ -132,6 +132,12 @@ impl Integrity {
         self.sequences.connected();
     }
 
+    /// Several connections bring the feed at once, or no longer. Meanwhile a number that comes again is a copy, and one that
+    /// fills a hole comes from another line: neither is told, and holes are held for their time whatever else comes.
+    pub fn overlapping(&mut self, on: bool) {
+        self.sequences.overlapping(on);
+    }
+
     /// The connection is lost: until [`Integrity::connected`] no silence is judged.
     pub fn lost(&mut self, _at: Time) {
         self.silence.lost();

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 
 use feedwatch_model::{Check, FeedId, Finding, FindingKind, Message, NANOS_PER_SECOND, SequenceMark, Severity, Time};
 
-use super::lane::{Hole, Lane, Per, Place, Step};
+use super::lane::{Hole, Lane, Per, Place, Step, Wait};
 use super::words;
 use super::{Arrival, Scopes};
 
@@ -27,6 +27,8 @@ pub(super) struct Sequences {
     lanes: Vec<Vec<Lane>>,
     /// Counts connections from 1.
     epoch: u32,
+    /// Several lines bring the feed at once.
+    overlapping: bool,
     /// When the oldest hole becomes a gap.
     deadline: Time,
     /// Lanes with holes that are held.
@@ -60,6 +62,7 @@ impl Sequences {
             feed,
             lanes: Vec::new(),
             epoch: 1,
+            overlapping: false,
             deadline: Time::MAX,
             holding: Vec::new(),
             drops: VecDeque::new(),
@@ -69,6 +72,10 @@ impl Sequences {
 
     pub(super) fn connected(&mut self) {
         self.epoch = self.epoch.saturating_add(1);
+    }
+
+    pub(super) fn overlapping(&mut self, on: bool) {
+        self.overlapping = on;
     }
 
     pub(super) fn dropped(&mut self, first: u64, count: u64) {
@@ -139,7 +146,8 @@ impl Sequences {
             }
         }
         let mut due = std::mem::take(&mut self.due);
-        lane.take_due(Time::MIN, false, &mut due);
+        let wait = if self.overlapping { Wait::Time } else { Wait::TimeOrMessages };
+        lane.take_due(Time::MIN, wait, &mut due);
         self.report(mark.rule, mark.scope, &mut due, out);
         self.due = due;
         step
@@ -156,6 +164,8 @@ impl Sequences {
         out: &mut Vec<Finding>,
     ) {
         let kind = match step {
+            // Another line has it, or had it before.
+            Step::Fills { held: true, .. } | Step::Before | Step::Repeated if self.overlapping => return,
             Step::Fills { held: true, .. } | Step::Before | Step::Restart { silent: false } => FindingKind::OutOfOrder,
             Step::Fills { .. } => FindingKind::Healed,
             Step::Repeated => FindingKind::Repeated,
@@ -223,10 +233,15 @@ impl Sequences {
     fn decide(&mut self, opened_before: Time, all: bool, out: &mut Vec<Finding>) {
         let mut holding = std::mem::take(&mut self.holding);
         let mut due = std::mem::take(&mut self.due);
+        let wait = match (all, self.overlapping) {
+            (true, _) => Wait::No,
+            (false, true) => Wait::Time,
+            (false, false) => Wait::TimeOrMessages,
+        };
         self.deadline = Time::MAX;
         holding.retain(|&(rule, scope)| {
             let Some(lane) = find(&mut self.lanes, rule, scope) else { return false };
-            lane.take_due(opened_before, all, &mut due);
+            lane.take_due(opened_before, wait, &mut due);
             let since = lane.held_since();
             self.report(rule, scope, &mut due, out);
             if let Some(since) = since {

@@ -32,6 +32,11 @@
 //! inbox_messages = 65536
 //! inbox_bytes = "64MiB"
 //!
+//! [feed.spot.backup.tokyo.websocket]     # further endpoints, and how they share the work: `endpoints.rs`
+//! url = "wss://other.example/feed"
+//! [feed.spot.endpoints]
+//! mode = "redundant"                     # or "failover"
+//!
 //! [feed.plant.sse]                       # url, headers, bearer, query, max_message, connect_timeout, idle_timeout
 //! url = "https://example/events"
 //!
@@ -71,6 +76,7 @@
 mod configured;
 mod credentials;
 pub mod edit;
+mod endpoints;
 mod hidden;
 mod load;
 mod look;
@@ -98,6 +104,7 @@ pub(crate) use configured::Configured;
 #[cfg(test)]
 pub(crate) use configured::with_query;
 pub use configured::{Given, Purpose};
+pub use endpoints::{Backup, DrillEvery, Endpoints};
 pub use load::{MAX_FILE_BYTES, load};
 pub use look::check;
 pub use name::suggest_name;
@@ -185,11 +192,33 @@ pub struct FeedConfig {
     pub format: Option<Format>,
     /// How it is reached.
     pub source: SourceConfig,
+    /// Further endpoints, in order.
+    pub backups: Vec<Backup>,
+    /// How the endpoints share the work.
+    pub endpoints: Endpoints,
     /// What it may use.
     pub limits: Limits,
 }
 
 impl FeedConfig {
+    /// One with every default.
+    pub fn new(name: impl Into<String>, source: SourceConfig) -> FeedConfig {
+        FeedConfig {
+            name: name.into(),
+            title: None,
+            format: None,
+            source,
+            backups: Vec::new(),
+            endpoints: Endpoints::default(),
+            limits: Limits::default(),
+        }
+    }
+
+    /// All its endpoints, the preferred one first.
+    pub fn sources(&self) -> impl Iterator<Item = &SourceConfig> {
+        std::iter::once(&self.source).chain(self.backups.iter().map(|backup| &backup.source))
+    }
+
     /// What people call it: the title, else the name.
     pub fn title(&self) -> &str {
         self.title.as_deref().unwrap_or(&self.name)

@@ -7,6 +7,7 @@ use std::time::Duration;
 use feedwatch_decode::Format;
 use toml::de::{DeTable, Error};
 
+use super::endpoints;
 use super::hidden;
 use super::problem::{Problem, Problems, Source};
 use super::source::{self, Places};
@@ -114,15 +115,15 @@ fn feed(walk: &mut Walk<'_>, name: &str, field: &Field<'_>, places: &mut Places)
     let mut table = field.table(walk)?;
     let title = table.take("title").and_then(|field| title(walk, &field));
     let format = table.take("format").and_then(|field| format(walk, &field));
-    let sources: Vec<(Field<'_>, Option<SourceConfig>)> = TABLES
-        .into_iter()
-        .filter_map(|protocol| {
-            let field = table.take(protocol)?;
-            let source = source::read(walk, name, &field, places);
-            Some((field, source))
-        })
-        .collect();
+    let found = sources(walk, name, &mut table, places);
     let planned = planned(walk, &mut table);
+    let backups = endpoints::backups(walk, table.take("backup"), places, |walk, backup, field, places| {
+        let mut table = field.table(walk)?;
+        let sources = sources(walk, name, &mut table, places);
+        table.finish(walk, |_| None);
+        one_source(walk, &format!("{name}.backup.{backup}"), &field.key_at, sources, false)
+    });
+    let endpoints = endpoints::endpoints(walk, table.take("endpoints"), backups.is_empty());
     let limits_field = table.take("limits");
     let limits_at = limits_field.as_ref().map(Field::at);
     let limits = limits_field.and_then(|field| field.table(walk)).map(|table| limits(walk, table)).unwrap_or_default();
@@ -130,10 +131,25 @@ fn feed(walk: &mut Walk<'_>, name: &str, field: &Field<'_>, places: &mut Places)
     table.finish(walk, |field| {
         looks_like_a_feed(field).then(|| format!("a name with dots is quoted: [feed.\"{name}.{}\"]", field.key))
     });
-    let source = one_source(walk, name, &field.key_at, sources, dotted || planned)?;
-    let feed = FeedConfig { name: name.to_owned(), title, format, source, limits };
+    let source = one_source(walk, name, &field.key_at, found, dotted || planned)?;
+    let feed = FeedConfig { name: name.to_owned(), title, format, source, backups, endpoints, limits };
     check_inbox(walk, &feed, limits_at.unwrap_or(field.key_at.clone()));
     Some(feed)
+}
+
+/// Reads the tables of protocols.
+fn sources<'a>(
+    walk: &mut Walk<'_>,
+    feed: &str,
+    table: &mut Table<'a>,
+    places: &mut Places,
+) -> Vec<(Field<'a>, Option<SourceConfig>)> {
+    let read = |protocol| {
+        let field = table.take(protocol)?;
+        let source = source::read(walk, feed, &field, places);
+        Some((field, source))
+    };
+    TABLES.into_iter().filter_map(read).collect()
 }
 
 /// Tables of protocols that are not there yet are told as such; are there any?
@@ -151,7 +167,7 @@ fn planned(walk: &mut Walk<'_>, table: &mut Table<'_>) -> bool {
 fn looks_like_a_feed(field: &Field<'_>) -> bool {
     field.as_table().is_some_and(|mut table| TABLES.into_iter().any(|key| table.take(key).is_some()))
         && !TABLES.contains(&field.key)
-        && field.key != "limits"
+        && !["limits", "endpoints", "backup"].contains(&field.key)
 }
 
 /// Exactly one protocol, else a problem.
@@ -254,9 +270,10 @@ fn limits(walk: &mut Walk<'_>, mut table: Table<'_>) -> Limits {
 
 /// A message that is allowed to come must be able to wait.
 fn check_inbox(walk: &mut Walk<'_>, feed: &FeedConfig, at: Range<usize>) {
-    let FeedConfig { name: _, title: _, format: _, source, limits } = feed;
+    let FeedConfig { name: _, title: _, format: _, source, backups, endpoints: _, limits } = feed;
     let Limits { series: _, inbox_messages: _, inbox_bytes } = limits;
-    let Some(max_message) = source.configured().max_message() else { return };
+    let sources = backups.iter().map(|backup| &backup.source).chain([source]);
+    let Some(max_message) = sources.filter_map(|source| source.configured().max_message()).max() else { return };
     if max_message > *inbox_bytes {
         let (largest, room) = (super::size_text(max_message), super::size_text(*inbox_bytes));
         let message =

@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use super::configured::Configured;
 use super::credentials::is_header_text;
 use super::problem::{Problem, Problems};
 use super::query::is_one_line;
@@ -43,6 +44,8 @@ pub struct Credentials {
     pub query: Vec<(String, Secret)>,
     /// Passwords and tokens, by the key they have in the configuration.
     pub secrets: Vec<(&'static str, Secret)>,
+    /// The same of each further endpoint, in their order.
+    pub backups: Vec<Credentials>,
 }
 
 impl Credentials {
@@ -56,7 +59,8 @@ impl Credentials {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Secrets(HashMap<String, Credentials>);
 
-static NONE: Credentials = Credentials { headers: Vec::new(), query: Vec::new(), secrets: Vec::new() };
+static NONE: Credentials =
+    Credentials { headers: Vec::new(), query: Vec::new(), secrets: Vec::new(), backups: Vec::new() };
 
 impl Secrets {
     /// The credentials of a feed; none for one that has none.
@@ -82,8 +86,7 @@ pub fn resolve_secrets(config: &Config, env: &dyn Fn(&str) -> Option<String>) ->
             .ok()
     };
     let mut feeds = HashMap::new();
-    for feed in &config.feeds {
-        let table = feed.source.configured();
+    let mut of = |table: &dyn Configured| {
         let (headers, bearer) = (table.headers(), table.bearer());
         let mut ready = Credentials::default();
         for (name, value) in headers {
@@ -103,6 +106,11 @@ pub fn resolve_secrets(config: &Config, env: &dyn Fn(&str) -> Option<String>) ->
             let value = look_up(reference, &BY_ITSELF);
             ready.secrets.extend(value.map(|value| (key, Secret(value))));
         }
+        ready
+    };
+    for feed in &config.feeds {
+        let mut ready = of(feed.source.configured());
+        ready.backups = feed.backups.iter().map(|backup| of(backup.source.configured())).collect();
         feeds.insert(feed.name.clone(), ready);
     }
     if problems.is_empty() { Ok(Secrets(feeds)) } else { Err(Problems::new(problems)) }

@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use feedwatch_ingest::{Inbox, supervise};
-use feedwatch_model::{Accounts, FeedId, Protocol};
+use feedwatch_ingest::{DrillOrder, Endpoint, EndpointMode, Inbox, supervise_endpoints};
+use feedwatch_model::{Accounts, FeedId, FeedState, Protocol};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{Core, Engine, worker};
-use crate::config::{Credentials, FeedConfig, Given, Purpose};
-use crate::pipeline::{FeedSettings, Known, Pipeline};
+use crate::config::{Credentials, DrillEvery, FeedConfig, Given, Purpose};
+use crate::pipeline::{FeedSettings, Known, LineSettings, Pipeline};
 use crate::sources;
 
 /// A feed under supervision.
@@ -26,29 +27,33 @@ pub struct Running {
     pub(crate) task: Option<JoinHandle<()>>,
     /// Its connection has ended or was lost since [`Core::quiet`].
     pub(crate) disconnected: AtomicBool,
+    /// Who fails it over on purpose.
+    pub(crate) drills: mpsc::Sender<DrillOrder>,
+    /// When that is due.
+    pub(crate) drill: Option<DrillEvery>,
+}
+
+/// What the first endpoint of a feed is called.
+const PREFERRED: &str = "preferred";
+
+fn line_settings(config: &FeedConfig) -> Vec<LineSettings> {
+    let names = std::iter::once(PREFERRED).chain(config.backups.iter().map(|backup| backup.name.as_str()));
+    let lines = config.sources().zip(names);
+    lines.map(|(source, name)| LineSettings { name: name.to_owned(), address: source.shown_address() }).collect()
 }
 
 impl Engine {
     /// Starts a feed.
     pub fn add_feed(&self, config: &FeedConfig, credentials: &Credentials) -> Option<FeedId> {
         let core = &self.core;
-        let source = sources::source_of(
-            config,
-            &Given {
-                feed: &config.name,
-                credentials,
-                paths: &core.options.paths,
-                clock: core.options.clock,
-                purpose: Purpose::Watch,
-            },
-        );
+        let endpoints = self.endpoints_of(config, credentials);
         let bell = Arc::clone(&core.bell);
         let carried = core.pipeline.lock().carried(&config.name);
         let inbox = Inbox::numbered_from(carried, sources::inbox_limits(config), Arc::new(move || bell.ring()));
         let now = core.now();
         // The disk is asked before the pipeline is locked.
         let known = core.pipeline.lock().feed_id(&config.name);
-        let is_acknowledged = config.source.protocol().is_acknowledged();
+        let is_acknowledged = config.sources().any(|source| source.protocol().is_acknowledged());
         let (watched_until, known) = match known {
             Some(id) => (core.history.watched_until(id), core.history.known(id, is_acknowledged)),
             None => (None, Known::default()),
@@ -59,7 +64,9 @@ impl Engine {
             title: config.title().to_owned(),
             protocol_word: config.source.configured().word(),
             protocol: config.source.protocol(),
-            address: source.address(),
+            address: config.source.shown_address(),
+            lines: line_settings(config),
+            redundant: config.endpoints.rules.mode == EndpointMode::Redundant,
             // Nobody asks a feed that is watched for its profile.
             decode: feedwatch_decode::Options { summarise: false, ..sources::decoding(config) },
             watched_until,
@@ -71,8 +78,17 @@ impl Engine {
             (place, pipeline.feed(place)?.id())
         };
         let cancel = CancellationToken::new();
-        let supervision =
-            supervise(source, Arc::clone(&inbox), resume, sources::backoff(), core.options.clock, cancel.clone());
+        let (drills, ordered) = mpsc::channel(1);
+        let supervision = supervise_endpoints(
+            endpoints,
+            config.endpoints.rules,
+            Arc::clone(&inbox),
+            resume,
+            sources::backoff(),
+            core.options.clock,
+            cancel.clone(),
+            ordered,
+        );
         let task = self.spawn(supervision)?;
         core.feeds.lock().push(Running {
             name: config.name.clone(),
@@ -83,8 +99,28 @@ impl Engine {
             cancel,
             task: Some(task),
             disconnected: AtomicBool::new(false),
+            drills,
+            drill: config.endpoints.drill,
         });
         Some(feed)
+    }
+
+    fn endpoints_of(&self, config: &FeedConfig, credentials: &Credentials) -> Vec<Endpoint> {
+        let options = &self.core.options;
+        let none = Credentials::default();
+        let names = std::iter::once(PREFERRED).chain(config.backups.iter().map(|backup| backup.name.as_str()));
+        let credentials = std::iter::once(credentials).chain(&credentials.backups).chain(std::iter::repeat(&none));
+        let endpoints = config.sources().zip(names).zip(credentials).map(|((source, name), credentials)| Endpoint {
+            name: name.to_owned(),
+            source: source.configured().source(&Given {
+                feed: &config.name,
+                credentials,
+                paths: &options.paths,
+                clock: options.clock,
+                purpose: Purpose::Watch,
+            }),
+        });
+        endpoints.collect()
     }
 
     /// Stops a feed. `false`: there is none of that name.
@@ -110,6 +146,14 @@ impl Engine {
         }
         core.bell.ring();
         true
+    }
+
+    /// Where a feed stands, whether a message has come, and why it is not live.
+    pub fn feed_state(&self, name: &str) -> Option<(FeedState, bool, String)> {
+        let place = self.core.feeds.lock().iter().find(|feed| feed.name == name)?.place;
+        let pipeline = self.core.pipeline.lock();
+        let stage = pipeline.feed(place)?;
+        Some((stage.state(), stage.last_message().is_some(), stage.reason().to_owned()))
     }
 
     /// Names of the feeds that are watched, in their order.

@@ -9,6 +9,7 @@
 //! [`Engine::start`] starts all of it, [`Engine::stop`] ends all of it and gives the last accounts.
 
 mod ask;
+mod drill;
 mod feeds;
 mod history;
 mod listeners;
@@ -36,6 +37,7 @@ use crate::registry::Registry;
 use crate::report::{RunReport, run_report};
 
 pub use ask::failure;
+pub use drill::{DrillReport, HOLD};
 pub use feeds::Running;
 pub use listeners::Listener;
 pub use options::{DemoMode, EngineOptions};
@@ -68,6 +70,8 @@ pub struct Engine {
     pub(crate) core: Arc<Core>,
     running: Mutex<Option<Parts>>,
     demo: Mutex<Option<Demo>>,
+    /// Where others may ask.
+    socket: Mutex<Option<std::path::PathBuf>>,
 }
 
 /// What runs, until it is stopped.
@@ -124,7 +128,7 @@ impl Engine {
         let thread =
             std::thread::Builder::new().name("feedwatch-pipeline".to_owned()).spawn(move || worker::run(&far))?;
         let running = Mutex::new(Some(Parts { runtime, thread }));
-        let engine = Engine { core, running, demo: Mutex::new(None) };
+        let engine = Engine { core, running, demo: Mutex::new(None), socket: Mutex::new(None) };
         if let Some(demo) = demo {
             for feed in options::demo_feeds(&demo) {
                 engine.add_feed(&feed, &crate::config::Credentials::default());
@@ -135,7 +139,26 @@ impl Engine {
             engine.add_feed(&feed, secrets.of(&feed.name));
         }
         engine.core.pipeline.lock().restarted(engine.core.now());
+        engine.spawn(Arc::clone(&engine.core).drill_by_schedule());
+        engine.listen();
         Ok(engine)
+    }
+
+    /// Others of this user may ask from now on. A console that does not hold its history is not asked: another one is.
+    fn listen(&self) {
+        let options = &self.core.options;
+        #[cfg(unix)]
+        if let Some(path) = crate::control::socket_of(options)
+            && (options.history.is_none() || self.core.writer().is_some())
+        {
+            match crate::control::listen(&path) {
+                Ok(listener) => {
+                    self.spawn(crate::control::serve(Arc::clone(&self.core), listener));
+                    *self.socket.lock() = Some(path);
+                }
+                Err(error) => tracing::warn!(%error, "no drill can be asked for from outside"),
+            }
+        }
     }
 
     /// Ends everything: sources say goodbye, what is in queues is read and written. Gives the last accounts. Blocks for
@@ -151,6 +174,10 @@ impl Engine {
 
     fn shut_down(&self) {
         let Some(Parts { runtime, thread }) = self.running.lock().take() else { return };
+        if let Some(path) = self.socket.lock().take() {
+            // It may be gone already.
+            let _ = std::fs::remove_file(path);
+        }
         // From here on the end of a connection is our own doing, not news.
         self.core.quiet.store(true, Ordering::SeqCst);
         if let Some(demo) = self.demo.lock().take() {

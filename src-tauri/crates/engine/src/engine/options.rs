@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use feedwatch_demo::{Demo, DemoOptions};
 use feedwatch_model::Time;
 
-use crate::config::{Config, FeedConfig, Limits, Paths, SourceConfig, SseConfig, WebSocketConfig};
+use crate::config::{Config, FeedConfig, Paths, SourceConfig, SseConfig, WebSocketConfig};
 
 /// What an engine is started with.
 #[derive(Clone, Debug)]
@@ -73,13 +73,7 @@ impl EngineOptions {
 /// The demo's feeds as if they stood in a configuration: only bytes cross the loopback.
 pub(super) fn demo_feeds(demo: &Demo) -> Vec<FeedConfig> {
     let feed = |name: &str, title: &str, source: Option<SourceConfig>| {
-        source.map(|source| FeedConfig {
-            name: name.to_owned(),
-            title: Some(title.to_owned()),
-            source,
-            format: None,
-            limits: Limits::default(),
-        })
+        source.map(|source| FeedConfig { title: Some(title.to_owned()), ..FeedConfig::new(name, source) })
     };
     // Our own servers give addresses that parse; if one ever did not, that feed would be missing and a test would say so.
     let prices = demo.prices_url().parse().ok().map(|url| SourceConfig::WebSocket(WebSocketConfig::new(url)));

@@ -52,7 +52,7 @@ pub(super) fn read(core: &Core) -> (Status, Vec<FeedRow>) {
                 checked = checked.min(last);
             }
             lost += pipeline.feed(running.place).map_or(0, |stage| stage.lost()) + accounts.dropped;
-            rows.extend(pipeline.feed_row(running.place, accounts, now));
+            rows.extend(pipeline.feed_row(running.place, accounts, &running.inbox.lines(), now));
         }
         (rows, total, lost, pipeline.registry().revision(), checked)
     };

@@ -19,6 +19,8 @@ fn at(ms: i64) -> Time {
 fn pipeline() -> (Pipeline, u32) {
     let mut pipeline = Pipeline::new(Registry::default(), Alarms::default(), false);
     let settings = FeedSettings {
+        lines: Vec::new(),
+        redundant: false,
         name: "spot".to_owned(),
         title: "Spot".to_owned(),
         protocol_word: "ws",
@@ -29,7 +31,7 @@ fn pipeline() -> (Pipeline, u32) {
         known: Known::default(),
     };
     pipeline.add_feed(settings, at(0));
-    pipeline.step(0, Event::Connected { at: at(0), endpoint: String::new(), detail: String::new() });
+    pipeline.step(0, Event::Connected { line: 0, at: at(0), endpoint: String::new(), detail: String::new() });
     for tick in 0..100 {
         send(&mut pipeline, tick);
     }
@@ -192,13 +194,19 @@ fn bursts(pipeline: &mut Pipeline, many: i64) -> Vec<i64> {
         .map(|burst| {
             let from = 20_000 + burst * 3_400;
             let endpoint = String::new();
-            pipeline.step(0, Event::Connected { at: at(from), endpoint, detail: String::new() });
+            pipeline.step(0, Event::Connected { line: 0, at: at(from), endpoint, detail: String::new() });
             for tick in 0..10 {
                 send(pipeline, from / 100 + tick);
             }
             let (ended, reason) = (at(from + 950), "Closed with 4001.".to_owned());
-            let lost =
-                Event::Lost { at: ended, last_good: ended, reason, refused: false, retry_in: Duration::from_secs(2) };
+            let lost = Event::Lost {
+                line: 0,
+                at: ended,
+                last_good: ended,
+                reason,
+                refused: false,
+                retry_in: Duration::from_secs(2),
+            };
             pipeline.step(0, lost);
             from
         })

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use feedwatch_decode::{Catalogue, Sink};
 use feedwatch_detect::{Arrival, Integrity, Scopes, Watch};
-use feedwatch_ingest::InboxCounters;
+use feedwatch_ingest::{InboxCounters, Shut};
 use feedwatch_model::{
     Check, FeedId, Finding, FindingKind, Gap, GapCause, Message, Position, Protocol, Quality, Reading, Rejected,
     Sample, SeriesId, SeriesMeta, Time,
@@ -13,6 +13,7 @@ use feedwatch_model::{
 use feedwatch_store::{Outcome, StoredMessage};
 
 use super::episode::OpenEpisode;
+use super::lines::Lines;
 use super::link::Link;
 use super::redelivery::Redelivery;
 use super::{FeedSettings, News, Shared};
@@ -29,6 +30,7 @@ pub(super) struct Book {
     pub(super) id: FeedId,
     pub(super) settings: FeedSettings,
     pub(super) link: Link,
+    pub(super) lines: Lines,
     pub(super) integrity: Integrity,
     pub(super) axis: Axis,
     pub(super) rate: RateMeter,
@@ -59,6 +61,8 @@ pub(crate) struct Tally {
     pub(super) duplicate: u64,
     pub(super) rejected: u64,
     pub(super) lost: u64,
+    /// Of those that were missing, what came after all.
+    pub(super) filled: u64,
     pub(super) reordered: u64,
     pub(super) conflated: u64,
 }
@@ -252,7 +256,7 @@ impl Book {
         if !shared.output.keeps() {
             return;
         }
-        let Message { number, received, payload, meta } = message;
+        let Message { number, received, payload, meta, line: _ } = message;
         let said = meta.as_ref().and_then(|meta| super::beside::json(meta));
         let (topic, position) = meta.map_or((None, None), |meta| (meta.topic, meta.position));
         let batch = &mut shared.output.batch;
@@ -268,6 +272,35 @@ impl Book {
         batch.messages.push(StoredMessage { feed: self.id, number, received, topic, meta: said, outcome, payload });
     }
 
+    /// An endpoint is connected.
+    pub(super) fn connected(&mut self, at: Time, line: u8, shared: &mut Shared) {
+        let meaning = self.lines.connected(line, at);
+        if meaning.concerns_feed {
+            let finding = self.link.connected(at, shared);
+            self.integrity.connected(at);
+            self.tell(finding, shared);
+        }
+        self.integrity.overlapping(self.lines.up() > 1);
+        self.tell(meaning.finding, shared);
+    }
+
+    /// We have closed an endpoint ourselves.
+    pub(super) fn stood_down(&mut self, at: Time, line: u8, last_good: Time, why: Shut, shared: &mut Shared) {
+        let concerns_feed = if why == Shut::Silent {
+            let reason = "It brought nothing while another endpoint did. The connection was taken for dead.";
+            let meaning = self.lines.lost(line, at, reason, false);
+            self.tell(meaning.finding, shared);
+            false
+        } else {
+            self.lines.stood_down(line, why)
+        };
+        if concerns_feed {
+            self.link.stood_down(at, last_good, why, shared);
+            self.integrity.lost(at);
+        }
+        self.integrity.overlapping(self.lines.up() > 1);
+    }
+
     pub(super) fn tell(&mut self, finding: Option<Finding>, shared: &mut Shared) {
         self.findings.extend(finding);
         self.flush_findings(shared);
@@ -277,7 +310,11 @@ impl Book {
         for finding in std::mem::take(&mut self.findings) {
             match (finding.check, finding.kind) {
                 (Check::Sequence, FindingKind::Gap) => self.lost_messages(&finding, shared),
-                (Check::Sequence, FindingKind::Healed) => self.tally.lost = self.tally.lost.saturating_sub(1),
+                (Check::Sequence, FindingKind::Healed) => {
+                    let came = finding.from.zip(finding.to).map_or(1, |(from, to)| to.saturating_sub(from) + 1);
+                    self.tally.lost = self.tally.lost.saturating_sub(came);
+                    self.tally.filled += came;
+                }
                 (Check::Order, _) => self.tally.reordered += 1,
                 (Check::Silence, FindingKind::Silent) => self.link.silent(&finding.text, shared),
                 (Check::Silence, FindingKind::Resumed) => self.link.heard(finding.at, shared),

@@ -9,6 +9,7 @@ use feedwatch_model::{AlarmSource, Check, FeedId, FeedState, Profile, Protocol, 
 use feedwatch_store::FeedRecord;
 
 use super::book::{Book, Intake, SeriesState, Tally};
+use super::lines::{Line, Lines};
 use super::link::Link;
 use super::redelivery::Redelivery;
 use super::{Carried, FeedSettings, Shared};
@@ -26,6 +27,7 @@ impl FeedStage {
         let book = Book {
             id,
             link: Link::new(id, settings.watched_until),
+            lines: Lines::new(id, &settings.lines, settings.redundant),
             integrity: Integrity::new(id),
             axis: Axis::default(),
             rate: RateMeter::default(),
@@ -71,22 +73,29 @@ impl FeedStage {
                 book.came = true;
                 self.decoder.push(message, &mut Intake { book, shared });
             }
-            Event::Connecting { .. } => book.link.connecting(),
-            Event::Connected { at, .. } => {
-                let finding = book.link.connected(at, shared);
-                book.integrity.connected(at);
-                book.tell(finding, shared);
+            Event::Connecting { line, .. } => {
+                if book.lines.connecting(line) {
+                    book.link.connecting();
+                }
             }
-            Event::Lost { at, last_good, reason, refused, retry_in } => {
-                let finding = book.link.lost(at, last_good, reason, refused, retry_in, shared);
-                book.integrity.lost(at);
-                book.tell(finding, shared);
+            Event::Connected { at, line, .. } => book.connected(at, line, shared),
+            Event::Lost { at, line, last_good, reason, refused, retry_in } => {
+                let meaning = book.lines.lost(line, at, &reason, refused);
+                if meaning.concerns_feed {
+                    let finding = book.link.lost(at, last_good, reason, refused, retry_in, shared);
+                    book.integrity.lost(at);
+                    book.tell(finding, shared);
+                }
+                book.integrity.overlapping(book.lines.up() > 1);
+                book.tell(meaning.finding, shared);
             }
+            Event::StoodDown { at, line, last_good, why } => book.stood_down(at, line, last_good, why, shared),
             Event::Dropped { first, count, from, to, .. } => {
                 book.integrity.dropped(first, count, to);
                 book.link.dropped(count, from, to, shared);
             }
-            Event::Ended { at, reason } => {
+            Event::Ended { line, .. } if !book.lines.ends_with(line) => book.lines.ended(line),
+            Event::Ended { at, reason, .. } => {
                 book.link.ended(at, reason, shared);
                 book.integrity.lost(at);
                 self.finish(shared);
@@ -172,6 +181,21 @@ impl FeedStage {
         self.book.link.state()
     }
 
+    /// Its endpoints, where it has several.
+    pub fn lines(&self) -> &[Line] {
+        self.book.lines.all()
+    }
+
+    /// What is not as it should be although it is live, in a few words.
+    pub fn degraded(&self) -> Option<String> {
+        self.book.lines.degraded()
+    }
+
+    /// Messages that another endpoint, or the broker, brought after they had been missed.
+    pub fn filled(&self) -> u64 {
+        self.book.tally.filled
+    }
+
     /// Why it is not live, for people.
     pub fn reason(&self) -> &str {
         self.book.link.reason()
@@ -255,6 +279,7 @@ impl FeedStage {
             received: before.received + inbox.received,
             bytes: before.bytes + inbox.bytes,
             dropped: before.dropped + inbox.dropped,
+            duplicate: before.duplicate + inbox.duplicate,
             queued: inbox.queued,
         }
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use feedwatch_ingest::Shut;
 use feedwatch_model::{AlarmSource, Check, FeedId, FeedState, Finding, FindingKind, Gap, GapCause, Severity, Time};
 
 use super::Shared;
@@ -155,6 +156,18 @@ impl Link {
         });
         self.reason = reason;
         finding
+    }
+
+    /// We have closed the only connection ourselves: a hole, but nothing is wrong.
+    pub(crate) fn stood_down(&mut self, at: Time, last_good: Time, why: Shut, shared: &mut Shared) {
+        self.heard(at, shared);
+        self.state = FeedState::Connecting;
+        if why == Shut::Drill && self.open_gap.is_none() {
+            let detail = "The connection was cut on purpose, to see what an outage costs.".to_owned();
+            let gap = Gap { feed: self.feed, from: last_good, to: None, cause: GapCause::Drill, missing: None, detail };
+            shared.gap(gap.clone());
+            self.open_gap = Some(gap);
+        }
     }
 
     /// Messages were dropped here, the first received at `from` and the last at `to`.

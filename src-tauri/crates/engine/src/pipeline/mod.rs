@@ -14,6 +14,7 @@ mod beside;
 mod book;
 mod episode;
 mod feed;
+mod lines;
 mod link;
 mod output;
 mod redelivery;
@@ -32,12 +33,14 @@ use feedwatch_store::{Batch, MessageCounts};
 pub(crate) use book::SeriesState;
 use episode::MARKS;
 pub use feed::FeedStage;
+pub use lines::{Line, LineSettings, LineState};
 pub use output::{News, NumberedFinding, Output};
 pub use redelivery::Known;
 pub(crate) use redelivery::WINDOW;
 
 use crate::alarms::Alarms;
 use crate::registry::Registry;
+use crate::wire::Level;
 
 /// How a feed enters the pipeline.
 #[derive(Clone, Debug)]
@@ -54,6 +57,10 @@ pub struct FeedSettings {
     pub address: String,
     /// How decoding is bounded.
     pub decode: feedwatch_decode::Options,
+    /// Its endpoints, the preferred one first; may be empty where there is one.
+    pub lines: Vec<LineSettings>,
+    /// All of them are connected at once.
+    pub redundant: bool,
     /// Up to when it was watched before this run.
     pub watched_until: Option<Time>,
     /// What of it is in the history, as far as a broker may send it once more.
@@ -161,6 +168,12 @@ impl Pipeline {
         self.shared.alarms.elapse(now);
     }
 
+    /// What a drill has measured goes to the history, and is told.
+    pub fn drilled(&mut self, feed: FeedId, at: Time, report: String, told: (Level, String)) {
+        self.shared.output.batch_mut(|batch| batch.drills.push((feed, at, report)));
+        self.shared.output.news.push(News::Notice(told.0, told.1));
+    }
+
     /// The end of all feeds: what is held is decided.
     pub fn finish(&mut self) {
         for stage in self.feeds.iter_mut().flatten() {
@@ -244,7 +257,7 @@ impl Pipeline {
             received: inbox.received,
             stored: kept.committed,
             dropped: inbox.dropped + kept.lost,
-            duplicate: stage.duplicate(),
+            duplicate: stage.duplicate() + inbox.duplicate,
             rejected: stage.rejected(),
             in_flight: inbox.queued + stage.held() + waiting + kept.queued,
             conflated: stage.conflated(),

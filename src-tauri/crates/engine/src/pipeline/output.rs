@@ -141,6 +141,8 @@ impl Output {
         earlier.transitions.extend(later.transitions);
         earlier.positions.extend(later.positions);
         earlier.positions = last_of_each(earlier.positions, |(feed, position)| (*feed, position.lane().to_owned()));
+        earlier.drills.extend(later.drills);
+        earlier.drills.truncate(FINDINGS);
         earlier.heartbeats = later.heartbeats;
         // A disk may be away for days: what replaces what stands already takes its place, and what adds up is bounded.
         // Of findings and transitions the first tell most.

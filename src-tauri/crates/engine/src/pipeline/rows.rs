@@ -1,10 +1,11 @@
 //! The pipeline's state as the page sees it.
 
+use feedwatch_ingest::LineCounters;
 use feedwatch_model::{Accounts, Alarm, Check, FeedId, FeedState, SeriesId, SeriesMeta, Severity, Time};
 
 use super::{FeedStage, NumberedFinding, Pipeline};
 use crate::text::{count_of, seconds};
-use crate::wire::{AccountsRow, AlarmRow, FeedRow, FindingRow, Level, SeriesRow};
+use crate::wire::{AccountsRow, AlarmRow, FeedRow, FindingRow, Level, LineRow, SeriesRow};
 
 impl From<Severity> for Level {
     fn from(severity: Severity) -> Level {
@@ -42,13 +43,20 @@ pub fn series_row(meta: &SeriesMeta) -> SeriesRow {
 }
 
 impl Pipeline {
-    /// A feed as the page lists it.
-    pub fn feed_row(&mut self, place: usize, accounts: Accounts, now: Time) -> Option<FeedRow> {
+    /// A feed as the page lists it. `brought`: what each of its endpoints has brought.
+    pub fn feed_row(
+        &mut self,
+        place: usize,
+        accounts: Accounts,
+        brought: &[LineCounters],
+        now: Time,
+    ) -> Option<FeedRow> {
         let id = self.feed(place)?.id();
         let (integrity, integrity_text) = self.integrity_words(place, accounts, now)?;
         let stage = self.feed_mut(place)?;
         let (state, level, state_text) = state_words(stage, now);
         let rate = stage.rate(now);
+
         let settings = stage.settings();
         Some(FeedRow {
             id: id.0,
@@ -67,6 +75,7 @@ impl Pipeline {
             series: stage.series_count() as u32,
             last_message_ms: stage.last_message().map(Time::millis_f64),
             receive_time: stage.is_receive_time(),
+            lines: line_rows(stage, brought),
         })
     }
 
@@ -159,10 +168,28 @@ fn is_integrity(check: Check) -> bool {
     matches!(check, Check::Sequence | Check::Decode | Check::Duplicate | Check::Order)
 }
 
+/// The endpoints of a feed that has several.
+pub(crate) fn line_rows(stage: &FeedStage, brought: &[LineCounters]) -> Vec<LineRow> {
+    let brought = brought.iter().copied().chain(std::iter::repeat(LineCounters::default()));
+    let rows = stage.lines().iter().zip(brought).map(|(line, counters)| LineRow {
+        name: line.settings.name.clone(),
+        address: line.settings.address.clone(),
+        state: line.state.word().to_owned(),
+        reason: Some(line.reason.clone()).filter(|reason| !reason.is_empty()),
+        received: counters.received,
+        first: counters.first,
+        missed: counters.missed,
+    });
+    rows.collect()
+}
+
 fn state_words(stage: &FeedStage, now: Time) -> (&'static str, Level, Option<String>) {
     match stage.state() {
         FeedState::Connecting => ("connecting", Level::Info, Some("connecting".to_owned())),
-        FeedState::Live => ("live", Level::Ok, None),
+        FeedState::Live => match stage.degraded() {
+            Some(text) => ("live", Level::Warning, Some(text)),
+            None => ("live", Level::Ok, None),
+        },
         FeedState::Silent => {
             let quiet = stage.last_message().map_or(0.0, |last| now.secs_since(last));
             ("silent", Level::Critical, Some(format!("silent {}", seconds(quiet))))

@@ -20,12 +20,14 @@ fn at(ms: i64) -> Time {
 fn pipeline(keep: bool) -> Pipeline {
     let mut pipeline = Pipeline::new(Registry::default(), Alarms::default(), keep);
     pipeline.add_feed(settings(None), at(0));
-    pipeline.step(0, Event::Connected { at: at(0), endpoint: String::new(), detail: String::new() });
+    pipeline.step(0, Event::Connected { line: 0, at: at(0), endpoint: String::new(), detail: String::new() });
     pipeline
 }
 
 fn settings(watched_until: Option<Time>) -> FeedSettings {
     FeedSettings {
+        lines: Vec::new(),
+        redundant: false,
         name: "spot".to_owned(),
         title: "Spot prices".to_owned(),
         protocol_word: "ws",
@@ -67,7 +69,7 @@ fn messages(faults: &[u8]) -> Vec<Message> {
 
 fn counters(messages: &[Message]) -> InboxCounters {
     let bytes = messages.iter().map(|message| message.payload.len() as u64).sum();
-    InboxCounters { received: messages.len() as u64, bytes, dropped: 0, queued: 0 }
+    InboxCounters { received: messages.len() as u64, bytes, dropped: 0, duplicate: 0, queued: 0 }
 }
 
 /// Everything that came out, with the accounts at the end.
@@ -168,6 +170,7 @@ fn a_lost_message_leaves_a_gap_and_an_alarm() {
 fn an_outage_is_a_gap_with_cause_and_length() {
     let mut pipeline = pipeline(false);
     let lost = |ms, refused| Event::Lost {
+        line: 0,
         at: at(ms),
         last_good: at(1_000),
         reason: "The server closed the connection (1001, going away).".to_owned(),
@@ -176,7 +179,7 @@ fn an_outage_is_a_gap_with_cause_and_length() {
     };
     pipeline.step(0, lost(2_000, false));
     pipeline.step(0, lost(3_000, false));
-    pipeline.step(0, Event::Connected { at: at(4_000), endpoint: String::new(), detail: String::new() });
+    pipeline.step(0, Event::Connected { line: 0, at: at(4_000), endpoint: String::new(), detail: String::new() });
     let news = pipeline.take_output().news;
     assert_eq!(kinds(&news, Check::Connection), [FindingKind::Closed, FindingKind::Resumed], "one outage, one finding");
     let gap = pipeline.gaps().next().unwrap();
@@ -287,6 +290,7 @@ fn an_alarm_of_an_earlier_run_ends_when_its_feed_is_well_again() {
     first.step(
         0,
         Event::Lost {
+            line: 0,
             at: at(1_000),
             last_good: at(900),
             reason: "The server closed the connection.".to_owned(),
@@ -300,7 +304,7 @@ fn an_alarm_of_an_earlier_run_ends_when_its_feed_is_well_again() {
     again.add_feed(settings(None), at(5_000));
     again.restarted(at(5_000));
     assert!(again.alarms().open().any(|alarm| alarm.state.is_active()), "it is not known yet to be over");
-    again.step(0, Event::Connected { at: at(6_000), endpoint: String::new(), detail: String::new() });
+    again.step(0, Event::Connected { line: 0, at: at(6_000), endpoint: String::new(), detail: String::new() });
     assert!(!again.alarms().open().any(|alarm| alarm.state.is_active()));
 }
 
@@ -308,6 +312,7 @@ fn an_alarm_of_an_earlier_run_ends_when_its_feed_is_well_again() {
 fn the_end_of_the_source_ends_an_outage() {
     let mut pipeline = pipeline(false);
     let lost = Event::Lost {
+        line: 0,
         at: at(2_000),
         last_good: at(1_000),
         reason: "The server closed the connection.".to_owned(),
@@ -315,7 +320,7 @@ fn the_end_of_the_source_ends_an_outage() {
         retry_in: Duration::from_secs(1),
     };
     pipeline.step(0, lost);
-    pipeline.step(0, Event::Ended { at: at(3_000), reason: "The server has no more.".to_owned() });
+    pipeline.step(0, Event::Ended { line: 0, at: at(3_000), reason: "The server has no more.".to_owned() });
     assert_eq!(pipeline.gaps().next().unwrap().to, Some(at(3_000)));
     assert!(!pipeline.alarms().open().any(|alarm| alarm.state.is_active()));
 }
@@ -377,7 +382,7 @@ fn the_books_of_a_feed_say_over_what_time_they_count() {
     let mut pipeline = pipeline(false);
     let words = |pipeline: &mut Pipeline, ms| {
         let accounts = pipeline.accounts(0, InboxCounters::default(), None);
-        pipeline.feed_row(0, accounts, at(ms)).unwrap().integrity_text
+        pipeline.feed_row(0, accounts, &[], at(ms)).unwrap().integrity_text
     };
     for message in messages(&[9; 40]) {
         pipeline.step(0, Event::Message(message));

@@ -4,6 +4,7 @@ use serde::Serialize;
 use ts_rs::TS;
 
 use super::Level;
+use crate::engine::DrillReport;
 
 /// The console as a whole.
 #[derive(Clone, Debug, PartialEq, Serialize, TS)]
@@ -105,6 +106,69 @@ pub struct FeedRow {
     pub last_message_ms: Option<f64>,
     /// Do its charts use the receive time, since its own clock cannot be trusted?
     pub receive_time: bool,
+    /// Its endpoints, the preferred one first, where it has several.
+    pub lines: Vec<LineRow>,
+}
+
+/// One endpoint of a feed that has several.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
+pub struct LineRow {
+    /// `preferred`, or its name in the configuration.
+    pub name: String,
+    /// The address without secrets.
+    pub address: String,
+    /// `up`, `connecting`, `down`, `standby` (not needed), `ended`.
+    pub state: String,
+    /// Why it is not up, where it should be.
+    pub reason: Option<String>,
+    /// Messages that came on it.
+    pub received: u64,
+    /// Those of them that came on no other line before.
+    pub first: u64,
+    /// Messages that only others brought while it was connected.
+    pub missed: u64,
+}
+
+/// What a drill has measured.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+pub struct DrillRow {
+    /// When the endpoint was cut.
+    pub at_ms: f64,
+    /// The endpoint that was cut.
+    pub from: String,
+    /// The one that brought the first message after it; `None`: none did.
+    pub to: Option<String>,
+    /// From the cut to the first message.
+    pub to_first_message_ms: Option<f64>,
+    /// Messages that never came; `None` where that cannot be known.
+    pub lost: Option<u64>,
+    /// Messages that were missing and came after all.
+    pub filled: u64,
+    /// Messages that came more than once.
+    pub repeated: u64,
+    /// From the wish to return to the first message on the endpoint that was cut.
+    pub to_return_ms: Option<f64>,
+    /// Did the feed go on, and return?
+    pub passed: bool,
+    /// The same as a sentence.
+    pub text: String,
+}
+
+impl From<DrillReport> for DrillRow {
+    fn from(report: DrillReport) -> DrillRow {
+        DrillRow {
+            at_ms: report.at.millis_f64(),
+            passed: report.passed(),
+            from: report.from,
+            to: report.to,
+            to_first_message_ms: report.to_first_message_ms,
+            lost: report.lost,
+            filled: report.filled,
+            repeated: report.repeated,
+            to_return_ms: report.to_return_ms,
+            text: report.text,
+        }
+    }
 }
 
 /// One series.

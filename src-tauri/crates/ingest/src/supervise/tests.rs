@@ -205,6 +205,20 @@ async fn the_next_session_resumes_behind_the_last_position() {
     feed.stop().await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn close_codes_that_ask_for_time_get_it_and_others_do_not() {
+    let closed = |code| SessionError::Closed { code: Some(code), sentence: "closed".to_owned() };
+    let plays = [1012, 1013, 1001].map(|code| Play::Open(vec![], short(), closed(code)));
+    let (source, _) = script(plays);
+    let mut feed = Watched::start(source, Backoff::default());
+    let restart = feed.loss().await.retry_in.as_secs();
+    assert!((5..=30).contains(&restart), "{restart}");
+    let later = feed.loss().await.retry_in.as_secs();
+    assert!((30..=60).contains(&later), "{later}");
+    assert!(feed.loss().await.retry_in < Duration::from_secs(5));
+    feed.stop().await;
+}
+
 /// Says how long to wait, then cuts.
 struct Patient(Duration);
 

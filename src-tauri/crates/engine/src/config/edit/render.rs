@@ -14,7 +14,7 @@ use super::super::{FeedConfig, HeaderValue, Limits, Ping, QuerySecret, SecretRef
 
 /// The tables of a feed, without blank lines between them.
 pub(super) fn feed(feed: &FeedConfig) -> String {
-    let FeedConfig { name, title, format, source, limits } = feed;
+    let FeedConfig { name, title, format, source, backups, endpoints, limits } = feed;
     let mut tables = Tables { name: bare(name), text: String::new() };
     if title.is_some() || format.is_some() {
         tables.open("");
@@ -27,6 +27,11 @@ pub(super) fn feed(feed: &FeedConfig) -> String {
     }
     tables.open(&format!(".{}", source.protocol().word()));
     source.configured().write(&mut tables);
+    for backup in backups {
+        tables.open(&format!(".backup.{}.{}", bare(&backup.name), backup.source.protocol().word()));
+        backup.source.configured().write(&mut tables);
+    }
+    super::super::endpoints::write(&mut tables, endpoints);
     self::limits(&mut tables, limits);
     tables.text
 }
@@ -38,7 +43,7 @@ pub(crate) struct Tables {
 }
 
 impl Tables {
-    fn open(&mut self, table: &str) {
+    pub(crate) fn open(&mut self, table: &str) {
         // Writing to a String cannot fail.
         let _ = writeln!(self.text, "[feed.{}{table}]", self.name);
     }

@@ -8,6 +8,7 @@ use proptest::option::of;
 use proptest::prelude::*;
 
 use feedwatch_decode::Format;
+use feedwatch_ingest::{EndpointMode, EndpointRules};
 
 use super::super::edit::{add_feed, remove_feed};
 use super::super::*;
@@ -24,6 +25,11 @@ fn line() -> impl Strategy<Value = String> {
         "exchange = \"e\"",
         "routing_keys = [\"#\"]",
         "[feed.a.limits]",
+        "[feed.a.backup.b.websocket]",
+        "[feed.a.backup.b]",
+        "[feed.a.endpoints]",
+        "mode = \"redundant\"",
+        "drill = \"weekly\"",
         "[feed]",
         "[feed.a]",
         "[[feed]]",
@@ -173,12 +179,42 @@ fn amqp() -> impl Strategy<Value = SourceConfig> {
     )
 }
 
+/// Further endpoints, and how all share the work.
+fn shared() -> impl Strategy<Value = (Vec<Backup>, Endpoints)> {
+    let live = source().prop_filter("a capture is no endpoint", |source| !matches!(source, SourceConfig::File(_)));
+    let backup = ("[a-zA-Z0-9_.-]{1,6}", live).prop_map(|(name, source)| Backup { name, source });
+    let drill = prop_oneof![
+        Just(DrillEvery::Day),
+        Just(DrillEvery::Week),
+        (0u8..7, 0u16..1440).prop_map(|(day, minute)| DrillEvery::At { day, minute })
+    ];
+    (vec(backup, 0..3), any::<bool>(), millis(2_000, 90_000), millis(100, 300_000), of(drill)).prop_map(
+        |(mut backups, redundant, return_after, window, drill)| {
+            backups.sort_by(|a, b| a.name.cmp(&b.name));
+            backups.dedup_by(|a, b| a.name == b.name);
+            let redundant = redundant && !backups.is_empty();
+            let mode = if redundant { EndpointMode::Redundant } else { EndpointMode::Failover };
+            (backups, Endpoints { rules: EndpointRules { mode, return_after, window }, drill })
+        },
+    )
+}
+
 fn feed() -> impl Strategy<Value = FeedConfig> {
     let limits = (1u32..1_000_000, 1usize..1 << 24, 1u64 << 20..1 << 36)
         .prop_map(|(series, inbox_messages, inbox_bytes)| Limits { series, inbox_messages, inbox_bytes });
     let format = of(prop::sample::select(Format::ALL.to_vec()));
-    ("[a-zA-Z0-9_.-]{1,12}", of("[ -~äöü„“]{0,9}[!-~]"), format, source(), prop_oneof![Just(Limits::default()), limits])
-        .prop_map(|(name, title, format, source, limits)| FeedConfig { name, title, format, source, limits })
+    let limits = prop_oneof![Just(Limits::default()), limits];
+    ("[a-zA-Z0-9_.-]{1,12}", of("[ -~äöü„“]{0,9}[!-~]"), format, source(), shared(), limits).prop_map(
+        |(name, title, format, source, (backups, endpoints), limits)| FeedConfig {
+            name,
+            title,
+            format,
+            source,
+            backups,
+            endpoints,
+            limits,
+        },
+    )
 }
 
 /// Whatever may stand in a file before a feed is added; always accepted, always with an end of the last line.

@@ -5,13 +5,8 @@ use super::super::*;
 use super::read;
 
 fn websocket(name: &str) -> FeedConfig {
-    FeedConfig {
-        name: name.into(),
-        title: Some("A \"good\" one\\".into()),
-        source: SourceConfig::WebSocket(WebSocketConfig::new("wss://example/feed".parse().unwrap())),
-        format: None,
-        limits: Limits::default(),
-    }
+    let source = SourceConfig::WebSocket(WebSocketConfig::new("wss://example/feed".parse().unwrap()));
+    FeedConfig { title: Some("A \"good\" one\\".into()), ..FeedConfig::new(name, source) }
 }
 
 #[test]

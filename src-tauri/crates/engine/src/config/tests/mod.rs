@@ -3,6 +3,7 @@
 mod any_text;
 mod disk;
 mod editing;
+mod endpoints;
 mod kafka;
 mod messages;
 mod reading;

@@ -12,14 +12,7 @@ fn one_line_is_enough_for_a_feed() {
     assert_eq!(config.console, Console::default());
     let spot = WebSocketConfig::new("wss://example/feed".parse().unwrap());
     assert_eq!(spot.idle_timeout, Some(Duration::from_secs(60)));
-    let feed = FeedConfig {
-        name: "spot".into(),
-        title: None,
-        source: SourceConfig::WebSocket(spot),
-        format: None,
-        limits: Limits::default(),
-    };
-    assert_eq!(config.feeds, [feed]);
+    assert_eq!(config.feeds, [FeedConfig::new("spot", SourceConfig::WebSocket(spot))]);
 }
 
 #[test]
@@ -83,11 +76,9 @@ fn every_key_is_read() {
         idle_timeout: None,
     };
     let feed = FeedConfig {
-        name: "spot".into(),
         title: Some("Spot prices".into()),
-        format: None,
-        source: SourceConfig::WebSocket(spot),
         limits: Limits { series: 7, inbox_messages: 8, inbox_bytes: 4 << 30 },
+        ..FeedConfig::new("spot", SourceConfig::WebSocket(spot))
     };
     assert_eq!(config.feeds[0], feed);
     let SourceConfig::Sse(plant) = &config.feeds[1].source else { panic!("{:?}", config.feeds[1]) };

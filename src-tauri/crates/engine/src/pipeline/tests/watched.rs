@@ -4,6 +4,7 @@ use super::*;
 
 fn lost(from: i64, ms: i64) -> Event {
     Event::Lost {
+        line: 0,
         at: at(ms),
         last_good: at(from),
         reason: "The connection closed.".to_owned(),
@@ -26,7 +27,7 @@ fn kept(batches: &[Batch]) -> Vec<(GapCause, i64, Option<i64>)> {
 fn the_time_the_console_was_not_running_is_a_gap() {
     let mut pipeline = Pipeline::new(Registry::default(), Alarms::default(), false);
     pipeline.add_feed(settings(Some(at(-60_000))), at(0));
-    pipeline.step(0, Event::Connected { at: at(500), endpoint: String::new(), detail: String::new() });
+    pipeline.step(0, Event::Connected { line: 0, at: at(500), endpoint: String::new(), detail: String::new() });
     let gap = pipeline.gaps().next().unwrap();
     assert_eq!((gap.from, gap.to, gap.cause), (at(-60_000), Some(at(500)), GapCause::Stopped));
 }
@@ -36,7 +37,7 @@ fn a_feed_that_cannot_be_reached_again_has_one_gap_behind_the_other() {
     let mut pipeline = Pipeline::new(Registry::default(), Alarms::default(), true);
     pipeline.add_feed(settings(Some(at(-60_000))), at(0));
     pipeline.step(0, lost(100, 2_000));
-    pipeline.step(0, Event::Connected { at: at(9_000), endpoint: String::new(), detail: String::new() });
+    pipeline.step(0, Event::Connected { line: 0, at: at(9_000), endpoint: String::new(), detail: String::new() });
     let expected = [(GapCause::Stopped, -60_000, Some(100)), (GapCause::Unreachable, 100, Some(9_000))];
     assert_eq!(kept(&[pipeline.take_output().batch]), expected);
 }
@@ -45,7 +46,7 @@ fn a_feed_that_cannot_be_reached_again_has_one_gap_behind_the_other() {
 fn a_source_that_is_over_was_not_watched_before_either() {
     let mut pipeline = Pipeline::new(Registry::default(), Alarms::default(), true);
     pipeline.add_feed(settings(Some(at(-60_000))), at(0));
-    pipeline.step(0, Event::Ended { at: at(100), reason: "The server has no more.".to_owned() });
+    pipeline.step(0, Event::Ended { line: 0, at: at(100), reason: "The server has no more.".to_owned() });
     assert_eq!(kept(&[pipeline.take_output().batch]), [(GapCause::Stopped, -60_000, Some(100))]);
 }
 
@@ -104,7 +105,7 @@ fn a_source_that_ends_is_silent_no_more() {
     pipeline.elapse(at(60_000), true);
     let active = |pipeline: &Pipeline| pipeline.alarms().open().filter(|alarm| alarm.state.is_active()).count();
     assert_eq!(active(&pipeline), 1, "it is silent");
-    pipeline.step(0, Event::Ended { at: at(61_000), reason: "The server has no more.".to_owned() });
+    pipeline.step(0, Event::Ended { line: 0, at: at(61_000), reason: "The server has no more.".to_owned() });
     assert_eq!(active(&pipeline), 0);
     let gaps = kept(&[pipeline.take_output().batch]);
     assert_eq!(gaps, [(GapCause::Silent, 9_903, Some(61_000))]);
