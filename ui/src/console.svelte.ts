@@ -18,6 +18,7 @@ import type { Status } from './bindings/Status';
 import { kindWord } from './charts/format';
 import { ordered } from './charts/order';
 import { later, Ticker } from './charts/ticker';
+import { Drills } from './feeds/drills.svelte';
 import type { Settings } from './settings/settings.svelte';
 import type { ThemeName } from './theme/theme';
 
@@ -71,6 +72,7 @@ export class ConsoleState {
   /** The engine's clock, in whole seconds. */
   nowMs = $state(Date.now());
   readonly ticker: Ticker;
+  readonly drills: Drills;
   readonly list = new AlarmList(
     () => this.alarms,
     () => this.findings
@@ -100,6 +102,7 @@ export class ConsoleState {
       () => performance.now(),
       (error) => this.trouble('subscribe', error)
     );
+    this.drills = new Drills(backend, (what, error) => this.failed(what, error));
     this.ticker = new Ticker({
       frame: (request) => backend.frame(request),
       clock: () => performance.now(),

@@ -30,6 +30,9 @@ const WINDOW: u64 = 8_192;
 const PRODUCTS: usize = 10;
 const ROUNDS: usize = 7;
 const BARE: &str = "bare read loop";
+const PAIR: &str = "the engine, a redundant pair";
+/// A pair of lines costs at most so many times what one does; the gate is a quarter above.
+const PAIR_GOAL: f64 = 1.3;
 /// The first messages come ten to a product and second, so that every detector has learned its series when the clock
 /// of the bench starts: 400 rows. They are not measured.
 const SLOW: u64 = 4_000;
@@ -63,6 +66,7 @@ fn columns(shape: Shape, messages: u64) -> Vec<Column> {
     let mut columns = vec![
         Column::new(BARE, move || bare::run(shape, WARM_UP, messages)),
         Column::new("the engine", move || ours::run(shape, WARM_UP, messages, None)),
+        Column::new(PAIR, move || ours::run_pair(shape, WARM_UP, messages)),
         Column::new("  receive + inbox only", move || steps::receive(shape, WARM_UP, messages)),
         Column::new("  decode only, in memory", move || steps::decode(shape, messages)),
         Column::new("  pipeline only, in memory", move || steps::pipeline(shape, messages, STEP)),
@@ -113,6 +117,14 @@ fn measure(shape: Shape, messages: u64, rounds: usize) -> anyhow::Result<Option<
         );
     }
     let Some(ours) = columns.iter().find(|column| column.name == "the engine") else { return Ok(None) };
+    let pair = columns.iter().find(|column| column.name == PAIR).map(|pair| ours.rounds.iter().zip(&pair.rounds));
+    let pair = pair.map(|rounds| Spread::of(rounds.map(|(one, two)| two / one)));
+    if let Some(Spread { median, low, high }) = pair {
+        println!("A redundant pair costs {median:.2} ({low:.2} to {high:.2}) of one line; the goal is {PAIR_GOAL}.");
+        if median > PAIR_GOAL * 1.25 {
+            return Ok(Some(format!("a redundant pair of {} costs {median:.2} of one line", shape.word())));
+        }
+    }
     let ratio = ours.ratio(&bare).median;
     let text = format!(
         "The engine reads {} messages at {ratio:.3} of the bare loop's speed; the goal is {GOAL}",

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 use feedwatch_engine::clock;
-use feedwatch_engine::config::{Config, FeedConfig, Paths, SourceConfig, WebSocketConfig};
+use feedwatch_engine::config::{Backup, Config, FeedConfig, Paths, SourceConfig, WebSocketConfig};
 use feedwatch_engine::{Engine, EngineOptions};
+use feedwatch_ingest::EndpointMode;
 use feedwatch_model::{Accounts, Time};
 
 use crate::measure::cpu;
@@ -31,24 +32,45 @@ const GROUPS: u64 = 4;
 
 /// CPU nanoseconds a message, all threads. With a `history` a message counts as done when it is committed.
 pub(crate) fn run(shape: Shape, warm_up: u64, messages: u64, history: Option<&Path>) -> anyhow::Result<f64> {
+    measure(shape, warm_up, messages, history, 1)
+}
+
+/// The same for a feed whose messages come on two lines at once, a copy of each on either: nanoseconds for each message of
+/// its own, not for each copy.
+pub(crate) fn run_pair(shape: Shape, warm_up: u64, messages: u64) -> anyhow::Result<f64> {
+    measure(shape, warm_up, messages, None, 2)
+}
+
+fn measure(shape: Shape, warm_up: u64, messages: u64, history: Option<&Path>, lines: u64) -> anyhow::Result<f64> {
     let pace = pace();
     CLOCK.store(pace.from.nanos(), Ordering::SeqCst);
-    let mut sender = Sender::start(shape, PRODUCTS, pace)?;
-    let engine = Engine::start(options(&sender, history)?)?;
+    let mut senders =
+        (0..lines).map(|_| Sender::start(shape, PRODUCTS, pace)).collect::<anyhow::Result<Vec<Sender>>>()?;
+    let engine = Engine::start(options(&senders, history)?)?;
     let window = if history.is_some() { GROUPS * WINDOW } else { WINDOW };
-    until(&engine, &mut sender, pace, SLOW_WINDOW, SLOW)?;
-    until(&engine, &mut sender, pace, window, warm_up)?;
+    while engine.status().1.iter().flat_map(|row| &row.lines).any(|line| line.state != "up") {
+        std::thread::park_timeout(LOOK);
+    }
+    until(&engine, &mut senders, pace, SLOW_WINDOW, SLOW)?;
+    until(&engine, &mut senders, pace, window, warm_up)?;
     let before = cpu();
-    until(&engine, &mut sender, pace, window, warm_up + messages)?;
+    until(&engine, &mut senders, pace, window, warm_up + messages)?;
     let spent = cpu() - before;
     let accounts = accounts(&engine)?;
-    let lossless = accounts.stored == accounts.received && accounts.in_flight == 0;
+    let lossless = accounts.stored * lines == accounts.received && accounts.in_flight == 0;
     anyhow::ensure!(lossless, "not every message was read: {accounts:?}");
     Ok(spent.as_nanos() as f64 / messages as f64)
 }
 
-fn options(sender: &Sender, history: Option<&Path>) -> anyhow::Result<EngineOptions> {
-    let feed = FeedConfig::new("bench", SourceConfig::WebSocket(WebSocketConfig::new(sender.url().parse()?)));
+fn options(senders: &[Sender], history: Option<&Path>) -> anyhow::Result<EngineOptions> {
+    let mut sources = Vec::new();
+    for sender in senders {
+        sources.push(SourceConfig::WebSocket(WebSocketConfig::new(sender.url().parse()?)));
+    }
+    let mut sources = sources.into_iter();
+    let mut feed = FeedConfig::new("bench", sources.next().context("there is no sender")?);
+    feed.backups = sources.map(|source| Backup { name: "other".to_owned(), source }).collect();
+    feed.endpoints.rules.mode = EndpointMode::Redundant;
     let config = Config { feeds: vec![feed], ..Config::default() };
     let home = std::env::temp_dir();
     let paths = Paths::new(&|name| (name == "HOME").then(|| home.display().to_string()))?;
@@ -62,19 +84,23 @@ fn options(sender: &Sender, history: Option<&Path>) -> anyhow::Result<EngineOpti
 }
 
 /// Lets messages flow until `total` are done.
-fn until(engine: &Engine, sender: &mut Sender, pace: Pace, window: u64, total: u64) -> anyhow::Result<()> {
+fn until(engine: &Engine, senders: &mut [Sender], pace: Pace, window: u64, total: u64) -> anyhow::Result<()> {
     let (mut done, mut moved) = (0, clock::now());
     while done < total {
         let accounts = accounts(engine)?;
-        let lost = accounts.dropped + accounts.rejected + accounts.duplicate;
+        let lost = accounts.dropped + accounts.rejected;
         anyhow::ensure!(lost == 0, "not every message was read: {accounts:?}");
-        if accounts.stored > done {
-            (done, moved) = (accounts.stored, clock::now());
+        // Of a pair both copies have to be there.
+        let all = accounts.stored.min(accounts.received / senders.len() as u64);
+        if all > done {
+            (done, moved) = (all, clock::now());
         }
         anyhow::ensure!(clock::now().secs_since(moved) < 30.0, "nothing moves: {accounts:?}");
-        let allowed = (accounts.stored + window).min(total);
+        let allowed = (all + window).min(total);
         CLOCK.store(pace.at(allowed).nanos(), Ordering::SeqCst);
-        sender.allow(allowed)?;
+        for sender in &mut *senders {
+            sender.allow(allowed)?;
+        }
         std::thread::park_timeout(LOOK);
     }
     Ok(())

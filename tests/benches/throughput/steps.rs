@@ -151,6 +151,7 @@ fn settings() -> FeedSettings {
     FeedSettings {
         lines: Vec::new(),
         redundant: false,
+        certificates: Vec::new(),
         name: "bench".to_owned(),
         title: "bench".to_owned(),
         protocol_word: "ws",

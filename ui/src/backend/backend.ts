@@ -2,6 +2,7 @@
  * All the page may ask of the engine. `tauri.ts` asks the real one, `fake.ts` plays one inside the page.
  * Times are milliseconds since the epoch (UTC). Every call may fail with a {@link Failure}.
  */
+import type { DrillRow } from '../bindings/DrillRow';
 import type { ExportRequest } from '../bindings/ExportRequest';
 import type { ExportUpdate } from '../bindings/ExportUpdate';
 import type { Failure } from '../bindings/Failure';
@@ -28,6 +29,10 @@ export interface Backend {
   addFeed(feed: NewFeed): Promise<FeedChange>;
   removeFeed(name: string): Promise<FeedChange>;
   undoFeedChange(undo: string): Promise<void>;
+  /** Cuts the feed of this name on purpose, and tells what that cost; takes 10 s or so. */
+  drill(feed: string): Promise<DrillRow>;
+  /** The feed's drills, the latest first. One that has just ended may not be among them yet. */
+  drills(feed: string): Promise<DrillRow[]>;
   /** Asks where to save, then writes; the number is for `cancelExport`. */
   exportCsv(request: ExportRequest, onUpdate: (update: ExportUpdate) => void): Promise<number>;
   cancelExport(id: number): Promise<void>;

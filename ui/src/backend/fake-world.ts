@@ -3,13 +3,16 @@
  * that history needs no memory.
  */
 import type { AlarmRow } from '../bindings/AlarmRow';
+import type { Failure } from '../bindings/Failure';
 import type { FeedRow } from '../bindings/FeedRow';
 import type { FindingRow } from '../bindings/FindingRow';
+import type { LineRow } from '../bindings/LineRow';
 import type { SeriesRow } from '../bindings/SeriesRow';
 import { emptyPanel } from './encode';
 import { RESET, type PanelFrame } from './frame';
 
 const CELL_MS = 100;
+const CLOSED = 'The server closed the connection (1006).';
 
 export interface FakeSeries extends SeriesRow {
   base: number;
@@ -240,12 +243,12 @@ export function feedRow(
     title,
     protocol,
     address: `${protocol.split(' ')[0]}://${name}.example/feed`,
-    state: silent ? 'silent' : backup ? 'down' : 'live',
+    state: silent ? 'silent' : 'live',
     level: silent ? 'critical' : backup ? 'warning' : 'ok',
     state_text: silent
       ? 'silent 48 s, usual 0.2 s'
       : backup
-        ? 'reconnecting in 4 s: connection closed'
+        ? `over backup, since preferred is down: ${CLOSED}`
         : null,
     rate,
     latency_ms: latency,
@@ -262,8 +265,34 @@ export function feedRow(
     },
     series: 1,
     last_message_ms: silent ? nowMs - 48_000 : nowMs,
-    receive_time: false
+    receive_time: false,
+    lines: linesOf(name, received)
   };
+}
+
+/** Two feeds have a second endpoint: of one it stands by, the other has failed over to it. */
+function linesOf(feed: string, received: number): LineRow[] {
+  const line = (name: string, state: string, count: number, part: Partial<LineRow> = {}): LineRow => ({
+    name,
+    address: `wss://${name === 'preferred' ? feed : `${feed}-${name}`}.example/feed`,
+    state,
+    reason: null,
+    received: count,
+    first: count,
+    missed: 0,
+    ...part
+  });
+  if (feed === 'spot') return [line('preferred', 'up', received), line('tokyo', 'standby', 0)];
+  if (feed !== 'orders') return [];
+  const before = Math.round(received * 0.8);
+  return [
+    line('preferred', 'down', before, { reason: CLOSED, missed: 3 }),
+    line('backup', 'up', received - before)
+  ];
+}
+
+export function failure(code: string, message: string, cure: string): Failure {
+  return { code, message, cure };
 }
 
 function alarmsAt(now: number): AlarmRow[] {

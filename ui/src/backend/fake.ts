@@ -2,9 +2,9 @@
  * An engine inside the page, for tests and for a plain browser: same answers, same bytes, no Tauri. Set `silent` to see
  * what happens when it is no longer heard.
  */
+import type { DrillRow } from '../bindings/DrillRow';
 import type { ExportRequest } from '../bindings/ExportRequest';
 import type { ExportUpdate } from '../bindings/ExportUpdate';
-import type { Failure } from '../bindings/Failure';
 import type { FeedChange } from '../bindings/FeedChange';
 import type { FrameRequest } from '../bindings/FrameRequest';
 import type { NewFeed } from '../bindings/NewFeed';
@@ -17,7 +17,8 @@ import type { Status } from '../bindings/Status';
 import type { Timeline } from '../bindings/Timeline';
 import type { Backend } from './backend';
 import { encodeFrame } from './encode';
-import { feedRow, FakeWorld, hash } from './fake-world';
+import { FakeDrills } from './fake-drills';
+import { failure, feedRow, FakeWorld, hash } from './fake-world';
 
 const CONFIG = '/home/operator/.config/feedwatch/feedwatch.toml';
 const STATUS_MS = 500;
@@ -42,11 +43,16 @@ export class FakeBackend implements Backend {
   private notifications = true;
   private nextId = 1;
   private readonly stopped = new Set<number>();
+  private readonly drilled: FakeDrills;
   private removed: { name: string; undo: () => void }[] = [];
 
   constructor(parts: FakeParts = {}) {
     this.now = parts.now ?? Date.now;
     this.world = new FakeWorld(parts.seed ?? 7, parts.extraSeries ?? 0, this.now());
+    this.drilled = new FakeDrills(this.world, this.now, (notice) => {
+      this.pushFeeds();
+      if (notice !== undefined) this.push({ type: 'notice', ...notice });
+    });
   }
 
   private async asked(call: string): Promise<void> {
@@ -92,6 +98,9 @@ export class FakeBackend implements Backend {
         received: feed.accounts.received + came,
         stored: feed.accounts.stored + came
       };
+      feed.lines = feed.lines.map((line) =>
+        line.state === 'up' ? { ...line, received: line.received + came, first: line.first + came } : line
+      );
       if (feed.name === 'fleet') {
         const silent = Math.round((this.now() - (feed.last_message_ms ?? 0)) / 1000);
         feed.state_text = `silent ${silent} s, usual 0.2 s`;
@@ -103,7 +112,9 @@ export class FakeBackend implements Backend {
   private pushFeeds(): void {
     const { feeds } = this.world;
     for (let offset = 0; offset < Math.max(1, feeds.length); offset += 4) {
-      this.push({ type: 'feeds', offset, total: feeds.length, rows: feeds.slice(offset, offset + 4) });
+      // Rows of their own, as if they had come over a wire.
+      const rows = feeds.slice(offset, offset + 4).map((row) => ({ ...row }));
+      this.push({ type: 'feeds', offset, total: feeds.length, rows });
     }
   }
 
@@ -302,6 +313,16 @@ export class FakeBackend implements Backend {
     this.pushFeeds();
   }
 
+  async drill(feed: string): Promise<DrillRow> {
+    await this.asked(`drill ${feed}`);
+    return this.drilled.run(feed);
+  }
+
+  async drills(feed: string): Promise<DrillRow[]> {
+    await this.asked(`drills ${feed}`);
+    return this.drilled.of(feed);
+  }
+
   async exportCsv(request: ExportRequest, onUpdate: (update: ExportUpdate) => void): Promise<number> {
     await this.asked(`export_csv ${JSON.stringify(request)}`);
     const id = this.nextId++;
@@ -336,8 +357,4 @@ export class FakeBackend implements Backend {
   async pageError(text: string): Promise<void> {
     this.calls.push(`page_error ${text}`);
   }
-}
-
-function failure(code: string, message: string, cure: string): Failure {
-  return { code, message, cure };
 }

@@ -22,7 +22,8 @@ export const GAP_CAUSES = [
   'Messages lost',
   'Dropped here',
   'History not written',
-  'No message came'
+  'No message came',
+  'Cut for a drill'
 ] as const;
 export const CAUSE_LOST = 3;
 

@@ -11,6 +11,7 @@ export const KEYS: readonly (readonly [string, string])[] = [
   ['E', 'Export CSV'],
   ['1 … 6', 'Span of the charts: 1 min to 24 h'],
   ['← →', 'Back and forth in time, on the strip below the charts'],
+  ['D', 'Drill of the selected feed'],
   ['Delete', 'Remove the selected feed'],
   [',', 'Settings'],
   ['?', 'This list'],
@@ -24,6 +25,7 @@ export type KeyAction =
   | 'acknowledge_all'
   | 'show'
   | 'add'
+  | 'drill'
   | 'export'
   | 'settings'
   | 'keys'
@@ -57,6 +59,9 @@ export function keyAction(event: KeyboardEvent): KeyAction | null {
     case 'n':
     case 'N':
       return 'add';
+    case 'd':
+    case 'D':
+      return 'drill';
     case 'e':
     case 'E':
       return 'export';

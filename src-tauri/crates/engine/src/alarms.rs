@@ -4,6 +4,7 @@
 //! |---|---|---|---|
 //! | connection | the connection is lost or not to be had, or one of several endpoints is | warning; critical where a person must act | all that should stand stand again |
 //! | silence | no message for longer than usual | critical | messages come again |
+//! | security | a server's certificate expires within 14 days, or is another than before | warning | none of those in use expires soon, at the next connection |
 //! | sequence | messages are lost | warning | nothing was lost for 60 s |
 //! | decode | a message cannot be read | warning | all could be read for 60 s |
 //! | anomaly | an episode above the bar for a lone series | warning | the series is usual again |
@@ -278,6 +279,7 @@ pub fn cause_of(finding: &Finding) -> Option<Found> {
         (Check::Sequence, FindingKind::Gap)
             | (Check::Silence, FindingKind::Silent)
             | (Check::Decode, FindingKind::Rejected)
+            | (Check::Security, FindingKind::Certificate)
             | (Check::Connection, FindingKind::Closed | FindingKind::Refused | FindingKind::FailedOver)
     );
     if !raises || finding.severity == Severity::Info {

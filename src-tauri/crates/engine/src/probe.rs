@@ -106,6 +106,7 @@ impl Probe {
             FeedSettings {
                 lines: Vec::new(),
                 redundant: false,
+                certificates: Vec::new(),
                 name: feed.name.clone(),
                 title: feed.title().to_owned(),
                 protocol_word: feed.source.configured().word(),

@@ -15,7 +15,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use feedwatch_model::{Message, Time};
+use feedwatch_model::{Certificate, Message, Time};
 use tokio::sync::{Notify, watch};
 
 use crate::Batch;
@@ -44,6 +44,8 @@ pub enum Event {
         endpoint: String,
         /// What the connection is like: `TLS 1.3`. May be empty.
         detail: String,
+        /// By which the server has proved who it is.
+        certificate: Option<Box<Certificate>>,
     },
     /// A message.
     Message(Message),

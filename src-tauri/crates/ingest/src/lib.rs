@@ -32,6 +32,7 @@ mod arena;
 mod backoff;
 mod base64;
 pub mod capture;
+mod certificate;
 mod endpoints;
 mod error;
 mod headers;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use feedwatch_model::{Message, MessageMeta, Time};
+use feedwatch_model::{Certificate, Message, MessageMeta, Time};
 
 use crate::{ConnectError, Resume, SessionError};
 
@@ -66,6 +66,11 @@ pub trait Session: Send {
     /// What the connection is like, for people: `TLS 1.3`.
     fn detail(&self) -> String {
         String::new()
+    }
+
+    /// The certificate by which the server has proved who it is, on an encrypted connection.
+    fn certificate(&self) -> Option<Certificate> {
+        None
     }
 
     /// When the other side was last heard, be it by a message or by a sign of life.

@@ -235,7 +235,9 @@ impl Supervision {
         let since = Instant::now();
         self.last_good = (self.clock)();
         let (endpoint, detail) = (self.line.source.address(), session.detail());
-        self.inbox.announce(Event::Connected { at: self.last_good, line: self.line.number, endpoint, detail });
+        let certificate = session.certificate().map(Box::new);
+        let (at, line) = (self.last_good, self.line.number);
+        self.inbox.announce(Event::Connected { at, line, endpoint, detail, certificate });
         self.line.say(Said::Connected);
         let mut ledger = session.acknowledges().then(|| Ledger::new(&self.inbox));
         let mut sleep = Sleep::new();

@@ -70,6 +70,8 @@ words! {
         Decode = "decode",
         /// The connection itself.
         Connection = "connection",
+        /// Who is at the other end, and how safe the way there is.
+        Security = "security",
         /// A series behaves unlike before.
         Anomaly = "anomaly",
     }
@@ -96,6 +98,8 @@ words! {
         Closed = "closed",
         /// No connection was to be had.
         Refused = "refused",
+        /// A server's certificate will expire, or is another than before.
+        Certificate = "certificate",
         /// The feed goes on over another endpoint.
         FailedOver = "failed-over",
         /// A short excursion upward.

@@ -15,6 +15,7 @@
 mod accounts;
 mod alarm;
 mod bucket;
+mod certificate;
 mod feed;
 mod finding;
 mod gap;
@@ -27,6 +28,7 @@ mod time;
 pub use accounts::Accounts;
 pub use alarm::{Alarm, AlarmEvent, AlarmId, AlarmSource, AlarmState, AlarmTransition};
 pub use bucket::{Bucket, bucket_start, decimate};
+pub use certificate::Certificate;
 pub use feed::{FeedId, FeedState, Protocol, SeriesId, SeriesMeta};
 pub use finding::{Check, Expectation, Finding, FindingKind, Severity};
 pub use gap::{Gap, GapCause};

@@ -4,7 +4,9 @@ use std::mem::size_of;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use feedwatch_model::{Alarm, AlarmTransition, FeedId, Finding, Gap, Position, Protocol, Sample, SeriesMeta, Time};
+use feedwatch_model::{
+    Alarm, AlarmTransition, Certificate, FeedId, Finding, Gap, Position, Protocol, Sample, SeriesMeta, Time,
+};
 
 /// Everything of a stretch of work that belongs in one transaction: the data, and the position behind it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -29,6 +31,8 @@ pub struct Batch {
     pub positions: Vec<(FeedId, Position)>,
     /// The latest moment up to which each feed was watched.
     pub heartbeats: Vec<(FeedId, Time)>,
+    /// The certificate that an endpoint, by its name, has shown.
+    pub certificates: Vec<(FeedId, String, Certificate)>,
     /// What drills have measured: the feed, when it was cut, and a JSON object.
     pub drills: Vec<(FeedId, Time, String)>,
     /// How many messages of each feed have their data in this batch.
@@ -113,6 +117,7 @@ impl Batch {
             && self.positions.is_empty()
             && self.heartbeats.is_empty()
             && self.drills.is_empty()
+            && self.certificates.is_empty()
             && self.counted.is_empty()
     }
 

@@ -1,8 +1,8 @@
 //! Feeds, series, findings, alarms and resume positions: the rows beside the samples, written and read.
 
 use feedwatch_model::{
-    Alarm, AlarmEvent, AlarmId, AlarmSource, AlarmState, AlarmTransition, Check, Expectation, FeedId, Finding,
-    FindingKind, Position, SeriesId, SeriesKind, SeriesMeta, Time,
+    Alarm, AlarmEvent, AlarmId, AlarmSource, AlarmState, AlarmTransition, Certificate, Check, Expectation, FeedId,
+    Finding, FindingKind, Position, SeriesId, SeriesKind, SeriesMeta, Time,
 };
 use rusqlite::{Connection, Params, Row, Transaction, params};
 
@@ -22,6 +22,11 @@ pub(crate) fn write(transaction: &Transaction<'_>, batch: &Batch) -> Sql<()> {
             .prepare_cached("INSERT OR REPLACE INTO resume (feed, lane, position) VALUES (?1, ?2, ?3)")?
             .execute(params![feed.0, position.lane(), to_json(position)?])?;
     }
+    for (feed, endpoint, certificate) in &batch.certificates {
+        transaction
+            .prepare_cached("INSERT OR REPLACE INTO certificate (feed, endpoint, certificate) VALUES (?1, ?2, ?3)")?
+            .execute(params![feed.0, endpoint, to_json(certificate)?])?;
+    }
     for (feed, at, report) in &batch.drills {
         transaction.prepare_cached("INSERT INTO drill (feed, at, report) VALUES (?1, ?2, ?3)")?.execute(params![
             feed.0,
@@ -35,6 +40,12 @@ pub(crate) fn write(transaction: &Transaction<'_>, batch: &Batch) -> Sql<()> {
             .execute(params![feed.0, at.nanos()])?;
     }
     Ok(())
+}
+
+/// The certificate that each endpoint of a feed has shown last.
+pub(crate) fn certificates(connection: &Connection, feed: FeedId) -> Sql<Vec<(String, Certificate)>> {
+    let mut select = connection.prepare_cached("SELECT endpoint, certificate FROM certificate WHERE feed = ?1")?;
+    select.query_map([feed.0], |row| Ok((row.get(0)?, json(row, 1)?)))?.collect()
 }
 
 /// The latest drills of a feed, the latest first.

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use feedwatch_model::{
-    Alarm, AlarmId, AlarmTransition, Bucket, FeedId, Finding, Gap, Position, Sample, SeriesId, SeriesMeta, Time,
+    Alarm, AlarmId, AlarmTransition, Bucket, Certificate, FeedId, Finding, Gap, Position, Sample, SeriesId, SeriesMeta,
+    Time,
 };
 use rusqlite::{Connection, params};
 
@@ -188,6 +189,14 @@ impl Reader {
     /// See [`Reader::feeds`].
     pub fn next_alarm_id(&self) -> Result<AlarmId, StoreError> {
         self.ask(journal::next_alarm_id)
+    }
+
+    /// The certificate that each endpoint of a feed, by its name, has shown last.
+    ///
+    /// # Errors
+    /// See [`Reader::feeds`].
+    pub fn certificates(&self, feed: FeedId) -> Result<Vec<(String, Certificate)>, StoreError> {
+        self.ask(|connection| Ok(journal::certificates(connection, feed)?))
     }
 
     /// The latest drills of a feed, the latest first: when the feed was cut, and what was measured as a JSON object.

@@ -35,6 +35,7 @@
 //! assert_eq!(findings[0].text, "Lost 3 messages of BTC-USD: 17 to 19 never came.");
 //! ```
 
+mod certificates;
 mod identity;
 mod lane;
 mod rejects;
@@ -48,6 +49,7 @@ use std::sync::Arc;
 
 use feedwatch_model::{FeedId, Finding, Message, Reading, Rejected, Time};
 
+pub use certificates::Certificates;
 use identity::Identities;
 use rejects::Rejects;
 use sequence::Sequences;

@@ -54,9 +54,11 @@ impl Engine {
         // The disk is asked before the pipeline is locked.
         let known = core.pipeline.lock().feed_id(&config.name);
         let is_acknowledged = config.sources().any(|source| source.protocol().is_acknowledged());
-        let (watched_until, known) = match known {
-            Some(id) => (core.history.watched_until(id), core.history.known(id, is_acknowledged)),
-            None => (None, Known::default()),
+        let (watched_until, known, certificates) = match known {
+            Some(id) => {
+                (core.history.watched_until(id), core.history.known(id, is_acknowledged), core.history.certificates(id))
+            }
+            None => (None, Known::default(), Vec::new()),
         };
         let resume = known.positions.iter().cloned().collect();
         let settings = FeedSettings {
@@ -66,6 +68,7 @@ impl Engine {
             protocol: config.source.protocol(),
             address: config.source.shown_address(),
             lines: line_settings(config),
+            certificates,
             redundant: config.endpoints.rules.mode == EndpointMode::Redundant,
             // Nobody asks a feed that is watched for its profile.
             decode: feedwatch_decode::Options { summarise: false, ..sources::decoding(config) },

@@ -180,6 +180,11 @@ impl History {
         Known { positions, latest: latest.into_iter().map(|message| (message.topic, message.payload)).collect() }
     }
 
+    /// The certificates that the endpoints of a feed have shown last.
+    pub(super) fn certificates(&self, feed: FeedId) -> Vec<(String, feedwatch_model::Certificate)> {
+        self.reader.as_ref().map(|reader| told(reader.certificates(feed), "certificates")).unwrap_or_default()
+    }
+
     /// Waits until all that was submitted is on disk.
     pub(super) fn flush(&self, timeout: Duration) {
         if let Some(writer) = self.writer()

@@ -21,6 +21,7 @@ fn pipeline() -> (Pipeline, u32) {
     let settings = FeedSettings {
         lines: Vec::new(),
         redundant: false,
+        certificates: Vec::new(),
         name: "spot".to_owned(),
         title: "Spot".to_owned(),
         protocol_word: "ws",
@@ -31,7 +32,10 @@ fn pipeline() -> (Pipeline, u32) {
         known: Known::default(),
     };
     pipeline.add_feed(settings, at(0));
-    pipeline.step(0, Event::Connected { line: 0, at: at(0), endpoint: String::new(), detail: String::new() });
+    pipeline.step(
+        0,
+        Event::Connected { line: 0, at: at(0), endpoint: String::new(), detail: String::new(), certificate: None },
+    );
     for tick in 0..100 {
         send(&mut pipeline, tick);
     }
@@ -194,7 +198,10 @@ fn bursts(pipeline: &mut Pipeline, many: i64) -> Vec<i64> {
         .map(|burst| {
             let from = 20_000 + burst * 3_400;
             let endpoint = String::new();
-            pipeline.step(0, Event::Connected { line: 0, at: at(from), endpoint, detail: String::new() });
+            pipeline.step(
+                0,
+                Event::Connected { line: 0, at: at(from), endpoint, detail: String::new(), certificate: None },
+            );
             for tick in 0..10 {
                 send(pipeline, from / 100 + tick);
             }

@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use feedwatch_decode::{Catalogue, Sink};
-use feedwatch_detect::{Arrival, Integrity, Scopes, Watch};
+use feedwatch_detect::{Arrival, Certificates, Integrity, Scopes, Watch};
 use feedwatch_ingest::{InboxCounters, Shut};
 use feedwatch_model::{
-    Check, FeedId, Finding, FindingKind, Gap, GapCause, Message, Position, Protocol, Quality, Reading, Rejected,
-    Sample, SeriesId, SeriesMeta, Time,
+    AlarmSource, Certificate, Check, FeedId, Finding, FindingKind, Gap, GapCause, Message, Position, Protocol, Quality,
+    Reading, Rejected, Sample, SeriesId, SeriesMeta, Time,
 };
 use feedwatch_store::{Outcome, StoredMessage};
 
 use super::episode::OpenEpisode;
-use super::lines::Lines;
+use super::lines::{Lines, Meaning};
 use super::link::Link;
 use super::redelivery::Redelivery;
 use super::{FeedSettings, News, Shared};
@@ -31,6 +31,7 @@ pub(super) struct Book {
     pub(super) settings: FeedSettings,
     pub(super) link: Link,
     pub(super) lines: Lines,
+    pub(super) certificates: Certificates,
     pub(super) integrity: Integrity,
     pub(super) axis: Axis,
     pub(super) rate: RateMeter,
@@ -273,7 +274,10 @@ impl Book {
     }
 
     /// An endpoint is connected.
-    pub(super) fn connected(&mut self, at: Time, line: u8, shared: &mut Shared) {
+    pub(super) fn connected(&mut self, at: Time, line: u8, certificate: Option<&Certificate>, shared: &mut Shared) {
+        if let Some(certificate) = certificate {
+            self.shown(at, line, certificate, shared);
+        }
         let meaning = self.lines.connected(line, at);
         if meaning.concerns_feed {
             let finding = self.link.connected(at, shared);
@@ -284,14 +288,35 @@ impl Book {
         self.tell(meaning.finding, shared);
     }
 
+    /// An endpoint has shown its certificate.
+    fn shown(&mut self, at: Time, line: u8, certificate: &Certificate, shared: &mut Shared) {
+        let name = self.lines.name(line).to_owned();
+        if self.certificates.seen(&name, certificate, at, &mut self.findings) {
+            let id = self.id;
+            shared.output.batch_mut(|batch| batch.certificates.push((id, name, certificate.clone())));
+        }
+        if !self.certificates.expires(at) {
+            let source = AlarmSource { feed: self.id, series: None, check: Check::Security };
+            shared.alarms.clear(&source, at, "The certificates in use are valid for more than 14 days.");
+        }
+        self.flush_findings(shared);
+    }
+
+    /// An endpoint was lost, or cannot be had.
+    pub(super) fn lost(&mut self, line: u8, at: Time, reason: &str, refused: bool) -> Meaning {
+        self.certificates.closed(self.lines.name(line));
+        self.lines.lost(line, at, reason, refused)
+    }
+
     /// We have closed an endpoint ourselves.
     pub(super) fn stood_down(&mut self, at: Time, line: u8, last_good: Time, why: Shut, shared: &mut Shared) {
         let concerns_feed = if why == Shut::Silent {
             let reason = "It brought nothing while another endpoint did. The connection was taken for dead.";
-            let meaning = self.lines.lost(line, at, reason, false);
+            let meaning = self.lost(line, at, reason, false);
             self.tell(meaning.finding, shared);
             false
         } else {
+            self.certificates.closed(self.lines.name(line));
             self.lines.stood_down(line, why)
         };
         if concerns_feed {
@@ -345,6 +370,7 @@ impl Book {
 
     pub(super) fn elapse(&mut self, now: Time, shared: &mut Shared) {
         self.integrity.elapse(now, &mut self.findings);
+        self.certificates.elapse(now, &mut self.findings);
         self.flush_findings(shared);
         // The samples' own clock runs behind by what messages take to come.
         let lag = if self.axis.is_receive_time() { 0.0 } else { self.lateness.median_ms().unwrap_or(0.0).max(0.0) };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use feedwatch_decode::Decoder;
-use feedwatch_detect::Integrity;
+use feedwatch_detect::{Certificates, Integrity};
 use feedwatch_ingest::{Event, InboxCounters};
 use feedwatch_model::{AlarmSource, Check, FeedId, FeedState, Profile, Protocol, SeriesId, Time};
 use feedwatch_store::FeedRecord;
@@ -28,6 +28,7 @@ impl FeedStage {
             id,
             link: Link::new(id, settings.watched_until),
             lines: Lines::new(id, &settings.lines, settings.redundant),
+            certificates: Certificates::new(id, std::mem::take(&mut settings.certificates)),
             integrity: Integrity::new(id),
             axis: Axis::default(),
             rate: RateMeter::default(),
@@ -78,9 +79,9 @@ impl FeedStage {
                     book.link.connecting();
                 }
             }
-            Event::Connected { at, line, .. } => book.connected(at, line, shared),
+            Event::Connected { at, line, certificate, .. } => book.connected(at, line, certificate.as_deref(), shared),
             Event::Lost { at, line, last_good, reason, refused, retry_in } => {
-                let meaning = book.lines.lost(line, at, &reason, refused);
+                let meaning = book.lost(line, at, &reason, refused);
                 if meaning.concerns_feed {
                     let finding = book.link.lost(at, last_good, reason, refused, retry_in, shared);
                     book.integrity.lost(at);

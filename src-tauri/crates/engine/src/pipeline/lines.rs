@@ -88,6 +88,12 @@ impl Lines {
         if self.lines.len() > 1 { &self.lines } else { &[] }
     }
 
+    /// What a line is called.
+    pub(crate) fn name(&self, line: u8) -> &str {
+        let line = self.lines.get(usize::from(line));
+        line.map(|line| line.settings.name.as_str()).filter(|name| !name.is_empty()).unwrap_or("the server")
+    }
+
     /// How many are connected.
     pub(crate) fn up(&self) -> usize {
         self.lines.iter().filter(|line| line.state == LineState::Up).count()

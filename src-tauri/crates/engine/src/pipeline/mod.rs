@@ -27,7 +27,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use feedwatch_ingest::{Event, InboxCounters};
-use feedwatch_model::{Accounts, AlarmId, FeedId, Gap, GapCause, Message, SeriesId, SeriesMeta, Time};
+use feedwatch_model::{Accounts, AlarmId, Certificate, FeedId, Gap, GapCause, Message, SeriesId, SeriesMeta, Time};
 use feedwatch_store::{Batch, MessageCounts};
 
 pub(crate) use book::SeriesState;
@@ -61,6 +61,8 @@ pub struct FeedSettings {
     pub lines: Vec<LineSettings>,
     /// All of them are connected at once.
     pub redundant: bool,
+    /// The certificates that its endpoints, by their names, have shown last.
+    pub certificates: Vec<(String, Certificate)>,
     /// Up to when it was watched before this run.
     pub watched_until: Option<Time>,
     /// What of it is in the history, as far as a broker may send it once more.

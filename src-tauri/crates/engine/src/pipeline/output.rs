@@ -141,6 +141,8 @@ impl Output {
         earlier.transitions.extend(later.transitions);
         earlier.positions.extend(later.positions);
         earlier.positions = last_of_each(earlier.positions, |(feed, position)| (*feed, position.lane().to_owned()));
+        earlier.certificates.extend(later.certificates);
+        earlier.certificates = last_of_each(earlier.certificates, |(feed, name, _)| (*feed, name.clone()));
         earlier.drills.extend(later.drills);
         earlier.drills.truncate(FINDINGS);
         earlier.heartbeats = later.heartbeats;

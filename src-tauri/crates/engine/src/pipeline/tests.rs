@@ -20,7 +20,10 @@ fn at(ms: i64) -> Time {
 fn pipeline(keep: bool) -> Pipeline {
     let mut pipeline = Pipeline::new(Registry::default(), Alarms::default(), keep);
     pipeline.add_feed(settings(None), at(0));
-    pipeline.step(0, Event::Connected { line: 0, at: at(0), endpoint: String::new(), detail: String::new() });
+    pipeline.step(
+        0,
+        Event::Connected { line: 0, at: at(0), endpoint: String::new(), detail: String::new(), certificate: None },
+    );
     pipeline
 }
 
@@ -28,6 +31,7 @@ fn settings(watched_until: Option<Time>) -> FeedSettings {
     FeedSettings {
         lines: Vec::new(),
         redundant: false,
+        certificates: Vec::new(),
         name: "spot".to_owned(),
         title: "Spot prices".to_owned(),
         protocol_word: "ws",
@@ -179,7 +183,10 @@ fn an_outage_is_a_gap_with_cause_and_length() {
     };
     pipeline.step(0, lost(2_000, false));
     pipeline.step(0, lost(3_000, false));
-    pipeline.step(0, Event::Connected { line: 0, at: at(4_000), endpoint: String::new(), detail: String::new() });
+    pipeline.step(
+        0,
+        Event::Connected { line: 0, at: at(4_000), endpoint: String::new(), detail: String::new(), certificate: None },
+    );
     let news = pipeline.take_output().news;
     assert_eq!(kinds(&news, Check::Connection), [FindingKind::Closed, FindingKind::Resumed], "one outage, one finding");
     let gap = pipeline.gaps().next().unwrap();
@@ -304,7 +311,10 @@ fn an_alarm_of_an_earlier_run_ends_when_its_feed_is_well_again() {
     again.add_feed(settings(None), at(5_000));
     again.restarted(at(5_000));
     assert!(again.alarms().open().any(|alarm| alarm.state.is_active()), "it is not known yet to be over");
-    again.step(0, Event::Connected { line: 0, at: at(6_000), endpoint: String::new(), detail: String::new() });
+    again.step(
+        0,
+        Event::Connected { line: 0, at: at(6_000), endpoint: String::new(), detail: String::new(), certificate: None },
+    );
     assert!(!again.alarms().open().any(|alarm| alarm.state.is_active()));
 }
 

@@ -27,7 +27,10 @@ fn kept(batches: &[Batch]) -> Vec<(GapCause, i64, Option<i64>)> {
 fn the_time_the_console_was_not_running_is_a_gap() {
     let mut pipeline = Pipeline::new(Registry::default(), Alarms::default(), false);
     pipeline.add_feed(settings(Some(at(-60_000))), at(0));
-    pipeline.step(0, Event::Connected { line: 0, at: at(500), endpoint: String::new(), detail: String::new() });
+    pipeline.step(
+        0,
+        Event::Connected { line: 0, at: at(500), endpoint: String::new(), detail: String::new(), certificate: None },
+    );
     let gap = pipeline.gaps().next().unwrap();
     assert_eq!((gap.from, gap.to, gap.cause), (at(-60_000), Some(at(500)), GapCause::Stopped));
 }
@@ -37,7 +40,10 @@ fn a_feed_that_cannot_be_reached_again_has_one_gap_behind_the_other() {
     let mut pipeline = Pipeline::new(Registry::default(), Alarms::default(), true);
     pipeline.add_feed(settings(Some(at(-60_000))), at(0));
     pipeline.step(0, lost(100, 2_000));
-    pipeline.step(0, Event::Connected { line: 0, at: at(9_000), endpoint: String::new(), detail: String::new() });
+    pipeline.step(
+        0,
+        Event::Connected { line: 0, at: at(9_000), endpoint: String::new(), detail: String::new(), certificate: None },
+    );
     let expected = [(GapCause::Stopped, -60_000, Some(100)), (GapCause::Unreachable, 100, Some(9_000))];
     assert_eq!(kept(&[pipeline.take_output().batch]), expected);
 }
