@@ -31,11 +31,13 @@ mod arena;
 mod backoff;
 mod base64;
 pub mod capture;
+mod dial;
 mod error;
 mod headers;
 mod inbox;
 mod kafka;
 mod login;
+mod poll;
 mod reason;
 mod resume;
 mod secret;
@@ -45,6 +47,7 @@ mod supervise;
 #[cfg(test)]
 mod testkit;
 mod tls;
+mod web;
 mod websocket;
 
 pub use acks::Kept;
@@ -52,16 +55,19 @@ pub use address::{Address, AddressError, is_secret, redact};
 pub use amqp::{AmqpOptions, AmqpQueue, AmqpSource};
 pub use backoff::Backoff;
 pub use capture::{Capture, CaptureError, FileSource};
+pub use dial::{Hop, Proxy, ProxyError};
 pub use error::{ConnectError, SessionError};
 pub use inbox::{Event, Inbox, InboxCounters, InboxLimits};
 pub use kafka::{KafkaOptions, KafkaRole, KafkaSasl, KafkaServers, KafkaSource, KafkaStart, ServersError};
 pub use login::Login;
+pub use poll::{PollOptions, PollSource};
 pub use resume::Resume;
 pub use secret::Secret;
 pub use source::{Batch, FlowControl, Session, Source};
 pub use sse::{Parser as SseParser, SseEvent, SseOptions, SseSource, TooBig as SseTooBig};
 pub use supervise::supervise;
 pub use tls::TlsFiles;
+pub use web::{EventsOrPoll, HttpOptions};
 pub use websocket::{WebSocketOptions, WebSocketSource};
 
 /// Where the time comes from: the engine's one clock.

@@ -26,7 +26,7 @@ impl FeedStage {
         let book = Book {
             id,
             link: Link::new(id, settings.watched_until),
-            integrity: Integrity::new(id),
+            integrity: if settings.protocol == Protocol::Poll { Integrity::of_states(id) } else { Integrity::new(id) },
             axis: Axis::default(),
             rate: RateMeter::default(),
             lateness: LatenessMeter::default(),
@@ -76,6 +76,11 @@ impl FeedStage {
                 let finding = book.link.connected(at, shared);
                 book.integrity.connected(at);
                 book.tell(finding, shared);
+            }
+            Event::Alive { at } => {
+                book.integrity.alive(at, &mut book.findings);
+                book.link.heard(at, shared);
+                book.flush_findings(shared);
             }
             Event::Lost { at, last_good, reason, refused, retry_in } => {
                 let finding = book.link.lost(at, last_good, reason, refused, retry_in, shared);
