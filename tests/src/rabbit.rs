@@ -14,13 +14,12 @@ use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
+use crate::certificates::{CERTIFIED, certificates};
 use crate::process::Process;
 use crate::wait::wait_for;
 
 /// A user, its password, and what it is good for: everything.
 pub const USER: (&str, &str) = ("ann", "s3cr3t-ann");
-/// The name in the client certificate, and of the user it stands for.
-pub const CERTIFIED: &str = "feedwatch-client";
 
 const SERVER: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
 /// Erlang starts slowly on a busy machine.
@@ -179,34 +178,6 @@ impl Drop for Rabbit {
 fn free_ports<const N: usize>() -> [u16; N] {
     let listeners = [(); N].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port"));
     listeners.map(|listener| listener.local_addr().map(|address| address.port()).unwrap_or_default())
-}
-
-/// An authority with a certificate for the server and one for a client, and another authority.
-fn certificates(folder: &Path) {
-    let write = |name: &str, text: String| fs::write(folder.join(name), text).expect("a certificate");
-    let authority = |name: &str| {
-        let key = rcgen::KeyPair::generate().expect("a key");
-        let mut params = rcgen::CertificateParams::new(Vec::new()).expect("parameters");
-        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        params.distinguished_name.push(rcgen::DnType::CommonName, name);
-        let made = params.self_signed(&key).expect("an authority");
-        (made.pem(), rcgen::Issuer::new(params, key))
-    };
-    let (pem, issuer) = authority("Tests");
-    write("ca.pem", pem);
-    write("other-ca.pem", authority("Somebody else").0);
-    for (file, name, alternatives) in [
-        ("server", "localhost", vec!["localhost".to_owned(), "127.0.0.1".to_owned()]),
-        ("client", CERTIFIED, Vec::new()),
-    ] {
-        let key = rcgen::KeyPair::generate().expect("a key");
-        let mut params = rcgen::CertificateParams::new(alternatives).expect("parameters");
-        params.distinguished_name = rcgen::DistinguishedName::new();
-        params.distinguished_name.push(rcgen::DnType::CommonName, name);
-        let made = params.signed_by(&key, &issuer).expect("a certificate");
-        write(&format!("{file}.pem"), made.pem());
-        write(&format!("{file}.key"), key.serialize_pem());
-    }
 }
 
 /// Somebody else at the broker: publishes, and looks after queues.

@@ -12,13 +12,22 @@ const LOOK: Duration = Duration::from_millis(10);
 /// # Panics
 /// After `at_most`, saying `what` did not happen.
 #[track_caller]
-pub fn wait_for<T>(what: &str, at_most: Duration, mut look: impl FnMut() -> Option<T>) -> T {
+pub fn wait_for<T>(what: &str, at_most: Duration, look: impl FnMut() -> Option<T>) -> T {
+    wait_for_or(at_most, || format!("after {at_most:?} still not: {what}"), look)
+}
+
+/// The same, with the words of the failure made when it is one.
+///
+/// # Panics
+/// After `at_most`.
+#[track_caller]
+pub fn wait_for_or<T>(at_most: Duration, failure: impl Fn() -> String, mut look: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
         if let Some(found) = look() {
             return found;
         }
-        assert!(start.elapsed() < at_most, "after {at_most:?} still not: {what}");
+        assert!(start.elapsed() < at_most, "{}", failure());
         // Returns early for no reason now and then, which does no harm.
         thread::park_timeout(LOOK);
     }

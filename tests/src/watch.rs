@@ -1,9 +1,12 @@
 //! Looking at an engine from outside, as a shell does.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
 use feedwatch_engine::Engine;
 use feedwatch_model::Accounts;
 
-use crate::wait::{LONG, wait_for};
+use crate::wait::{LONG, wait_for, wait_for_or};
 
 /// The books of one feed.
 ///
@@ -39,4 +42,24 @@ pub fn state(engine: &Engine, feed: &str, word: &str) {
         last = row(engine).map(|row| format!("{} {:?}", row.state, row.state_text)).unwrap_or_default();
         last.starts_with(word).then_some(())
     });
+}
+
+/// Waits until the feed's words hold this part, now or in between.
+///
+/// # Panics
+/// If that takes too long.
+#[track_caller]
+pub fn says(engine: &Engine, feed: &str, part: &str) {
+    let said = RefCell::new(BTreeSet::new());
+    wait_for_or(
+        LONG,
+        || format!("{feed} does not say {part:?}: {:#?}", said.borrow()),
+        || {
+            let row = engine.status().1.into_iter().find(|row| row.name == feed);
+            let text = row.map(|row| format!("{} {:?}", row.state, row.state_text)).unwrap_or_default();
+            let found = text.contains(part).then_some(());
+            said.borrow_mut().insert(text);
+            found
+        },
+    );
 }

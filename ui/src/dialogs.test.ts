@@ -28,6 +28,16 @@ describe('a feed', () => {
     expect(all('feed')).toHaveLength(7);
   });
 
+  it('of_HTTP_is_added_as_what_the_look_at_it_found', async () => {
+    await click('add-feed');
+    type(one('add-address'), 'https://node.example/metrics');
+    await click('probe-start');
+    await pass(500);
+    await click('add-confirm');
+    await pass(0);
+    expect(backend.added[0]).toMatchObject({ address: 'https://node.example/metrics', found: 'poll' });
+  });
+
   it('that_is_added_says_beforehand_where_it_is_written_and_that_the_demo_ends', async () => {
     const said = (): string => one('add-where').textContent.replace(/\s+/g, ' ').trim();
     await click('add-feed');

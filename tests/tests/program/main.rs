@@ -14,6 +14,7 @@ mod imports;
 mod kafka;
 mod killed;
 mod nchan;
+mod poll;
 mod probe;
 mod replay;
 mod restart;

@@ -35,6 +35,8 @@ export class FakeBackend implements Backend {
   silent = false;
   /** What was asked of it, for tests. */
   readonly calls: string[] = [];
+  /** Every feed that was to be added. */
+  readonly added: NewFeed[] = [];
   private readonly now: () => number;
   private onPush: ((push: Push) => void) | null = null;
   private pushed = 0;
@@ -219,7 +221,7 @@ export class FakeBackend implements Backend {
       text: 'Connecting…',
       problem: null,
       suggested_name: name,
-      protocol: null,
+      protocol: feed.address.startsWith('http') ? 'poll' : null,
       messages: 0,
       first: [],
       learned: [],
@@ -250,7 +252,7 @@ export class FakeBackend implements Backend {
       ...base,
       done: step >= 8,
       text: `Connected. ${step * 42} messages so far.`,
-      protocol: 'wss',
+      protocol: base.protocol ?? 'wss',
       messages: step * 42,
       first: first.slice(0, step),
       learned: [
@@ -275,6 +277,7 @@ export class FakeBackend implements Backend {
 
   async addFeed(feed: NewFeed): Promise<FeedChange> {
     await this.asked(`add_feed ${feed.address}`);
+    this.added.push(feed);
     const { feeds } = this.world;
     if (feeds.some((row) => row.name === feed.name))
       throw failure('config', `There is a feed ${feed.name} already.`, 'Give it another name.');

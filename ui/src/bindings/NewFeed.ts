@@ -27,4 +27,8 @@ headers: Array<string>,
 /**
  * The environment variable that holds the bearer token; empty: none.
  */
-token_env: string, };
+token_env: string, 
+/**
+ * The protocol that a look at this address found, where the address leaves it open; empty: nobody looked.
+ */
+found: string, };

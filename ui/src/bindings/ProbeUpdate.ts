@@ -23,7 +23,7 @@ problem: string | null,
  */
 suggested_name: string, 
 /**
- * `ws`, `wss`, `sse`, `file`.
+ * `ws`, `wss`, `sse`, `poll`, `file`, …: what it turned out to be, where the address left that open.
  */
 protocol: string | null, 
 /**

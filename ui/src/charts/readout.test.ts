@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { emptyPanel } from '../backend/encode';
-import { RESET } from '../backend/frame';
+import { GAP_CAUSES, RESET } from '../backend/frame';
 import { Columns } from './columns';
 import { clockTime } from './format';
 import { readout } from './readout';
@@ -43,6 +43,26 @@ describe('readout', () => {
 
   it('between_the_end_of_a_gap_and_the_next_value_there_is_none', () => {
     expect(read(T + 17_000)).toEqual(['no value']);
+  });
+
+  it('a_gap_of_a_drill_is_told_as_cut_on_purpose', () => {
+    expect(GAP_CAUSES).toHaveLength(8);
+    expect(GAP_CAUSES[7]).toBe('Cut for a drill');
+    const drilled = new Columns();
+    drilled.apply(
+      {
+        ...emptyPanel(1),
+        flags: RESET,
+        bucketMs: 1000,
+        gapFrom: Float64Array.of(T),
+        gapTo: Float64Array.of(T + 900),
+        gapCause: Uint32Array.of(7)
+      },
+      0
+    );
+    expect(readout(drilled, T + 400, false, 100, String)).toBe(
+      `Cut for a drill: ${clockTime(T)} to ${clockTime(T + 900)}`
+    );
   });
 
   it('a_value_beside_a_gap_is_told_with_it', () => {

@@ -20,6 +20,7 @@ pub fn run(args: &args::Probe) -> Result<Outcome, Trouble> {
         subscribe: args.send.clone(),
         headers: args.header.clone(),
         token_env: String::new(),
+        found: String::new(),
     };
     let feed = understand(&new, &[], Secrets::Allowed)
         .map_err(|failure| Trouble::Wrong(format!("{} {}", failure.message, failure.cure).trim().to_owned()))?;

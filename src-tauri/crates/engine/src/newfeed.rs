@@ -7,8 +7,9 @@ use feedwatch_model::Protocol;
 use url::Url;
 
 use crate::config::{
-    AmqpConfig, Config, FeedConfig, FileConfig, HeaderValue, KafkaConfig, QuerySecret, SecretRef, SourceConfig,
-    SseConfig, WebSocketConfig, decoded, is_plain, is_variable, resolve_secrets, suggest_name,
+    AmqpConfig, Config, FeedConfig, FileConfig, HeaderValue, HttpConfig, KafkaConfig, Open, PollConfig,
+    QuerySecret, SecretRef, SourceConfig, SseConfig, WebSocketConfig, decoded, is_plain, is_variable, resolve_secrets,
+    suggest_name,
 };
 use crate::engine::failure;
 use crate::wire::{Failure, NewFeed};
@@ -43,14 +44,23 @@ pub fn understand(new: &NewFeed, existing: &[&str], secrets: Secrets) -> Result<
         let url: Url = address.url.parse().map_err(|error| wrong(format!("The address cannot be read: {error}.")))?;
         if secrets == Secrets::Refused { keepable(&url).map(|()| url) } else { Ok(url) }
     };
+    // An address of HTTP says nothing of what is there: a look at it does.
+    let is_document = !address.pinned && new.found == Protocol::Poll.word();
     let source = match address.protocol {
         Protocol::WebSocket => SourceConfig::WebSocket(WebSocketConfig {
-            headers,
-            bearer,
+            http: HttpConfig { headers, bearer, ..HttpConfig::new(url()?) },
             subscribe: new.subscribe.iter().filter(|text| !text.trim().is_empty()).cloned().collect(),
             ..WebSocketConfig::new(url()?)
         }),
-        Protocol::Sse => SourceConfig::Sse(SseConfig { headers, bearer, ..SseConfig::new(url()?) }),
+        Protocol::Sse if !is_document => SourceConfig::Sse(SseConfig {
+            http: HttpConfig { headers, bearer, ..HttpConfig::new(url()?) },
+            open: Open(!address.pinned),
+            ..SseConfig::new(url()?)
+        }),
+        Protocol::Poll | Protocol::Sse => SourceConfig::Poll(PollConfig {
+            http: HttpConfig { headers, bearer, ..HttpConfig::new(url()?) },
+            ..PollConfig::new(url()?)
+        }),
         Protocol::File => {
             let path = std::path::absolute(&address.url).map_err(|error| wrong(error.to_string()))?;
             SourceConfig::File(FileConfig { path })
@@ -150,8 +160,9 @@ pub(crate) struct KeptSecret {
 /// the others: one that would not survive decoding and encoding (`%2f`, `+`) is kept as it stands in the address.
 pub(crate) fn take_secrets(feed: &mut FeedConfig, is_taken: &dyn Fn(&Path) -> bool) -> Vec<KeptSecret> {
     let (url, query) = match &mut feed.source {
-        SourceConfig::WebSocket(socket) => (&mut socket.url, &mut socket.query),
-        SourceConfig::Sse(sse) => (&mut sse.url, &mut sse.query),
+        SourceConfig::WebSocket(WebSocketConfig { http, .. })
+        | SourceConfig::Sse(SseConfig { http, .. })
+        | SourceConfig::Poll(PollConfig { http, .. }) => (&mut http.url, &mut http.query),
         SourceConfig::File(_) | SourceConfig::Kafka(_) | SourceConfig::Amqp(_) => return Vec::new(),
     };
     let typed = url.query().unwrap_or_default().to_owned();
@@ -207,6 +218,7 @@ mod tests {
             subscribe: vec!["{}".to_owned(), " ".to_owned()],
             headers: vec!["X-Region: eu".to_owned()],
             token_env: "SPOT_TOKEN".to_owned(),
+            found: String::new(),
         }
     }
 
@@ -214,9 +226,9 @@ mod tests {
     fn an_address_is_all_it_takes() {
         let feed = understand(&new(" wss://stream.example.com/feed "), &[], Secrets::Refused).unwrap();
         let SourceConfig::WebSocket(socket) = feed.source else { panic!("{:?}", feed.source) };
-        assert_eq!(socket.url.as_str(), "wss://stream.example.com/feed");
+        assert_eq!(socket.http.url.as_str(), "wss://stream.example.com/feed");
         assert_eq!(socket.subscribe, ["{}"]);
-        assert_eq!(socket.bearer, Some(SecretRef::Env("SPOT_TOKEN".to_owned())));
+        assert_eq!(socket.http.bearer, Some(SecretRef::Env("SPOT_TOKEN".to_owned())));
         assert!(!feed.name.is_empty());
     }
 
@@ -276,6 +288,30 @@ mod tests {
             let said = format!("{failure:?}");
             assert!(!said.contains("s3cr3t") && !said.contains(":2:"), "{said}");
             assert!(understand(&new(address), &[], Secrets::Allowed).is_ok(), "a look may use it");
+        }
+    }
+
+    #[test]
+    fn an_address_of_http_is_what_a_look_found_there() {
+        let typed = new("https://node.example.com/metrics?token=s3cr3t");
+        let events = understand(&typed, &[], Secrets::Refused).unwrap();
+        let SourceConfig::Sse(sse) = &events.source else { panic!("{events:?}") };
+        assert!(sse.open.0, "a look may find something else");
+        let found = NewFeed { found: "poll".to_owned(), ..typed.clone() };
+        let mut document = understand(&found, &[], Secrets::Refused).unwrap();
+        document.name = "node".to_owned();
+        assert_eq!(take_secrets(&mut document, &|_| false).len(), 1);
+        let written = crate::config::edit::add_feed("", &document).unwrap();
+        assert!(written.contains("[feed.node.poll]\nurl = \"https://node.example.com/metrics\"\n"), "{written}");
+        assert!(written.contains("headers = { X-Region = \"eu\" }"), "{written}");
+        for (address, found, word) in [
+            ("sse+https://h/", "poll", "sse"),
+            ("poll+https://h/", "", "poll"),
+            ("https://h/", "sse", "sse"),
+            ("wss://h/", "poll", "websocket"),
+        ] {
+            let typed = NewFeed { found: found.to_owned(), ..new(address) };
+            assert_eq!(understand(&typed, &[], Secrets::Refused).unwrap().source.protocol().word(), word, "{address}");
         }
     }
 
@@ -343,12 +379,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut feed = understand(&new(&format!("wss://h/p?{query}")), &[], Secrets::Refused).ok()?;
         let SourceConfig::WebSocket(socket) = &feed.source else { panic!("{feed:?}") };
-        let typed = pairs(&socket.url);
+        let typed = pairs(&socket.http.url);
         (feed.name, feed.title) = ("h".to_owned(), None);
         let kept = take_secrets(&mut feed, &|_| false);
         // Nothing but this is in the file.
         if let SourceConfig::WebSocket(socket) = &mut feed.source {
-            (socket.headers, socket.bearer) = (Vec::new(), None);
+            (socket.http.headers, socket.http.bearer) = (Vec::new(), None);
         }
         for secret in &kept {
             crate::config::edit::write_secret(&folder.path().join(&secret.file), &secret.text).unwrap();
@@ -357,7 +393,7 @@ mod tests {
         let config = crate::config::parse(&text, &folder.path().join("feeds.toml")).unwrap();
         let secrets = crate::config::resolve_secrets(&config, &|_| None).unwrap();
         let SourceConfig::WebSocket(socket) = &config.feeds[0].source else { panic!("{config:?}") };
-        Some((typed, pairs(&crate::config::with_query(&socket.url, secrets.of("h")))))
+        Some((typed, pairs(&crate::config::with_query(&socket.http.url, secrets.of("h")))))
     }
 
     #[test]

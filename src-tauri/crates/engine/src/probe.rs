@@ -234,6 +234,11 @@ impl Probe {
         self.pipeline.accounts(self.place, self.inbox.counters(), None)
     }
 
+    /// How it is spoken to, once that is known.
+    pub fn protocol(&self) -> Protocol {
+        self.source.found().unwrap_or(self.protocol)
+    }
+
     fn profile(&self) -> Profile {
         self.pipeline.feed(self.place).map(|stage| stage.profile()).unwrap_or_default()
     }
@@ -251,7 +256,7 @@ impl Probe {
         Ok(ProbeReport {
             schema: SCHEMA,
             source: self.source.address(),
-            protocol: self.protocol.word(),
+            protocol: self.protocol().word(),
             seconds: (self.clock)().secs_since(self.began),
             profile_used: None,
             accounts,
@@ -323,7 +328,7 @@ impl Probe {
             text,
             problem: self.problem(),
             suggested_name: self.name.clone(),
-            protocol: Some(self.protocol_word.to_owned()),
+            protocol: Some(self.source.found().map_or(self.protocol_word, Protocol::word).to_owned()),
             messages: u32::try_from(accounts.received).unwrap_or(u32::MAX),
             first: self.first.clone(),
             learned: learned(&profile, accounts),

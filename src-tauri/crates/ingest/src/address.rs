@@ -30,7 +30,7 @@
 use std::path::Path;
 
 use feedwatch_model::Protocol;
-use url::{Host, Url, form_urlencoded};
+use url::{Url, form_urlencoded};
 
 use crate::headers::percent_decoded;
 
@@ -320,16 +320,6 @@ pub(crate) fn host_and_port(url: &Url) -> String {
     }
 }
 
-/// Does the address stay on this computer?
-pub(crate) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        None => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -455,15 +445,6 @@ mod tests {
         assert_eq!(without_values("/a/b"), "/a/b");
         assert_eq!(without_values("https://h/a#token=s3cr3t?b=c"), "https://h/a");
         assert_eq!(without_values("//u:s3cr3t@h/a"), "//***@h/a");
-    }
-
-    #[test]
-    fn loopback_is_known_by_name_and_number() {
-        let loopback = |url: &str| is_loopback(&Url::parse(url).unwrap());
-        for url in ["http://localhost:1", "http://feed.localhost", "http://127.0.0.9/", "https://[::1]/"] {
-            assert!(loopback(url), "{url}");
-        }
-        assert!(!loopback("http://localhost.example.com") && !loopback("http://192.168.0.1"));
     }
 
     proptest! {

@@ -108,6 +108,9 @@ pub enum SessionError {
     /// The server broke the rules of the protocol.
     #[error("{0}")]
     Protocol(String),
+    /// Within the session something was asked again, and not granted as it was at first.
+    #[error("{0}")]
+    Refused(ConnectError),
     /// There is nothing more to come, ever.
     #[error("{0}")]
     Ended(String),
@@ -129,7 +132,11 @@ impl SessionError {
     ///
     /// Close code 1008 is what servers use for bad credentials, 4401 and 4403 are customary for 401 and 403.
     pub fn is_permanent(&self) -> bool {
-        matches!(self, SessionError::Ended(_) | SessionError::Closed { code: Some(1008 | 4401 | 4403), .. })
+        match self {
+            SessionError::Refused(error) => error.is_permanent(),
+            SessionError::Ended(_) | SessionError::Closed { code: Some(1008 | 4401 | 4403), .. } => true,
+            _ => false,
+        }
     }
 }
 

@@ -38,12 +38,18 @@ pub(crate) fn insert(headers: &mut HeaderMap, name: &str, value: &str) -> Result
 
 /// `Authorization` for a user and a password that stand in an address, still percent-encoded.
 pub(crate) fn basic(user: &str, password: &str) -> Option<(HeaderName, HeaderValue)> {
-    let mut plain = percent_decoded(user);
-    plain.push(b':');
-    plain.extend(percent_decoded(password));
-    let mut value = HeaderValue::from_str(&format!("Basic {}", crate::base64::encode(&plain))).ok()?;
+    let mut value = HeaderValue::from_str(&basic_of(&percent_decoded(user), &percent_decoded(password))).ok()?;
     value.set_sensitive(true);
     Some((header::AUTHORIZATION, value))
+}
+
+/// The value of the same header for a user and a password as they are (RFC 7617).
+pub(crate) fn basic_plain(user: &str, password: &str) -> String {
+    basic_of(user.as_bytes(), password.as_bytes())
+}
+
+fn basic_of(user: &[u8], password: &[u8]) -> String {
+    format!("Basic {}", crate::base64::encode(&[user, b":", password].concat()))
 }
 
 pub(crate) fn percent_decoded(text: &str) -> Vec<u8> {

@@ -62,6 +62,11 @@ pub enum Event {
         /// The receive time of the last of them.
         to: Time,
     },
+    /// The other side was asked and has nothing new.
+    Alive {
+        /// When.
+        at: Time,
+    },
     /// The connection is lost, or was not to be had.
     Lost {
         /// When it was noticed.
@@ -303,6 +308,17 @@ impl Inbox {
         if was_empty {
             (self.doorbell)();
         }
+    }
+
+    /// The other side lives and has nothing new. Of many such signs with nothing between them the last one stays.
+    pub(crate) fn alive(&self, now: Time) {
+        let mut queue = self.lock();
+        if let Some(Event::Alive { at }) = queue.events.back_mut() {
+            *at = now;
+            return;
+        }
+        drop(queue);
+        self.announce(Event::Alive { at: now });
     }
 
     /// Waits until so few connection events are unread that another round of them may be announced.

@@ -34,6 +34,7 @@ mod base64;
 pub mod capture;
 mod certificate;
 mod endpoints;
+mod dial;
 mod error;
 mod headers;
 mod inbox;
@@ -41,6 +42,7 @@ mod kafka;
 mod line;
 mod login;
 mod platform;
+mod poll;
 mod reason;
 mod resume;
 mod secret;
@@ -50,6 +52,7 @@ mod supervise;
 #[cfg(test)]
 mod testkit;
 mod tls;
+mod web;
 mod websocket;
 
 pub use acks::Kept;
@@ -59,16 +62,19 @@ pub use arbiter::{LineCounters, MAX_LINES};
 pub use backoff::Backoff;
 pub use capture::{Capture, CaptureError, FileSource};
 pub use endpoints::{DrillOrder, Drilled, Endpoint, EndpointMode, EndpointRules, supervise_endpoints};
+pub use dial::{Hop, Proxy, ProxyError};
 pub use error::{ConnectError, SessionError};
 pub use inbox::{Event, Inbox, InboxCounters, InboxLimits, Shut};
 pub use kafka::{KafkaOptions, KafkaRole, KafkaSasl, KafkaServers, KafkaSource, KafkaStart, ServersError};
 pub use login::Login;
+pub use poll::{PollOptions, PollSource};
 pub use resume::Resume;
 pub use secret::Secret;
 pub use source::{Batch, FlowControl, Session, Source};
 pub use sse::{Parser as SseParser, SseEvent, SseOptions, SseSource, TooBig as SseTooBig};
 pub use supervise::supervise;
 pub use tls::TlsFiles;
+pub use web::{EventsOrPoll, HttpOptions};
 pub use websocket::{WebSocketOptions, WebSocketSource};
 
 /// Where the time comes from: the engine's one clock.

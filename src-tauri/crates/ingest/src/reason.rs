@@ -16,6 +16,11 @@ pub(crate) fn connect_error(error: &(dyn Error + 'static), host: &str) -> Connec
     if let Some(tls) = find::<rustls::Error>(error) {
         return tls_error(tls);
     }
+    if let Some(http) = find::<hyper::Error>(error)
+        && let Some(sentence) = http_error(http, host)
+    {
+        return sentence;
+    }
     let Some(io) = find::<io::Error>(error) else {
         return ConnectError::Network(format!("No connection to {host}: {}.", innermost(error)));
     };
@@ -32,6 +37,20 @@ pub(crate) fn connect_error(error: &(dyn Error + 'static), host: &str) -> Connec
         }
         _ if innermost(error).contains("lookup") => name_not_found(host),
         _ => format!("No connection to {host}: {}.", innermost(error)),
+    })
+}
+
+/// What the HTTP library says where no error of the system lies below it.
+fn http_error(error: &hyper::Error, host: &str) -> Option<ConnectError> {
+    if error.is_incomplete_message() && find::<io::Error>(error).is_none() {
+        return Some(ConnectError::Network(format!("{host} cut the connection before it answered.")));
+    }
+    error.is_parse().then(|| {
+        ConnectError::Protocol(format!(
+            "What answers at {host} does not speak HTTP ({}). Check the port; if it is encrypted, paste https:// instead of \
+             http://.",
+            innermost(error)
+        ))
     })
 }
 

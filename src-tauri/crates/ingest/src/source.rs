@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use feedwatch_model::{Certificate, Message, MessageMeta, Time};
+use feedwatch_model::{Certificate, Message, MessageMeta, Protocol, Time};
 
 use crate::{ConnectError, Resume, SessionError};
 
@@ -30,13 +30,19 @@ pub trait Source: Send + Sync {
 
     /// The address for people, without passwords and tokens.
     fn address(&self) -> String;
+
+    /// What it turned out to be, where its address left that open.
+    fn found(&self) -> Option<Protocol> {
+        None
+    }
 }
 
 /// One open connection.
 #[async_trait]
 pub trait Session: Send {
     /// Waits for at least one message, then takes everything that can be read without waiting until the batch is full,
-    /// so that a lock and a wake-up are paid once for all of them.
+    /// so that a lock and a wake-up are paid once for all of them. A sign that the other side lives and has nothing new may
+    /// stand in the place of a message ([`Batch::alive`]).
     ///
     /// What was put into the batch before an error, or before the future was dropped, has been received.
     ///
@@ -92,6 +98,7 @@ pub struct Batch {
     line: u8,
     bytes: usize,
     retry: Option<Duration>,
+    alive: Option<Time>,
 }
 
 impl Batch {
@@ -131,6 +138,16 @@ impl Batch {
     /// The server says how long to wait before connecting again.
     pub fn set_retry(&mut self, retry: Duration) {
         self.retry = Some(retry);
+    }
+
+    /// The other side was asked and has nothing new: no message, and no silence either.
+    pub fn alive(&mut self, at: Time) {
+        self.alive = Some(at);
+    }
+
+    /// What [`Batch::alive`] left, once.
+    pub(crate) fn take_alive(&mut self) -> Option<Time> {
+        self.alive.take()
     }
 
     /// What [`Batch::set_retry`] left, once.

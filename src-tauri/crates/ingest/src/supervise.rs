@@ -107,6 +107,7 @@ impl From<SessionError> for Outcome {
     fn from(error: SessionError) -> Outcome {
         match error {
             SessionError::Ended(reason) => Outcome::Ended(reason),
+            SessionError::Refused(error) => error.into(),
             error => Outcome::Lost {
                 reason: error.to_string(),
                 refused: error.is_permanent(),
@@ -285,6 +286,10 @@ impl Supervision {
             // Not sooner than the server asked for (WHATWG HTML, 9.2.3); what a busy server adds is spread as ever.
             let retry = retry.clamp(self.shortest, self.policy.cap.max(self.shortest));
             (self.policy.base, self.policy.floor) = (retry, retry);
+        }
+        if let Some(at) = batch.take_alive() {
+            self.last_good = at;
+            self.inbox.alive(at);
         }
         if let [first, ..] = batch.messages()
             && let Some(last) = batch.messages().last()

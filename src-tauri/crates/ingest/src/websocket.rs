@@ -1,7 +1,6 @@
 //! WebSocket, RFC 6455, as a client.
 //!
-//! The connect time-out covers the name, TCP, TLS, the handshake and the subscribe messages. Environment proxies are not
-//! used. Compression (permessage-deflate) is offered for what the server sends; what we send is plain. A payload shares a
+//! The connect time-out covers the name, TCP, TLS, the handshake and the subscribe messages. Compression (permessage-deflate) is offered for what the server sends; what we send is plain. A payload shares a
 //! block of 32 KiB with its neighbours: what is kept for long should be copied, or it keeps them too.
 
 mod heard;
@@ -11,31 +10,28 @@ mod session;
 mod words;
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::SinkExt;
 use http::header::{self, HeaderMap, HeaderValue};
-use rustls::pki_types::ServerName;
-use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::{Request, Response};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, client_async_with_config};
-use url::{Host, Url};
+use url::Url;
 
 use self::heard::Heard;
 use self::inflate::{Inflater, Inflating};
 use self::offer::Deflate;
 use self::session::{Stream, WebSocketSession};
 use crate::address::host_and_port;
+use crate::dial::{self, Target, Trust};
 use crate::headers::{basic, insert};
 use crate::source::{Session, Source};
-use crate::{Clock, ConnectError, MAX_MESSAGE, Resume, Secret, reason, redact, tls};
+use crate::{Clock, ConnectError, MAX_MESSAGE, Proxy, Resume, Secret, TlsFiles, redact};
 
 /// How to reach a WebSocket.
 #[derive(Clone)]
@@ -48,6 +44,10 @@ pub struct WebSocketOptions {
     pub headers: Vec<(String, String)>,
     /// Sent as `Authorization: Bearer`.
     pub bearer: Option<Secret>,
+    /// Authorities and a client certificate of one's own.
+    pub tls: TlsFiles,
+    /// Through which proxy; it is asked for a way (CONNECT) whether the feed is encrypted or not.
+    pub proxy: Proxy,
     /// Subprotocols to offer; if there are any the server must take one of them.
     pub subprotocols: Vec<String>,
     /// Text messages to send, in this order, as soon as the connection is open.
@@ -72,6 +72,8 @@ impl WebSocketOptions {
             shown: None,
             headers: Vec::new(),
             bearer: None,
+            tls: TlsFiles::default(),
+            proxy: Proxy::default(),
             subprotocols: Vec::new(),
             subscribe: Vec::new(),
             ping: None,
@@ -93,6 +95,8 @@ impl fmt::Debug for WebSocketOptions {
             .field("url", &self.address())
             .field("headers", &self.headers.iter().map(|(name, _)| name).collect::<Vec<_>>())
             .field("bearer", &self.bearer)
+            .field("tls", &self.tls)
+            .field("proxy", &self.proxy.to_string())
             .field("subprotocols", &self.subprotocols)
             .field("subscribe", &self.subscribe.len())
             .field("ping", &self.ping.as_ref().map(|(every, _)| every))
@@ -108,7 +112,7 @@ impl fmt::Debug for WebSocketOptions {
 pub struct WebSocketSource {
     options: WebSocketOptions,
     clock: Clock,
-    tls: Option<rustls::ClientConfig>,
+    trust: Trust,
 }
 
 impl fmt::Debug for WebSocketSource {
@@ -125,12 +129,13 @@ impl WebSocketSource {
 
     /// A source that is not connected yet.
     pub fn new(options: WebSocketOptions, clock: Clock) -> WebSocketSource {
-        WebSocketSource { options, clock, tls: None }
+        let trust = Trust::Files(options.tls.clone());
+        WebSocketSource { options, clock, trust }
     }
 
     #[cfg(test)]
     fn with_tls(mut self, config: rustls::ClientConfig) -> WebSocketSource {
-        self.tls = Some(config);
+        self.trust = Trust::Given(Box::new(config));
         self
     }
 
@@ -139,8 +144,9 @@ impl WebSocketSource {
             .map_err(|error| ConnectError::Options(format!("The address cannot be used: {error}.")))?;
         let host = host_and_port(&url);
         let request = self.request(&url)?;
-        let socket = Heard::new(dial(&url, &host).await?, self.clock);
-        let socket = self.encrypt(&url, &host, socket).await?;
+        let target = Target::of(&url);
+        let socket = Heard::new(dial::tcp(&target, &self.options.proxy).await?, self.clock);
+        let socket = self.encrypt(&url, &target, socket).await?;
         // A frame's length is reserved when its header is read: a server must not make us reserve the whole memory.
         let limit = self.options.max_message.min(Self::LARGEST);
         let config = WebSocketConfig::default()
@@ -159,22 +165,12 @@ impl WebSocketSource {
         Ok(Box::new(WebSocketSession::new(stream, &self.options, detail(&url, &response, agreed))))
     }
 
-    async fn encrypt(&self, url: &Url, host: &str, socket: Heard) -> Result<MaybeTlsStream<Heard>, ConnectError> {
+    async fn encrypt(&self, url: &Url, target: &Target, socket: Heard) -> Result<MaybeTlsStream<Heard>, ConnectError> {
         if url.scheme() != "wss" {
             return Ok(MaybeTlsStream::Plain(socket));
         }
-        let config = match &self.tls {
-            Some(config) => config.clone(),
-            None => tls::client_config(&[b"http/1.1"])?,
-        };
-        let name = match url.host() {
-            Some(Host::Ipv4(address)) => ServerName::IpAddress(address.into()),
-            Some(Host::Ipv6(address)) => ServerName::IpAddress(address.into()),
-            name => ServerName::try_from(name.map(|name| name.to_string()).unwrap_or_default())
-                .map_err(|_| ConnectError::Options(format!("{host} is no name that a certificate can be for.")))?,
-        };
-        let shaken = TlsConnector::from(Arc::new(config)).connect(name, socket).await;
-        shaken.map(MaybeTlsStream::Rustls).map_err(|error| reason::connect_error(&error, host))
+        let shaken = dial::encrypt(target, &self.trust, &[b"http/1.1"], socket).await;
+        shaken.map(MaybeTlsStream::Rustls).map_err(|error| error.told(target))
     }
 
     fn request(&self, url: &Url) -> Result<Request, ConnectError> {
@@ -235,34 +231,6 @@ impl Source for WebSocketSource {
     fn address(&self) -> String {
         self.options.address()
     }
-}
-
-/// Finds the name and connects to the first of its addresses that answers.
-async fn dial(url: &Url, host: &str) -> Result<TcpStream, ConnectError> {
-    let port = url.port_or_known_default().unwrap_or(443);
-    let mut last = None;
-    let addresses: Vec<std::net::SocketAddr> = match url.host() {
-        Some(Host::Ipv4(address)) => vec![(address, port).into()],
-        Some(Host::Ipv6(address)) => vec![(address, port).into()],
-        Some(Host::Domain(name)) => {
-            lookup_host((name, port)).await.map_err(|_| ConnectError::Network(reason::name_not_found(host)))?.collect()
-        }
-        None => Vec::new(),
-    };
-    for address in addresses {
-        match TcpStream::connect(address).await {
-            Ok(socket) => {
-                // Pings and subscriptions are small, and must not wait for more to come.
-                let _ = socket.set_nodelay(true);
-                return Ok(socket);
-            }
-            Err(error) => last = Some(error),
-        }
-    }
-    Err(match last {
-        Some(error) => reason::connect_error(&error, host),
-        None => ConnectError::Network(reason::name_not_found(host)),
-    })
 }
 
 fn detail(url: &Url, response: &Response, agreed: Option<Deflate>) -> String {

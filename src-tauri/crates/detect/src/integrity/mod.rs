@@ -81,6 +81,7 @@ pub struct Integrity {
     identities: Identities,
     silence: Silence,
     rejects: Rejects,
+    of_states: bool,
 }
 
 impl Integrity {
@@ -91,7 +92,14 @@ impl Integrity {
             identities: Identities::new(feed),
             silence: Silence::new(feed),
             rejects: Rejects::new(feed),
+            of_states: false,
         }
+    }
+
+    /// The same for a feed whose messages are what a state was each time it was asked for. What has the same number, or is
+    /// the same, did not change; what is missing between two numbers was never asked for. So neither is judged.
+    pub fn of_states(feed: FeedId) -> Integrity {
+        Integrity { of_states: true, ..Integrity::new(feed) }
     }
 
     /// Takes a decoded message in, in the order of receipt.
@@ -105,6 +113,9 @@ impl Integrity {
         self.silence.message(message.number, message.received, out);
         self.rejects.elapse(message.received, out);
         self.sequences.elapse(message.received, out);
+        if self.of_states {
+            return Arrival::Fresh;
+        }
         if !reading.marks.is_empty() {
             return self.sequences.observe(message, &reading.marks, scopes, out);
         }
@@ -126,6 +137,11 @@ impl Integrity {
     pub fn dropped(&mut self, first: u64, count: u64, at: Time) {
         self.silence.alive(at);
         self.sequences.dropped(first, count);
+    }
+
+    /// The other side was asked and has nothing new: that is no silence, and tells nothing of the rhythm.
+    pub fn alive(&mut self, at: Time, out: &mut Vec<Finding>) {
+        self.silence.unchanged(at, out);
     }
 
     /// The connection stands (again).

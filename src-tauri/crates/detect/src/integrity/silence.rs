@@ -72,6 +72,16 @@ impl Silence {
         }
     }
 
+    /// The same, told by the other side itself: a silence is over.
+    pub(super) fn unchanged(&mut self, at: Time, out: &mut Vec<Finding>) {
+        self.elapse(at, out);
+        if std::mem::take(&mut self.silent) {
+            let text = "It answers again; nothing has changed meanwhile.".to_owned();
+            out.push(Finding::new(Check::Silence, FindingKind::Resumed, self.feed, at, Severity::Info, text));
+        }
+        self.alive(at);
+    }
+
     pub(super) fn message(&mut self, number: u64, at: Time, out: &mut Vec<Finding>) {
         if let Some(last) = self.last {
             let pause = at.nanos_since(last).max(0) as f64;

@@ -1,5 +1,6 @@
 mod properties;
 mod silence;
+mod states;
 
 use std::sync::Arc;
 
@@ -58,6 +59,12 @@ impl Play {
     fn wait(&mut self, millis: i64) {
         self.now = self.now.plus_nanos(millis * 1_000_000);
         self.integrity.elapse(self.now, &mut self.found);
+    }
+
+    /// The state did not change, says an answer so much later.
+    fn alive_after(&mut self, millis: i64) {
+        self.now = self.now.plus_nanos(millis * 1_000_000);
+        self.integrity.alive(self.now, &mut self.found);
     }
 
     fn finish(mut self) -> Vec<Finding> {

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use feedwatch_ingest::{Clock, FileSource, Source, SseOptions, SseSource, WebSocketOptions, WebSocketSource};
+use feedwatch_ingest::{
+    Clock, EventsOrPoll, FileSource, HttpOptions, Source, SseOptions, SseSource, WebSocketOptions, WebSocketSource,
+};
 use feedwatch_model::Protocol;
 use url::Url;
 
 use super::edit::Tables;
 use super::{
-    Credentials, FileConfig, HeaderValue, Paths, QuerySecret, SecretRef, SseConfig, WebSocketConfig, with_pairs,
+    Credentials, FileConfig, HeaderValue, Paths, PollConfig, QuerySecret, SecretRef, SseConfig, WebSocketConfig,
+    with_pairs,
 };
 
 /// Why a source is made.
@@ -84,7 +87,7 @@ pub(crate) trait Configured {
     fn source(&self, given: &Given<'_>) -> Arc<dyn Source>;
 }
 
-fn without_query_secrets(url: &Url, query: &[QuerySecret]) -> String {
+pub(super) fn without_query_secrets(url: &Url, query: &[QuerySecret]) -> String {
     let hidden = query.iter().map(|parameter| format!("{}=***", parameter.sent_name()));
     feedwatch_ingest::redact(with_pairs(url, hidden).as_str())
 }
@@ -94,7 +97,7 @@ pub(crate) fn with_query(url: &Url, credentials: &Credentials) -> Url {
     with_pairs(url, credentials.query.iter().map(|(name, value)| format!("{name}={}", value.expose())))
 }
 
-fn exposed(credentials: &Credentials) -> Vec<(String, String)> {
+pub(super) fn exposed(credentials: &Credentials) -> Vec<(String, String)> {
     credentials.headers.iter().map(|(name, value)| (name.clone(), value.expose().to_owned())).collect()
 }
 
@@ -109,27 +112,31 @@ impl Configured for WebSocketConfig {
     }
 
     fn word(&self) -> &'static str {
-        if self.url.scheme() == "wss" { "wss" } else { "ws" }
+        if self.http.url.scheme() == "wss" { "wss" } else { "ws" }
     }
 
     fn shown_address(&self) -> String {
-        without_query_secrets(&self.url, &self.query)
+        without_query_secrets(&self.http.url, &self.http.query)
     }
 
     fn max_message(&self) -> Option<u64> {
-        Some(self.max_message)
+        Some(self.http.max_message)
     }
 
     fn headers(&self) -> &[(String, HeaderValue)] {
-        &self.headers
+        &self.http.headers
     }
 
     fn bearer(&self) -> Option<&SecretRef> {
-        self.bearer.as_ref()
+        self.http.bearer.as_ref()
     }
 
     fn query(&self) -> &[QuerySecret] {
-        &self.query
+        &self.http.query
+    }
+
+    fn secrets(&self) -> Vec<(&'static str, &SecretRef)> {
+        self.http.proxy.secrets()
     }
 
     fn write(&self, tables: &mut Tables) {
@@ -137,17 +144,22 @@ impl Configured for WebSocketConfig {
     }
 
     fn source(&self, given: &Given<'_>) -> Arc<dyn Source> {
+        let HttpOptions { url, shown, headers, bearer, tls, proxy, compression, max_message, connect_timeout } =
+            self.http.options(given, self.shown_address());
         let options = WebSocketOptions {
-            headers: exposed(given.credentials),
+            url,
+            shown,
+            headers,
+            bearer,
+            tls,
+            proxy,
             subprotocols: self.subprotocols.clone(),
             subscribe: self.subscribe.clone(),
             ping: self.ping.as_ref().map(|ping| (ping.every, ping.text.clone())),
-            compression: self.compression,
-            max_message: in_memory(self.max_message),
-            connect_timeout: self.connect_timeout,
+            compression,
+            max_message,
+            connect_timeout,
             idle_timeout: self.idle_timeout,
-            shown: Some(self.shown_address()),
-            ..WebSocketOptions::new(with_query(&self.url, given.credentials))
         };
         Arc::new(WebSocketSource::new(options, given.clock))
     }
@@ -159,23 +171,27 @@ impl Configured for SseConfig {
     }
 
     fn shown_address(&self) -> String {
-        without_query_secrets(&self.url, &self.query)
+        without_query_secrets(&self.http.url, &self.http.query)
     }
 
     fn max_message(&self) -> Option<u64> {
-        Some(self.max_message)
+        Some(self.http.max_message)
     }
 
     fn headers(&self) -> &[(String, HeaderValue)] {
-        &self.headers
+        &self.http.headers
     }
 
     fn bearer(&self) -> Option<&SecretRef> {
-        self.bearer.as_ref()
+        self.http.bearer.as_ref()
     }
 
     fn query(&self) -> &[QuerySecret] {
-        &self.query
+        &self.http.query
+    }
+
+    fn secrets(&self) -> Vec<(&'static str, &SecretRef)> {
+        self.http.proxy.secrets()
     }
 
     fn write(&self, tables: &mut Tables) {
@@ -183,15 +199,13 @@ impl Configured for SseConfig {
     }
 
     fn source(&self, given: &Given<'_>) -> Arc<dyn Source> {
-        let options = SseOptions {
-            headers: exposed(given.credentials),
-            max_message: in_memory(self.max_message),
-            connect_timeout: self.connect_timeout,
-            idle_timeout: self.idle_timeout,
-            shown: Some(self.shown_address()),
-            ..SseOptions::new(with_query(&self.url, given.credentials))
-        };
-        Arc::new(SseSource::new(options, given.clock))
+        let http = self.http.options(given, self.shown_address());
+        let events = SseOptions { http, idle_timeout: self.idle_timeout };
+        if self.open.0 && given.purpose == Purpose::Look {
+            let poll = PollConfig { http: self.http.clone(), ..PollConfig::new(self.http.url.clone()) };
+            return Arc::new(EventsOrPoll::new(events, poll.options(given), given.clock));
+        }
+        Arc::new(SseSource::new(events, given.clock))
     }
 }
 

@@ -13,7 +13,7 @@
 //! format = "csv"                         # how payloads are written, else found out by the first ones: json, csv, text,
 //!                                        # prometheus, influx, msgpack, cbor or sparkplug
 //!
-//! [feed.spot.websocket]                  # exactly one of: websocket, sse, file
+//! [feed.spot.websocket]                  # exactly one table of a protocol
 //! url = "wss://example/feed"
 //! headers = { "X-Api" = "v1", "X-Key" = { env = "SPOT_KEY" } }
 //! bearer = { env = "SPOT_TOKEN" }        # or { file = "token.txt" }: a secret never stands here
@@ -23,6 +23,8 @@
 //! subscribe = ['{"type":"subscribe"}']
 //! ping = { every = "30s", text = '{"op":"ping"}' }
 //! compression = true                     # permessage-deflate is offered for what comes in
+//! tls = { ca = "ca.pem", cert = "client.pem", key = "client.key" }   # all optional
+//! proxy = "http://proxy:3128"            # or socks5://host:1080, or none; else as the environment says
 //! max_message = "16MiB"
 //! connect_timeout = "10s"
 //! idle_timeout = "60s"                   # or "never"
@@ -37,8 +39,12 @@
 //! [feed.spot.endpoints]
 //! mode = "redundant"                     # or "failover"
 //!
-//! [feed.plant.sse]                       # url, headers, bearer, query, max_message, connect_timeout, idle_timeout
+//! [feed.plant.sse]                       # as websocket, without subprotocols, subscribe and ping
 //! url = "https://example/events"
+//!
+//! [feed.node.poll]                       # further keys: `protocols/poll.rs`
+//! url = "http://node:9100/metrics"
+//! every = "5s"
 //!
 //! [feed.orders.amqp]                     # further keys: `protocols/amqp.rs`
 //! url = "amqps://broker:5671"
@@ -111,7 +117,7 @@ pub use name::suggest_name;
 pub use paths::Paths;
 pub(crate) use problem::is_unprintable;
 pub use problem::{EXCERPT_CHARS, Excerpt, MAX_PROBLEMS, Problem, Problems};
-pub use protocols::{Access, AmqpConfig, KafkaConfig};
+pub use protocols::{Access, AmqpConfig, HttpConfig, KafkaConfig, PollConfig, ProxyConfig};
 pub use query::QuerySecret;
 pub(crate) use query::{decoded, is_plain, with_pairs};
 pub(crate) use read::bare;
@@ -238,6 +244,8 @@ pub enum SourceConfig {
     Kafka(KafkaConfig),
     /// RabbitMQ.
     Amqp(AmqpConfig),
+    /// HTTP, asked again and again.
+    Poll(PollConfig),
 }
 
 impl SourceConfig {
@@ -249,6 +257,7 @@ impl SourceConfig {
             SourceConfig::File(config) => config,
             SourceConfig::Kafka(config) => config,
             SourceConfig::Amqp(config) => config,
+            SourceConfig::Poll(config) => config,
         }
     }
 
@@ -266,26 +275,14 @@ impl SourceConfig {
 /// A WebSocket feed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebSocketConfig {
-    /// `ws://` or `wss://`, without user name, password or fragment.
-    pub url: Url,
-    /// Headers of the opening request.
-    pub headers: Vec<(String, HeaderValue)>,
-    /// Sent as `Authorization: Bearer …`.
-    pub bearer: Option<SecretRef>,
-    /// Secrets that are sent behind the `?` of the address.
-    pub query: Vec<QuerySecret>,
+    /// `ws://` or `wss://`, and who asks.
+    pub http: HttpConfig,
     /// Offered, most wanted first.
     pub subprotocols: Vec<String>,
     /// Text messages sent after each connect, in order.
     pub subscribe: Vec<String>,
     /// A text message sent regularly, for feeds that ask for one beside the protocol's own ping.
     pub ping: Option<Ping>,
-    /// The server may compress what it sends.
-    pub compression: bool,
-    /// Longer messages are rejected, in bytes.
-    pub max_message: u64,
-    /// From the first packet to the open connection.
-    pub connect_timeout: Duration,
     /// Nothing at all came for so long: the connection is dead. `None`: never.
     pub idle_timeout: Option<Duration>,
 }
@@ -294,16 +291,10 @@ impl WebSocketConfig {
     /// With every default.
     pub fn new(url: Url) -> WebSocketConfig {
         WebSocketConfig {
-            url,
-            headers: Vec::new(),
-            bearer: None,
-            query: Vec::new(),
+            http: HttpConfig::new(url),
             subprotocols: Vec::new(),
             subscribe: Vec::new(),
             ping: None,
-            compression: true,
-            max_message: MAX_MESSAGE,
-            connect_timeout: CONNECT_TIMEOUT,
             idle_timeout: Some(WEBSOCKET_IDLE_TIMEOUT),
         }
     }
@@ -321,36 +312,33 @@ pub struct Ping {
 /// A feed of server-sent events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SseConfig {
-    /// `http://` or `https://`, without user name, password or fragment.
-    pub url: Url,
-    /// Headers of the request.
-    pub headers: Vec<(String, HeaderValue)>,
-    /// Sent as `Authorization: Bearer …`.
-    pub bearer: Option<SecretRef>,
-    /// Secrets that are sent behind the `?` of the address.
-    pub query: Vec<QuerySecret>,
-    /// Longer events are rejected, in bytes.
-    pub max_message: u64,
-    /// From the first packet to the head of the answer.
-    pub connect_timeout: Duration,
+    /// `http://` or `https://`, and who asks.
+    pub http: HttpConfig,
     /// Nothing at all came for so long: the connection is dead. `None`: never.
     pub idle_timeout: Option<Duration>,
+    /// What a look may find there beside events.
+    pub open: Open,
 }
 
 impl SseConfig {
     /// With every default.
     pub fn new(url: Url) -> SseConfig {
-        SseConfig {
-            url,
-            headers: Vec::new(),
-            bearer: None,
-            query: Vec::new(),
-            max_message: MAX_MESSAGE,
-            connect_timeout: CONNECT_TIMEOUT,
-            idle_timeout: None,
-        }
+        SseConfig { http: HttpConfig::new(url), idle_timeout: None, open: Open::default() }
     }
 }
+
+/// Is it left open whether an address has events or a document? That is asked of a look only, and never written: two of
+/// them are always equal.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Open(pub bool);
+
+impl PartialEq for Open {
+    fn eq(&self, _: &Open) -> bool {
+        true
+    }
+}
+
+impl Eq for Open {}
 
 /// A capture, read whole.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -103,7 +103,7 @@ pub fn resolve_secrets(config: &Config, env: &dyn Fn(&str) -> Option<String>) ->
             ready.query.extend(value.map(|value| (parameter.sent_name(), Secret(parameter.sent(&value)))));
         }
         for (key, reference) in table.secrets() {
-            let value = look_up(reference, &BY_ITSELF);
+            let value = look_up(reference, if key == "proxy" { &OF_PROXY } else { &BY_ITSELF });
             ready.secrets.extend(value.map(|value| (key, Secret(value))));
         }
         ready
@@ -132,6 +132,11 @@ const BY_ITSELF: Form = Form {
     fits: is_one_line,
     wrong: "holds more than a line of text",
     cure: "it must be one line without control characters",
+};
+const OF_PROXY: Form = Form {
+    fits: |text| feedwatch_ingest::Proxy::parse(text).is_ok(),
+    wrong: "holds no address of a proxy",
+    cure: "it must be http://user:password@host:port, or the same with socks5://",
 };
 const IN_QUERY: Form =
     Form { fits: is_one_line, wrong: "holds more than a line of text", cure: "it must be one line without tabs" };

@@ -1,9 +1,9 @@
-//! The protocol tables of a feed: `websocket`, `sse`, `file`.
+//! The protocol tables of a feed: `websocket`, `sse`, `file`; the others are read in [`protocols`].
 
 use std::ops::Range;
 use std::time::Duration;
 
-use feedwatch_ingest::is_secret;
+use feedwatch_ingest::{TlsFiles, is_secret};
 use url::Url;
 
 use super::credentials::{self, is_token, variable};
@@ -12,7 +12,7 @@ use super::protocols;
 use super::read::bare;
 use super::walk::{Field, Table, Walk, quoted};
 use super::{
-    AmqpConfig, FileConfig, HeaderValue, Origin, Ping, QuerySecret, SecretRef, SourceConfig, SseConfig,
+    AmqpConfig, FileConfig, HttpConfig, Origin, Ping, PollConfig, ProxyConfig, SourceConfig, SseConfig,
     WebSocketConfig, beside,
 };
 
@@ -59,70 +59,80 @@ pub(super) fn read(walk: &mut Walk<'_>, feed: &str, field: &Field<'_>, places: &
         "sse" => sse(walk, feed, table, places).map(SourceConfig::Sse),
         "kafka" => protocols::kafka::read(walk, feed, table, places).map(SourceConfig::Kafka),
         "amqp" => AmqpConfig::read(walk, feed, table, places).map(SourceConfig::Amqp),
+        "poll" => PollConfig::read(walk, feed, table, places).map(SourceConfig::Poll),
         _ => file(walk, table, places).map(SourceConfig::File),
     }
 }
 
-/// What both protocols over HTTP have.
-struct Http {
-    url: Option<Url>,
-    headers: Vec<(String, HeaderValue)>,
-    bearer: Option<SecretRef>,
-    query: Vec<QuerySecret>,
-    max_message: Option<u64>,
-    connect_timeout: Option<Duration>,
-    /// `Some(None)`: never.
-    idle_timeout: Option<Option<Duration>>,
-}
-
-fn http(walk: &mut Walk<'_>, feed: &str, table: &mut Table<'_>, scheme: &Scheme, places: &mut Places) -> Http {
+/// What all protocols over HTTP have.
+pub(super) fn http(
+    walk: &mut Walk<'_>,
+    feed: &str,
+    table: &mut Table<'_>,
+    scheme: &Scheme,
+    places: &mut Places,
+) -> Option<HttpConfig> {
     let url = url(walk, feed, table, scheme);
     let headers = credentials::headers(walk, feed, table, places);
     let bearer = credentials::bearer(walk, feed, table, &headers, places);
     let query = credentials::query(walk, feed, table, places);
+    let tls = tls(walk, table, url.as_ref(), scheme);
+    let proxy = ProxyConfig::read(walk, feed, table, places);
+    let compression = table.take("compression").and_then(|field| field.flag(walk));
     let max_message = table.take("max_message").and_then(|field| field.size(walk, MESSAGE_SIZES));
     let connect_timeout = table.take("connect_timeout").and_then(|field| field.duration(walk, TIMEOUTS));
-    let idle_timeout = table.take("idle_timeout").map(|field| idle_timeout(walk, &field));
-    Http { url, headers, bearer, query, max_message, connect_timeout, idle_timeout }
+    let usual = HttpConfig::new(url?);
+    Some(HttpConfig {
+        url: usual.url,
+        headers,
+        bearer,
+        query,
+        tls,
+        proxy,
+        compression: compression.unwrap_or(usual.compression),
+        max_message: max_message.unwrap_or(usual.max_message),
+        connect_timeout: connect_timeout.unwrap_or(usual.connect_timeout),
+    })
+}
+
+/// Files for TLS, where there is TLS.
+fn tls(walk: &mut Walk<'_>, table: &mut Table<'_>, url: Option<&Url>, scheme: &Scheme) -> TlsFiles {
+    let files = protocols::access::tls(walk, table);
+    let [encrypted, _] = scheme.allowed;
+    if files != TlsFiles::default() && url.is_some_and(|url| url.scheme() != encrypted) {
+        let cure = format!("write url = \"{encrypted}://...\", or take it out");
+        let at = table.take("tls").map_or(table.at.clone(), |field| field.key_at);
+        walk.say(at, format!("\"tls\" is for {encrypted}://"), Some(cure));
+    }
+    files
 }
 
 fn websocket(walk: &mut Walk<'_>, feed: &str, mut table: Table<'_>, places: &mut Places) -> Option<WebSocketConfig> {
     let http = http(walk, feed, &mut table, &WEBSOCKET, places);
+    let idle_timeout = table.take("idle_timeout").map(|field| idle_timeout(walk, &field));
     let subprotocols = subprotocols(walk, &mut table);
     let subscribe = table.take("subscribe").and_then(|field| field.texts(walk)).unwrap_or_default();
     let subscribe = subscribe.into_iter().map(|(text, _)| text.to_owned()).collect();
     let ping = table.take("ping").and_then(|field| field.table(walk)).and_then(|table| ping(walk, table));
-    let compression = table.take("compression").and_then(|field| field.flag(walk));
     table.finish(walk, |_| None);
-    let usual = WebSocketConfig::new(http.url?);
+    let http = http?;
+    let usual = WebSocketConfig::new(http.url.clone());
     Some(WebSocketConfig {
-        url: usual.url,
-        headers: http.headers,
-        bearer: http.bearer,
-        query: http.query,
+        http,
         subprotocols,
         subscribe,
         ping,
-        compression: compression.unwrap_or(usual.compression),
-        max_message: http.max_message.unwrap_or(usual.max_message),
-        connect_timeout: http.connect_timeout.unwrap_or(usual.connect_timeout),
-        idle_timeout: http.idle_timeout.unwrap_or(usual.idle_timeout),
+        idle_timeout: idle_timeout.unwrap_or(usual.idle_timeout),
     })
 }
 
 fn sse(walk: &mut Walk<'_>, feed: &str, mut table: Table<'_>, places: &mut Places) -> Option<SseConfig> {
     let http = http(walk, feed, &mut table, &SSE, places);
+    let idle_timeout = table.take("idle_timeout").map(|field| idle_timeout(walk, &field));
     table.finish(walk, |_| None);
-    let usual = SseConfig::new(http.url?);
-    Some(SseConfig {
-        url: usual.url,
-        headers: http.headers,
-        bearer: http.bearer,
-        query: http.query,
-        max_message: http.max_message.unwrap_or(usual.max_message),
-        connect_timeout: http.connect_timeout.unwrap_or(usual.connect_timeout),
-        idle_timeout: http.idle_timeout.unwrap_or(usual.idle_timeout),
-    })
+    let http = http?;
+    let usual = SseConfig::new(http.url.clone());
+    Some(SseConfig { http, idle_timeout: idle_timeout.unwrap_or(usual.idle_timeout), open: usual.open })
 }
 
 fn file(walk: &mut Walk<'_>, mut table: Table<'_>, places: &mut Places) -> Option<FileConfig> {
@@ -150,7 +160,7 @@ fn file(walk: &mut Walk<'_>, mut table: Table<'_>, places: &mut Places) -> Optio
 }
 
 /// What addresses of a protocol look like.
-struct Scheme {
+pub(super) struct Scheme {
     article: &'static str,
     word: &'static str,
     allowed: [&'static str; 2],
@@ -162,6 +172,8 @@ const WEBSOCKET: Scheme =
     Scheme { article: "a", word: "websocket", allowed: ["wss", "ws"], other: "sse", other_schemes: ["https", "http"] };
 const SSE: Scheme =
     Scheme { article: "an", word: "sse", allowed: ["https", "http"], other: "websocket", other_schemes: ["wss", "ws"] };
+pub(super) const POLL: Scheme =
+    Scheme { article: "a", word: "poll", allowed: ["https", "http"], other: "websocket", other_schemes: ["wss", "ws"] };
 
 fn url(walk: &mut Walk<'_>, feed: &str, table: &mut Table<'_>, scheme: &Scheme) -> Option<Url> {
     let example = format!("url = \"{}://host/path\"", scheme.allowed[0]);

@@ -29,7 +29,7 @@ impl FeedStage {
             link: Link::new(id, settings.watched_until),
             lines: Lines::new(id, &settings.lines, settings.redundant),
             certificates: Certificates::new(id, std::mem::take(&mut settings.certificates)),
-            integrity: Integrity::new(id),
+            integrity: if settings.protocol == Protocol::Poll { Integrity::of_states(id) } else { Integrity::new(id) },
             axis: Axis::default(),
             rate: RateMeter::default(),
             lateness: LatenessMeter::default(),
@@ -80,6 +80,11 @@ impl FeedStage {
                 }
             }
             Event::Connected { at, line, certificate, .. } => book.connected(at, line, certificate.as_deref(), shared),
+            Event::Alive { at } => {
+                book.integrity.alive(at, &mut book.findings);
+                book.link.heard(at, shared);
+                book.flush_findings(shared);
+            }
             Event::Lost { at, line, last_good, reason, refused, retry_in } => {
                 let meaning = book.lost(line, at, &reason, refused);
                 if meaning.concerns_feed {

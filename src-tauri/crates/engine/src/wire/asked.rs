@@ -54,7 +54,7 @@ pub struct TimelineEvent {
 }
 
 /// What the operator typed in *Add a feed*.
-#[derive(Clone, Debug, PartialEq, Deserialize, TS)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, TS)]
 pub struct NewFeed {
     /// The address as pasted.
     pub address: String,
@@ -73,6 +73,9 @@ pub struct NewFeed {
     /// The environment variable that holds the bearer token; empty: none.
     #[serde(default)]
     pub token_env: String,
+    /// The protocol that a look at this address found, where the address leaves it open; empty: nobody looked.
+    #[serde(default)]
+    pub found: String,
 }
 
 /// What a look at an address shows so far, pushed a few times a second.
@@ -86,7 +89,7 @@ pub struct ProbeUpdate {
     pub problem: Option<String>,
     /// The name that would be given.
     pub suggested_name: String,
-    /// `ws`, `wss`, `sse`, `file`.
+    /// `ws`, `wss`, `sse`, `poll`, `file`, …: what it turned out to be, where the address left that open.
     pub protocol: Option<String>,
     /// How many messages came.
     pub messages: u32,

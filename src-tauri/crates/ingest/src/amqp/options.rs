@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::headers::percent_decoded;
-use crate::{Login, MAX_MESSAGE, Secret, TlsFiles};
+use crate::{Login, MAX_MESSAGE, Proxy, Secret, TlsFiles};
 
 /// How to reach a queue.
 #[derive(Clone, Debug)]
@@ -18,6 +18,8 @@ pub struct AmqpOptions {
     pub encrypted: bool,
     /// Authorities and a client certificate of one's own.
     pub tls: TlsFiles,
+    /// Through which proxy.
+    pub proxy: Proxy,
     /// Who we are. Without a user a client certificate says it (SASL EXTERNAL); without that too it is `guest`, whom
     /// RabbitMQ takes from its own computer only.
     pub login: Login,
@@ -75,6 +77,7 @@ impl AmqpOptions {
             port: 5672,
             encrypted: false,
             tls: TlsFiles::default(),
+            proxy: Proxy::default(),
             login: Login::default(),
             vhost: "/".to_owned(),
             queue,

@@ -9,14 +9,13 @@ use lapin::options::{BasicConsumeOptions, BasicQosOptions, QueueBindOptions, Que
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo, SASLMechanism};
 use lapin::{AsyncTcpStream, Channel, Connection, ConnectionProperties, Consumer, Queue};
-use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 
 use super::options::{AmqpOptions, AmqpQueue};
 use super::trouble;
 use super::wire::{Cutter, Intake, Io, Kit, Wire, connected_by_us};
-use crate::{Clock, ConnectError, reason, tls};
+use crate::dial::{self, Handshake, Target, Traffic, Trust};
+use crate::{Clock, ConnectError, reason};
 
 /// What RabbitMQ itself offers: a publisher's headers must fit into a frame.
 const FRAME_MAX: u32 = 128 << 10;
@@ -33,19 +32,17 @@ pub(super) struct Line {
 /// Connects, and encrypts where that is wanted.
 pub(super) async fn line(options: &AmqpOptions, clock: Clock) -> Result<Line, ConnectError> {
     let host = options.host_and_port();
-    let failed = |error: &std::io::Error| reason::connect_error(error, &host);
-    let socket = TcpStream::connect((options.bare_host(), options.port)).await.map_err(|error| failed(&error))?;
-    let (socket, twin) = twins(socket).map_err(|error| failed(&error))?;
+    let target = Target::new(&options.host, options.port, Traffic::Other);
+    let socket = dial::tcp(&target, &options.proxy).await?;
+    let (socket, twin) = twins(socket).map_err(|error| reason::connect_error(&error, &host))?;
     let cutter = Cutter(twin);
     let (io, detail): (Box<dyn Io>, _) = if options.encrypted {
-        let name = ServerName::try_from(options.bare_host().to_owned())
-            .map_err(|_| ConnectError::Options(format!("{host} is no name that a certificate can have.")))?;
-        let files = options.tls.clone();
-        let config = tokio::task::spawn_blocking(move || tls::client_config_with(&files, &[]))
-            .await
-            .map_err(|error| ConnectError::Tls(error.to_string()))??;
-        let connected = TlsConnector::from(Arc::new(config)).connect(name, socket).await;
-        let stream = connected.map_err(|error| trouble::tls_error(&error, options))?;
+        let trust = Trust::Files(options.tls.clone());
+        let stream = match dial::encrypt(&target, &trust, &[], socket).await {
+            Ok(stream) => stream,
+            Err(Handshake::Options(error)) => return Err(error),
+            Err(Handshake::Failed(error)) => return Err(trouble::tls_error(&error, options)),
+        };
         let detail = match stream.get_ref().1.protocol_version() {
             Some(rustls::ProtocolVersion::TLSv1_2) => "TLS 1.2",
             Some(rustls::ProtocolVersion::TLSv1_3) => "TLS 1.3",

@@ -5,3 +5,4 @@ mod source;
 
 pub use parser::{Parser, SseEvent, TooBig};
 pub use source::{SseOptions, SseSource};
+pub(crate) use source::{finished, no_events, question, session};

@@ -1,10 +1,8 @@
 //! Server-sent events over HTTP: WHATWG HTML, section 9.2.3, without a browser's rules for other origins.
 //!
 //! Redirects are followed at most five times, never from https to http, and what the operator gave for one origin
-//! (token, headers, user) is not sent to another. Proxies of the environment (`HTTPS_PROXY`) are used except for this
-//! very computer.
+//! (token, headers, user) is not sent to another. The stream may be compressed with gzip or brotli.
 
-use std::fmt;
 use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
@@ -12,34 +10,25 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use feedwatch_model::{MessageMeta, Position, Time};
-use futures_util::{Stream, StreamExt};
-use http::header::{self, HeaderMap, HeaderValue};
-use reqwest::{Client, Response, StatusCode, Version};
+use http::header::{self, HeaderValue};
+use http::{Response, StatusCode};
+use hyper::body::{Body as _, Incoming};
 use tokio::time::{Instant, sleep_until, timeout};
-use url::Url;
 
 use super::{Parser, SseEvent};
-use crate::address::{host_and_port, is_loopback, without_values};
+use crate::dial::Trust;
 use crate::error::seconds;
-use crate::headers::insert;
 use crate::source::{Batch, Session, Source};
-use crate::{Clock, ConnectError, MAX_MESSAGE, Resume, Secret, SessionError, reason, redact, tls};
+use crate::web::asker::{Asker, Question, detail, is_ok, text};
+use crate::web::coding::{self, Broken, Coding, Inflater};
+use crate::web::{HttpOptions, Kind};
+use crate::{Clock, ConnectError, Resume, SessionError, reason};
 
 /// How to reach an event stream.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct SseOptions {
-    /// `http://` or `https://`.
-    pub url: String,
-    /// The address for people where `url` holds secrets that [`redact`] cannot know; `None`: what it leaves of `url`.
-    pub shown: Option<String>,
-    /// Further headers, to the first origin only.
-    pub headers: Vec<(String, String)>,
-    /// Sent as `Authorization: Bearer`.
-    pub bearer: Option<Secret>,
-    /// The largest event in bytes.
-    pub max_message: usize,
-    /// Name, connection, encryption and answer together.
-    pub connect_timeout: Duration,
+    /// Where it is, and who asks. The time to connect includes the answer.
+    pub http: HttpOptions,
     /// No byte for so long, not even a comment, and the connection is taken for dead. Not every server sends comments,
     /// so this must be longer than the feed is ever silent.
     pub idle_timeout: Option<Duration>,
@@ -48,32 +37,7 @@ pub struct SseOptions {
 impl SseOptions {
     /// The options of a feed that needs nothing but its address.
     pub fn new(url: impl Into<String>) -> SseOptions {
-        SseOptions {
-            url: url.into(),
-            shown: None,
-            headers: Vec::new(),
-            bearer: None,
-            max_message: MAX_MESSAGE,
-            connect_timeout: Duration::from_secs(10),
-            idle_timeout: Some(Duration::from_secs(300)),
-        }
-    }
-
-    fn address(&self) -> String {
-        self.shown.clone().unwrap_or_else(|| redact(&self.url))
-    }
-}
-
-impl fmt::Debug for SseOptions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SseOptions")
-            .field("url", &self.address())
-            .field("headers", &self.headers.iter().map(|(name, _)| name).collect::<Vec<_>>())
-            .field("bearer", &self.bearer)
-            .field("max_message", &self.max_message)
-            .field("connect_timeout", &self.connect_timeout)
-            .field("idle_timeout", &self.idle_timeout)
-            .finish()
+        SseOptions { http: HttpOptions::new(url), idle_timeout: Some(Duration::from_secs(300)) }
     }
 }
 
@@ -82,172 +46,128 @@ impl fmt::Debug for SseOptions {
 pub struct SseSource {
     options: SseOptions,
     clock: Clock,
-    tls: Option<rustls::ClientConfig>,
+    trust: Trust,
 }
 
 impl SseSource {
-    const REDIRECTS: usize = 5;
-
     /// A source that is not connected yet.
     pub fn new(options: SseOptions, clock: Clock) -> SseSource {
-        SseSource { options, clock, tls: None }
+        let trust = Trust::Files(options.http.tls.clone());
+        SseSource { options, clock, trust }
     }
 
     #[cfg(test)]
     fn with_tls(mut self, config: rustls::ClientConfig) -> SseSource {
-        self.tls = Some(config);
+        self.trust = Trust::Given(Box::new(config));
         self
     }
 
-    async fn open(&self, resume: &Resume) -> Result<Box<dyn Session>, ConnectError> {
-        let mut url = Url::parse(&self.options.url)
-            .map_err(|error| ConnectError::Options(format!("The address cannot be used: {error}.")))?;
-        let mut credentials = self.credentials()?;
-        for _ in 0..=Self::REDIRECTS {
-            let response = self.get(&url, &credentials, resume).await?;
-            let Some(next) = redirect(&url, &response)? else {
-                return self.session(&url, response);
-            };
-            if next.origin() != url.origin() {
-                credentials.clear();
-            }
-            url = next;
-        }
-        let sentence = format!("The server redirected more than {} times. Check the address.", Self::REDIRECTS);
-        Err(ConnectError::Protocol(sentence))
+    async fn open(&self, asker: &mut Asker, resume: &Resume) -> Result<Box<dyn Session>, ConnectError> {
+        let response = asker.ask(&question("text/event-stream", &self.options.http, resume)?).await?;
+        check(asker, &response)?;
+        session(asker, response, &self.options, self.clock)
     }
+}
 
-    /// A client for one connection: a stream is never sent over a connection that lay idle.
-    fn client(&self, url: &Url) -> Result<Client, ConnectError> {
-        let tls = match &self.tls {
-            Some(config) => config.clone(),
-            None => tls::client_config(&[b"h2", b"http/1.1"])?,
-        };
-        let mut builder = Client::builder()
-            .tls_backend_preconfigured(tls)
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .pool_max_idle_per_host(0)
-            .user_agent(concat!("Feedwatch/", env!("CARGO_PKG_VERSION")));
-        if is_loopback(url) {
-            builder = builder.no_proxy();
-        }
-        builder.build().map_err(|error| reason::connect_error(&error, &host_and_port(url)))
+/// What is asked for a stream that goes on behind `resume`.
+pub(crate) fn question(accept: &str, options: &HttpOptions, resume: &Resume) -> Result<Question, ConnectError> {
+    let mut question = Question::get(accept)?;
+    question.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if options.compression {
+        question.headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(coding::OF_STREAMS));
     }
+    if let Some(id) = resume.event_id()
+        && !id.is_empty()
+        && let Ok(id) = HeaderValue::from_bytes(id.as_bytes())
+    {
+        question.headers.insert("last-event-id", id);
+    }
+    Ok(question)
+}
 
-    async fn get(&self, url: &Url, credentials: &HeaderMap, resume: &Resume) -> Result<Response, ConnectError> {
-        let mut headers = HeaderMap::from_iter([
-            (header::ACCEPT, HeaderValue::from_static("text/event-stream")),
-            (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-        ]);
-        headers.extend(credentials.iter().map(|(name, value)| (name.clone(), value.clone())));
-        if let Some(id) = resume.event_id()
-            && !id.is_empty()
-            && let Ok(id) = HeaderValue::from_bytes(id.as_bytes())
-        {
-            headers.insert("last-event-id", id);
-        }
-        let sent = self.client(url)?.get(url.clone()).headers(headers).send().await;
-        // A library's error names the address as it was asked for, with its secrets.
-        sent.map_err(|error| reason::connect_error(&error.without_url(), &host_and_port(url)))
-    }
-
-    /// What is sent to the origin the operator named, and to no other.
-    fn credentials(&self) -> Result<HeaderMap, ConnectError> {
-        let mut headers = HeaderMap::new();
-        if let Some(bearer) = &self.options.bearer {
-            insert(&mut headers, "authorization", &format!("Bearer {}", bearer.expose()))?;
-        }
-        for (name, value) in &self.options.headers {
-            insert(&mut headers, name, value)?;
-        }
-        Ok(headers)
-    }
-
-    fn session(&self, url: &Url, response: Response) -> Result<Box<dyn Session>, ConnectError> {
-        let now = (self.clock)();
-        check(&response, now)?;
-        let version = match response.version() {
-            Version::HTTP_2 => "HTTP/2",
-            _ => "HTTP/1.1",
-        };
-        let encrypted = if url.scheme() == "https" { "TLS" } else { "not encrypted" };
-        Ok(Box::new(SseSession {
-            body: Box::pin(response.bytes_stream()),
-            parser: Parser::new(self.options.max_message),
-            clock: self.clock,
-            heard: now,
-            last_read: Instant::now(),
-            idle: self.options.idle_timeout,
-            limit: self.options.max_message,
-            detail: format!("{version}, {encrypted}"),
-        }))
-    }
+/// The session over an answer that is an event stream.
+pub(crate) fn session(
+    asker: &mut Asker,
+    response: Response<Incoming>,
+    options: &SseOptions,
+    clock: Clock,
+) -> Result<Box<dyn Session>, ConnectError> {
+    let inflater = Inflater::new(Coding::of(response.headers())?).ok_or_else(|| {
+        let coding = text(response.headers(), &header::CONTENT_ENCODING);
+        ConnectError::Protocol(format!(
+            "The server compresses the stream ({coding}) in a way that was not offered. Switch that off at the server."
+        ))
+    })?;
+    Ok(Box::new(SseSession {
+        detail: detail(&response, asker.is_encrypted()),
+        body: response.into_body(),
+        inflater,
+        _line: asker.take_line(),
+        parser: Parser::new(options.http.max_message),
+        clock,
+        heard: clock(),
+        last_read: Instant::now(),
+        idle: options.idle_timeout,
+        limit: options.http.max_message,
+    }))
 }
 
 #[async_trait]
 impl Source for SseSource {
     async fn connect(&self, resume: &Resume) -> Result<Box<dyn Session>, ConnectError> {
-        let after = self.options.connect_timeout;
-        let host = || Url::parse(&self.options.url).map(|url| host_and_port(&url)).unwrap_or_default();
-        timeout(after, self.open(resume)).await.unwrap_or_else(|_| Err(ConnectError::TimedOut { host: host(), after }))
+        let mut asker = Asker::new(&self.options.http, self.trust.clone(), self.clock)?;
+        let (host, after) = (asker.host(), self.options.http.connect_timeout);
+        let opened = timeout(after, self.open(&mut asker, resume)).await;
+        opened.unwrap_or_else(|_| Err(ConnectError::TimedOut { host, after }))
     }
 
     fn address(&self) -> String {
-        self.options.address()
+        self.options.http.address()
     }
-}
-
-/// Where to go on, if the answer is a redirect with a place.
-fn redirect(from: &Url, response: &Response) -> Result<Option<Url>, ConnectError> {
-    if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
-        return Ok(None);
-    }
-    let location = response.headers().get(header::LOCATION).and_then(|location| location.to_str().ok());
-    let Some(next) = location.and_then(|location| from.join(location).ok()) else { return Ok(None) };
-    let sentence = match (from.scheme(), next.scheme()) {
-        (_, "https") | ("http", "http") => return Ok(Some(next)),
-        ("https", "http") => "an address without encryption",
-        _ => "an address that is no event stream",
-    };
-    let next = without_values(next.as_str());
-    Err(ConnectError::Protocol(format!(
-        "The server redirects to {sentence}, {next}. Paste that address if you trust it."
-    )))
 }
 
 /// Is it an event stream?
-fn check(response: &Response, now: Time) -> Result<(), ConnectError> {
+fn check(asker: &Asker, response: &Response<Incoming>) -> Result<(), ConnectError> {
+    finished(response)?;
+    if !is_ok(response) {
+        return Err(asker.status_error(response));
+    }
+    match Kind::of(response.headers()) {
+        Kind::Events => Ok(()),
+        kind => Err(no_events(response, kind)),
+    }
+}
+
+/// Has the feed an end that the server tells?
+pub(crate) fn finished(response: &Response<Incoming>) -> Result<(), ConnectError> {
     if response.status() == StatusCode::NO_CONTENT {
         return Err(ConnectError::Ended(
             "The server says that the feed is finished (204). It is not tried again.".to_owned(),
         ));
     }
-    if response.status() != StatusCode::OK {
-        return Err(reason::status_error(response.status(), response.headers(), now));
-    }
-    let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let kind = header(header::CONTENT_TYPE);
-    if !kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("text/event-stream") {
-        let kind: String = if kind.is_empty() { "no Content-Type".into() } else { kind.chars().take(80).collect() };
-        return Err(ConnectError::Protocol(format!(
-            "The server answers with {kind}, not with text/event-stream: there are no server-sent events at this address. \
-             Check the path; if the feed is a WebSocket, paste its wss:// address."
-        )));
-    }
-    let coding = header(header::CONTENT_ENCODING);
-    if !coding.is_empty() && !coding.eq_ignore_ascii_case("identity") {
-        return Err(ConnectError::Protocol(format!(
-            "The server compresses the stream ({coding}) though it was not asked to. Switch that off at the server."
-        )));
-    }
     Ok(())
 }
 
-type Body = Pin<Box<dyn Stream<Item = reqwest::Result<Bytes>> + Send>>;
+/// What stands at the address instead.
+pub(crate) fn no_events(response: &Response<Incoming>, kind: Kind) -> ConnectError {
+    let said = text(response.headers(), &header::CONTENT_TYPE);
+    let said: String = if said.is_empty() { "no Content-Type".into() } else { said.chars().take(80).collect() };
+    let cure = match kind {
+        Kind::Document => {
+            "To ask for it again and again, paste its address with poll+ in front, or name the table poll."
+        }
+        _ => "Check the path; if the feed is a WebSocket, paste its wss:// address.",
+    };
+    ConnectError::Protocol(format!(
+        "The server answers with {said}, not with text/event-stream: there are no server-sent events at this address. {cure}"
+    ))
+}
 
 struct SseSession {
-    body: Body,
+    body: Incoming,
+    inflater: Inflater,
+    /// The connection lives as long as the session.
+    _line: Option<crate::web::line::Line>,
     parser: Parser,
     clock: Clock,
     heard: Time,
@@ -261,39 +181,56 @@ impl SseSession {
     /// Reads what can be read without waiting; pending only while the batch is empty.
     fn poll_recv(&mut self, cx: &mut std::task::Context<'_>, batch: &mut Batch) -> Poll<Result<(), SessionError>> {
         while !batch.is_full() {
-            let chunk = match self.body.poll_next_unpin(cx) {
-                Poll::Ready(Some(Ok(chunk))) => chunk,
-                Poll::Ready(Some(Err(error))) => {
-                    return Poll::Ready(Err(SessionError::Cut(reason::cut(&error.without_url()))));
+            match self.inflater.next() {
+                Ok(Some(piece)) => {
+                    self.parse(&piece, batch)?;
+                    continue;
                 }
+                Ok(None) => {}
+                Err(broken) => return Poll::Ready(Err(broken_stream(&broken))),
+            }
+            match Pin::new(&mut self.body).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    self.heard = (self.clock)();
+                    self.last_read = Instant::now();
+                    self.inflater.feed(frame.into_data().unwrap_or_default());
+                }
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(SessionError::Cut(reason::cut(&error)))),
                 Poll::Ready(None) => {
                     let sentence = "The server ended the stream.".to_owned();
                     return Poll::Ready(Err(SessionError::Closed { code: None, sentence }));
                 }
                 Poll::Pending if batch.is_empty() => return Poll::Pending,
                 Poll::Pending => return Poll::Ready(Ok(())),
-            };
-            self.heard = (self.clock)();
-            self.last_read = Instant::now();
-            let received = self.heard;
-            let pushed = self.parser.push(&chunk, &mut |event| {
-                let SseEvent { data, kind, id, last_id } = event;
-                let meta = (kind.is_some() || id.is_some() || last_id.is_some()).then(|| {
-                    let position = last_id.map(Position::EventId);
-                    Box::new(MessageMeta { topic: kind, id, position, ..MessageMeta::default() })
-                });
-                batch.push(received, data, meta);
-            });
-            if let Some(retry) = self.parser.take_retry() {
-                batch.set_retry(retry);
-            }
-            if pushed.is_err() {
-                let (limit, option) = (self.limit, "max_message");
-                return Poll::Ready(Err(SessionError::TooBig { size: None, limit, option }));
             }
         }
         Poll::Ready(Ok(()))
     }
+
+    fn parse(&mut self, piece: &Bytes, batch: &mut Batch) -> Result<(), SessionError> {
+        let received = self.heard;
+        let pushed = self.parser.push(piece, &mut |event| {
+            let SseEvent { data, kind, id, last_id } = event;
+            let meta = (kind.is_some() || id.is_some() || last_id.is_some()).then(|| {
+                let position = last_id.map(Position::EventId);
+                Box::new(MessageMeta { topic: kind, id, position, ..MessageMeta::default() })
+            });
+            batch.push(received, data, meta);
+        });
+        if let Some(retry) = self.parser.take_retry() {
+            batch.set_retry(retry);
+        }
+        let (limit, option) = (self.limit, "max_message");
+        pushed.map_err(|_| SessionError::TooBig { size: None, limit, option })
+    }
+}
+
+fn broken_stream(_: &Broken) -> SessionError {
+    SessionError::Protocol(
+        "The server sent a compressed stream that is damaged. If that happens again, write compression = false in the \
+         feed's table."
+            .to_owned(),
+    )
 }
 
 #[async_trait]

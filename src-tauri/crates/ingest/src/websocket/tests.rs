@@ -3,6 +3,7 @@ use std::sync::{Arc, Mutex};
 use feedwatch_model::{Message as Received, Time};
 use futures_util::StreamExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio_rustls::TlsAcceptor;
 use tokio_tungstenite::tungstenite::handshake::server as shake;
@@ -12,7 +13,7 @@ use tokio_tungstenite::{WebSocketStream, accept_async, accept_hdr_async};
 
 use super::*;
 use crate::testkit::{Watched, answer, clock, eager, encrypted, server};
-use crate::{Batch, Event, InboxLimits, SessionError};
+use crate::{Batch, Event, InboxLimits, SessionError, tls};
 
 fn source(port: u16, change: impl FnOnce(&mut WebSocketOptions)) -> WebSocketSource {
     let mut options = WebSocketOptions::new(format!("ws://127.0.0.1:{port}/feed"));

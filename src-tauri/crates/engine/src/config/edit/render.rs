@@ -6,11 +6,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use toml_edit::{Array, InlineTable, Value};
-use url::Url;
 
 use super::super::read::bare;
 use super::super::units::{duration_text, size_text};
-use super::super::{FeedConfig, HeaderValue, Limits, Ping, QuerySecret, SecretRef, SseConfig, WebSocketConfig};
+use super::super::{FeedConfig, Limits, Ping, SecretRef, SseConfig, WebSocketConfig};
 
 /// The tables of a feed, without blank lines between them.
 pub(super) fn feed(feed: &FeedConfig) -> String {
@@ -67,21 +66,9 @@ impl Tables {
 }
 
 pub(crate) fn websocket(tables: &mut Tables, config: &WebSocketConfig) {
-    let usual = WebSocketConfig::new(config.url.clone());
-    let WebSocketConfig {
-        url,
-        headers,
-        bearer,
-        query,
-        subprotocols,
-        subscribe,
-        ping,
-        compression,
-        max_message,
-        connect_timeout,
-        idle_timeout,
-    } = config;
-    credentials(tables, url, headers, bearer.as_ref(), query);
+    let usual = WebSocketConfig::new(config.http.url.clone());
+    let WebSocketConfig { http, subprotocols, subscribe, ping, idle_timeout } = config;
+    http.write_access(tables);
     tables
         .line_unless("subprotocols", subprotocols, &usual.subprotocols, |texts| texts.iter().collect::<Array>().into());
     tables.line_unless("subscribe", subscribe, &usual.subscribe, |texts| texts.iter().collect::<Array>().into());
@@ -89,56 +76,20 @@ pub(crate) fn websocket(tables: &mut Tables, config: &WebSocketConfig) {
         let pairs = [("every", duration_text(*every)), ("text", text.clone())];
         tables.line("ping", pairs.into_iter().collect::<InlineTable>());
     }
-    tables.line_unless("compression", compression, &usual.compression, |&on| on.into());
-    tables.line_unless("max_message", max_message, &usual.max_message, |&bytes| size_text(bytes).into());
-    tables.line_unless("connect_timeout", connect_timeout, &usual.connect_timeout, |&time| duration_text(time).into());
+    http.write_bounds(tables);
     tables.line_unless("idle_timeout", idle_timeout, &usual.idle_timeout, idle);
 }
 
 pub(crate) fn sse(tables: &mut Tables, config: &SseConfig) {
-    let usual = SseConfig::new(config.url.clone());
-    let SseConfig { url, headers, bearer, query, max_message, connect_timeout, idle_timeout } = config;
-    credentials(tables, url, headers, bearer.as_ref(), query);
-    tables.line_unless("max_message", max_message, &usual.max_message, |&bytes| size_text(bytes).into());
-    tables.line_unless("connect_timeout", connect_timeout, &usual.connect_timeout, |&time| duration_text(time).into());
+    let usual = SseConfig::new(config.http.url.clone());
+    let SseConfig { http, idle_timeout, open: _ } = config;
+    http.write_access(tables);
+    http.write_bounds(tables);
     tables.line_unless("idle_timeout", idle_timeout, &usual.idle_timeout, idle);
 }
 
 fn idle(timeout: &Option<Duration>) -> Value {
     timeout.map_or_else(|| "never".to_owned(), duration_text).into()
-}
-
-fn credentials(
-    tables: &mut Tables,
-    url: &Url,
-    headers: &[(String, HeaderValue)],
-    bearer: Option<&SecretRef>,
-    query: &[QuerySecret],
-) {
-    tables.line("url", url.as_str());
-    if !headers.is_empty() {
-        let table: InlineTable = headers
-            .iter()
-            .map(|(name, value)| {
-                let value = match value {
-                    HeaderValue::Literal(text) => Value::from(text.as_str()),
-                    HeaderValue::Secret(reference) => secret_value(reference, false),
-                };
-                (name.as_str(), value)
-            })
-            .collect();
-        tables.line("headers", table);
-    }
-    if let Some(reference) = bearer {
-        tables.line("bearer", secret_value(reference, false));
-    }
-    if !query.is_empty() {
-        let table: InlineTable = query
-            .iter()
-            .map(|QuerySecret { name, secret, encoded }| (name.as_str(), secret_value(secret, *encoded)))
-            .collect();
-        tables.line("query", table);
-    }
 }
 
 pub(crate) fn secret_value(reference: &SecretRef, encoded: bool) -> Value {

@@ -54,8 +54,7 @@ impl Access {
             let cure = Some("keep one of them".to_owned());
             walk.say(field.key_at.clone(), "\"token\" and \"user\" both say who we are", cure);
         }
-        let tls = table.take("tls").and_then(|field| field.table(walk)).map(|table| tls(walk, table));
-        Access { user, password, token, tls: tls.unwrap_or_default() }
+        Access { user, password, token, tls: tls(walk, table) }
     }
 
     /// The secrets, in the order of [`Access::read`].
@@ -75,13 +74,7 @@ impl Access {
                 tables.line(key, secret_value(reference, false));
             }
         }
-        let TlsFiles { ca, cert, key } = tls;
-        let files = [("ca", ca), ("cert", cert), ("key", key)].into_iter();
-        let files: InlineTable =
-            files.filter_map(|(name, path)| Some((name, Value::from(path_text(path.as_deref()?))))).collect();
-        if !files.is_empty() {
-            tables.line("tls", files);
-        }
+        write_files(tables, tls);
     }
 
     /// What is sent to the broker.
@@ -92,12 +85,34 @@ impl Access {
 
     /// The files for TLS where they are.
     pub(in super::super) fn tls(&self, paths: &Paths) -> TlsFiles {
-        let at = |path: &Option<PathBuf>| path.as_ref().map(|path| paths.expand(path));
-        TlsFiles { ca: at(&self.tls.ca), cert: at(&self.tls.cert), key: at(&self.tls.key) }
+        files(&self.tls, paths)
     }
 }
 
-fn tls(walk: &mut Walk<'_>, mut table: Table<'_>) -> TlsFiles {
+/// Files for TLS where they are.
+pub(in super::super) fn files(tls: &TlsFiles, paths: &Paths) -> TlsFiles {
+    let at = |path: &Option<PathBuf>| path.as_ref().map(|path| paths.expand(path));
+    TlsFiles { ca: at(&tls.ca), cert: at(&tls.cert), key: at(&tls.key) }
+}
+
+/// Writes `tls`, if there are any.
+pub(in super::super) fn write_files(tables: &mut Tables, tls: &TlsFiles) {
+    let TlsFiles { ca, cert, key } = tls;
+    let files = [("ca", ca), ("cert", cert), ("key", key)].into_iter();
+    let files: InlineTable =
+        files.filter_map(|(name, path)| Some((name, Value::from(path_text(path.as_deref()?))))).collect();
+    if !files.is_empty() {
+        tables.line("tls", files);
+    }
+}
+
+/// Reads `tls`.
+pub(in super::super) fn tls(walk: &mut Walk<'_>, table: &mut Table<'_>) -> TlsFiles {
+    let files = table.take("tls").and_then(|field| field.table(walk)).map(|table| read_files(walk, table));
+    files.unwrap_or_default()
+}
+
+fn read_files(walk: &mut Walk<'_>, mut table: Table<'_>) -> TlsFiles {
     let [ca, cert, key] = ["ca", "cert", "key"].map(|name| {
         let field = table.take(name)?;
         let text = field.text(walk)?;

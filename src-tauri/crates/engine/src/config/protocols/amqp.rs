@@ -15,6 +15,7 @@
 //! queue_expires = "1d"                   # unused for so long it is deleted with what is in it; or "never"
 //! vhost = "/"
 //! tls = { ca = "ca.pem", cert = "client.pem", key = "client.key" }
+//! proxy = "socks5://proxy:1080"
 //! prefetch = 4000                        # messages the broker hands out before the first is acknowledged
 //! heartbeat = "30s"
 //! max_message = "16MiB"
@@ -37,7 +38,7 @@ use super::super::configured::{Configured, Given, Purpose, in_memory};
 use super::super::edit::Tables;
 use super::super::units::{duration_text, size_text};
 use super::super::{CONNECT_TIMEOUT, MAX_MESSAGE, SecretRef};
-use super::Access;
+use super::{Access, ProxyConfig};
 
 const EXPIRES: Duration = Duration::from_secs(86_400);
 /// All that a topic exchange has.
@@ -60,6 +61,8 @@ pub struct AmqpConfig {
     pub queue_expires: Option<Duration>,
     /// Who we are, and whom we trust.
     pub access: Access,
+    /// Through which proxy.
+    pub proxy: ProxyConfig,
     /// Messages that the broker hands out before the first is acknowledged.
     pub prefetch: u16,
     /// How often each side shows that it lives.
@@ -81,6 +84,7 @@ impl AmqpConfig {
             routing_keys: Vec::new(),
             queue_expires: Some(EXPIRES),
             access: Access::default(),
+            proxy: ProxyConfig::default(),
             prefetch: AmqpOptions::PREFETCH,
             heartbeat: Duration::from_secs(30),
             max_message: MAX_MESSAGE,
@@ -190,7 +194,7 @@ impl Configured for AmqpConfig {
     }
 
     fn secrets(&self) -> Vec<(&'static str, &SecretRef)> {
-        self.access.secrets()
+        self.access.secrets().into_iter().chain(self.proxy.secrets()).collect()
     }
 
     fn look_remark(&self) -> Option<&'static str> {
@@ -210,6 +214,7 @@ impl Configured for AmqpConfig {
             routing_keys,
             queue_expires,
             access,
+            proxy,
             prefetch,
             heartbeat,
             max_message,
@@ -230,6 +235,7 @@ impl Configured for AmqpConfig {
             });
         }
         access.write(tables);
+        proxy.write(tables);
         tables.line_unless("prefetch", prefetch, &usual.prefetch, |&count| i64::from(count).into());
         tables.line_unless("heartbeat", heartbeat, &usual.heartbeat, |&time| duration_text(time).into());
         tables.line_unless("max_message", max_message, &usual.max_message, |&bytes| size_text(bytes).into());
@@ -244,6 +250,7 @@ impl Configured for AmqpConfig {
             port: self.url.port().unwrap_or(if encrypted { 5671 } else { 5672 }),
             encrypted,
             tls: self.access.tls(given.paths),
+            proxy: self.proxy.proxy(given.credentials),
             login: self.login(given),
             vhost: self.vhost.clone(),
             prefetch: self.prefetch,

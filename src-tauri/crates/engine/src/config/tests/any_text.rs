@@ -21,6 +21,13 @@ fn line() -> impl Strategy<Value = String> {
         "[feed.a.sse]",
         "[feed.b.file]",
         "[feed.b.amqp]",
+        "[feed.b.poll]",
+        "every = \"5s\"",
+        "body = \"{}\"",
+        "proxy = \"none\"",
+        "proxy = \"http://u:p@h\"",
+        "proxy = { env = \"P\" }",
+        "tls = { ca = \"a\" }",
         "queue = \"q\"",
         "exchange = \"e\"",
         "routing_keys = [\"#\"]",
@@ -99,44 +106,57 @@ fn query() -> impl Strategy<Value = Vec<QuerySecret>> {
     })
 }
 
+fn idle() -> impl Strategy<Value = Option<Duration>> {
+    of(millis(1, 9_999_999))
+}
+
+fn tls() -> impl Strategy<Value = feedwatch_ingest::TlsFiles> {
+    let file = || "/[^\0/]{1,8}".prop_map(PathBuf::from);
+    (of(file()), of((file(), file()))).prop_map(|(ca, pair)| {
+        let (cert, key) = pair.map_or((None, None), |(cert, key)| (Some(cert), Some(key)));
+        feedwatch_ingest::TlsFiles { ca, cert, key }
+    })
+}
+
+pub(super) fn proxy() -> impl Strategy<Value = ProxyConfig> {
+    let written = prop_oneof!["(http|socks5)://[a-z]{1,8}(:[1-9][0-9]{1,3})?", Just("none".to_owned())];
+    prop_oneof![
+        3 => Just(ProxyConfig::Environment),
+        1 => written.prop_map(ProxyConfig::Written),
+        1 => secret().prop_map(ProxyConfig::Kept),
+    ]
+}
+
+/// What all protocols over HTTP have; `scheme` is the one without encryption.
+fn http(scheme: &'static str) -> impl Strategy<Value = HttpConfig> {
+    let access = (headers(), of(secret()), query(), tls(), proxy());
+    let rest = ("[a-z0-9/?=%]{0,9}", any::<bool>(), any::<bool>(), 1u64..1 << 20, millis(1, 3_600_000));
+    (access, rest).prop_map(
+        move |((headers, bearer, query, tls, proxy), (path, encrypted, compression, max_message, connect_timeout))| {
+            let s = if encrypted { "s" } else { "" };
+            let url = format!("{scheme}{s}://host/{path}").parse().unwrap();
+            let tls = if encrypted { tls } else { Default::default() };
+            HttpConfig { url, headers, bearer, query, tls, proxy, compression, max_message, connect_timeout }
+        },
+    )
+}
+
 fn source() -> impl Strategy<Value = SourceConfig> {
     let ping = (millis(100, 90_000), any::<String>()).prop_map(|(every, text)| Ping { every, text });
-    let common = || {
-        let path = "[a-z0-9/?=%]{0,9}";
-        (headers(), of(secret()), query(), 1u64..1 << 20, millis(1, 3_600_000), of(millis(1, 9_999_999)), path)
-    };
-    let websocket = (common(), vec("[a-z]{4}[0-9]", 0..2), vec(any::<String>(), 0..3), of(ping), any::<bool>())
-        .prop_map(
-            |(
-                (headers, bearer, query, max_message, connect_timeout, idle_timeout, path),
-                mut subprotocols,
-                subscribe,
-                ping,
-                compression,
-            )| {
-                subprotocols.dedup();
-                let url = format!("wss://host/{path}").parse().unwrap();
-                SourceConfig::WebSocket(WebSocketConfig {
-                    url,
-                    headers,
-                    bearer,
-                    query,
-                    subprotocols,
-                    subscribe,
-                    ping,
-                    compression,
-                    max_message,
-                    connect_timeout,
-                    idle_timeout,
-                })
-            },
-        );
-    let sse = common().prop_map(|(headers, bearer, query, max_message, connect_timeout, idle_timeout, path)| {
-        let url = format!("http://host/{path}").parse().unwrap();
-        SourceConfig::Sse(SseConfig { url, headers, bearer, query, max_message, connect_timeout, idle_timeout })
-    });
+    let websocket = (http("ws"), vec("[a-z]{4}[0-9]", 0..2), vec(any::<String>(), 0..3), of(ping), idle()).prop_map(
+        |(http, mut subprotocols, subscribe, ping, idle_timeout)| {
+            subprotocols.dedup();
+            SourceConfig::WebSocket(WebSocketConfig { http, subprotocols, subscribe, ping, idle_timeout })
+        },
+    );
+    let sse = (http("http"), idle())
+        .prop_map(|(http, idle_timeout)| SourceConfig::Sse(SseConfig { http, idle_timeout, open: Open(false) }));
+    let poll = (http("http"), millis(100, 86_400_000), millis(1, 3_600_000), "[!-~]{1,20}", of("[^\0]{1,20}"))
+        .prop_map(|(http, every, timeout, accept, body)| {
+            SourceConfig::Poll(PollConfig { http, every, timeout, accept, body })
+        });
     let file = "/[^\0/]{1,20}".prop_map(|path| SourceConfig::File(FileConfig { path: PathBuf::from(path) }));
-    prop_oneof![websocket, sse, file, super::kafka::source(), amqp()]
+    prop_oneof![websocket, sse, poll, file, super::kafka::source(), amqp()]
 }
 
 fn amqp() -> impl Strategy<Value = SourceConfig> {
@@ -152,8 +172,14 @@ fn amqp() -> impl Strategy<Value = SourceConfig> {
     ];
     let access = (of(("[a-z]{1,8}", of(secret()))), file(), of((file(), file())), any::<bool>());
     let times = (1u16..8_193, 1u64..3_600, 1u64..1 << 20, millis(1, 3_600_000));
-    (queue, "\\PC{1,9}", access, times).prop_map(
-        |((queue, exchange, routing_keys, expires), vhost, (login, ca, pair, far), (prefetch, beat, size, timeout))| {
+    (queue, "\\PC{1,9}", access, times, proxy()).prop_map(
+        |(
+            (queue, exchange, routing_keys, expires),
+            vhost,
+            (login, ca, pair, far),
+            (prefetch, beat, size, timeout),
+            proxy,
+        )| {
             let (cert, key) = match pair {
                 Some((Some(cert), Some(key))) => (Some(cert), Some(key)),
                 _ => (None, None),
@@ -169,6 +195,7 @@ fn amqp() -> impl Strategy<Value = SourceConfig> {
                 routing_keys,
                 queue_expires: expires.map(Duration::from_secs),
                 access: Access { user, password, token: None, tls: if far { tls } else { Default::default() } },
+                proxy,
                 prefetch,
                 heartbeat: Duration::from_secs(beat),
                 max_message: size,

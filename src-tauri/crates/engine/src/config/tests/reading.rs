@@ -37,6 +37,8 @@ fn every_key_is_read() {
         subscribe = ['{"type":"subscribe"}']
         ping = { every = "30s", text = '{"op":"ping"}' }
         compression = false
+        tls = { ca = "ca.pem" }
+        proxy = "socks5://proxy:1080"
         max_message = "1MiB"
         connect_timeout = "250ms"
         idle_timeout = "never"
@@ -60,19 +62,27 @@ fn every_key_is_read() {
     };
     assert_eq!(config.console, console);
     let spot = WebSocketConfig {
-        url: "wss://example/feed?depth=5".parse().unwrap(),
-        headers: vec![
-            ("X-Api".into(), HeaderValue::Literal("v1".into())),
-            ("X-Key".into(), HeaderValue::Secret(SecretRef::Env("SPOT_KEY".into()))),
-        ],
-        bearer: Some(SecretRef::File("/etc/feedwatch/token.txt".into())),
-        query: vec![QuerySecret { name: "listenKey".into(), secret: SecretRef::Env("LISTEN".into()), encoded: false }],
+        http: HttpConfig {
+            headers: vec![
+                ("X-Api".into(), HeaderValue::Literal("v1".into())),
+                ("X-Key".into(), HeaderValue::Secret(SecretRef::Env("SPOT_KEY".into()))),
+            ],
+            bearer: Some(SecretRef::File("/etc/feedwatch/token.txt".into())),
+            query: vec![QuerySecret {
+                name: "listenKey".into(),
+                secret: SecretRef::Env("LISTEN".into()),
+                encoded: false,
+            }],
+            tls: feedwatch_ingest::TlsFiles { ca: Some("/etc/feedwatch/ca.pem".into()), ..Default::default() },
+            proxy: ProxyConfig::Written("socks5://proxy:1080".into()),
+            compression: false,
+            max_message: 1 << 20,
+            connect_timeout: Duration::from_millis(250),
+            ..HttpConfig::new("wss://example/feed?depth=5".parse().unwrap())
+        },
         subprotocols: vec!["v1".into(), "v2".into()],
         subscribe: vec![r#"{"type":"subscribe"}"#.into()],
         ping: Some(Ping { every: Duration::from_secs(30), text: r#"{"op":"ping"}"#.into() }),
-        compression: false,
-        max_message: 1 << 20,
-        connect_timeout: Duration::from_millis(250),
         idle_timeout: None,
     };
     let feed = FeedConfig {

@@ -131,3 +131,19 @@ fn heartbeats_go_on_when_the_clock_is_set_back() {
     assert_eq!(beats(1_000), [(FeedId(0), at(1_000))]);
     assert_eq!(beats(1_600).len(), 1);
 }
+
+#[test]
+fn an_answer_that_nothing_changed_ends_a_silence_and_its_gap() {
+    let mut pipeline = pipeline(false);
+    for number in 0..100u64 {
+        pipeline.step(0, Event::Message(ticker(number, number, number as i64 * 100, 100.0)));
+    }
+    pipeline.elapse(at(20_000), true);
+    assert_eq!(pipeline.feed(0).unwrap().state(), feedwatch_model::FeedState::Silent);
+    pipeline.step(0, Event::Alive { at: at(21_000) });
+    assert_eq!(pipeline.feed(0).unwrap().state(), feedwatch_model::FeedState::Live);
+    let gap = pipeline.gaps().find(|gap| gap.cause == GapCause::Silent).unwrap();
+    assert_eq!(gap.to, Some(at(21_000)));
+    pipeline.elapse(at(22_000), true);
+    assert_eq!(pipeline.feed(0).unwrap().state(), feedwatch_model::FeedState::Live);
+}

@@ -4,8 +4,8 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use super::*;
-use crate::InboxLimits;
 use crate::testkit::{Watched, answer, clock, eager, encrypted, head, server};
+use crate::{InboxLimits, Secret, tls};
 
 const STREAM: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\nconnection: close\r\n\r\n";
 
@@ -50,10 +50,15 @@ async fn events_are_messages_with_type_and_id() {
     assert_eq!(first_meta.position, Some(Position::EventId("1".into())));
     assert_eq!((&second.payload[..], second_meta.id, second_meta.topic.as_deref()), (&b"b"[..], None, Some("tick")));
     let head = heads.lock().unwrap()[0].to_lowercase();
-    for line in ["get /stream http/1.1", "accept: text/event-stream", "cache-control: no-store"] {
+    for line in [
+        "get /stream http/1.1",
+        "accept: text/event-stream",
+        "cache-control: no-store",
+        "accept-encoding: gzip, br\r\n",
+    ] {
         assert!(head.contains(line), "{head}");
     }
-    assert!(!head.contains("last-event-id") && !head.contains("accept-encoding"), "{head}");
+    assert!(!head.contains("last-event-id"), "{head}");
     feed.stop().await;
 }
 
@@ -112,8 +117,8 @@ async fn other_answers_than_a_stream_are_told_in_words() {
         ("502 Bad Gateway", "", "a fault of its own", false),
         ("200 OK", "content-type: text/html\r\n", "text/html, not with text/event-stream", true),
         ("200 OK", "", "no Content-Type", true),
-        ("200 OK", "content-type: text/event-stream\r\ncontent-encoding: gzip\r\n", "compresses", true),
-        ("302 Found", "location: ftp://example.com/\r\n", "no event stream, ftp://example.com/", true),
+        ("200 OK", "content-type: text/event-stream\r\ncontent-encoding: zstd\r\n", "compresses", true),
+        ("302 Found", "location: ftp://example.com/\r\n", "not one of HTTP, ftp://example.com/", true),
         ("302 Found", "", "does not say where", true),
         ("302 Found", "location: /stream\r\n", "more than 5 times", true),
     ] {
@@ -142,8 +147,8 @@ async fn a_redirect_is_followed_but_credentials_stay_at_home() {
         }
     });
     let source = source(port.await, |options| {
-        options.bearer = Some(Secret::new("abc"));
-        options.headers = vec![("X-Api-Key".into(), "def".into())];
+        options.http.bearer = Some(Secret::new("abc"));
+        options.http.headers = vec![("X-Api-Key".into(), "def".into())];
     });
     assert!(!format!("{source:?}").contains("abc") && !format!("{source:?}").contains("def"));
     let mut feed = Watched::start(source, eager());
@@ -157,7 +162,7 @@ async fn a_redirect_is_followed_but_credentials_stay_at_home() {
 #[tokio::test]
 async fn an_oversized_event_does_not_end_the_loop_and_names_the_option() {
     let (port, _) = streams(&["data: 0123456789012345678901234567890123456789\n\n", "data: small\n\n"]).await;
-    let mut feed = Watched::start(source(port, |options| options.max_message = 20), eager());
+    let mut feed = Watched::start(source(port, |options| options.http.max_message = 20), eager());
     let (reason, refused) = feed.lost().await;
     assert!(reason.contains("limit of 20 bytes") && reason.contains("`max_message`") && !refused, "{reason}");
     assert_eq!(&feed.message().await.payload[..], b"small");
@@ -175,6 +180,61 @@ async fn an_idle_stream_is_noticed() {
     feed.stop().await;
 }
 
+/// A stream that was flushed behind each event, as `sync flush` of zlib does it.
+fn flushed(events: &[&str]) -> Vec<Vec<u8>> {
+    use std::io::Write as _;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    let pieces = events.iter().map(|event| {
+        encoder.write_all(event.as_bytes()).unwrap();
+        encoder.flush().unwrap();
+        std::mem::take(encoder.get_mut())
+    });
+    pieces.collect()
+}
+
+async fn compressed(pieces: Vec<Vec<u8>>) -> u16 {
+    server(move |_, mut socket: TcpStream| {
+        let pieces = pieces.clone();
+        async move {
+            head(&mut socket).await;
+            let head = STREAM.replace("connection:", "content-encoding: gzip\r\nconnection:");
+            socket.write_all(head.as_bytes()).await.unwrap();
+            for piece in pieces {
+                if socket.write_all(&piece).await.is_err() {
+                    return;
+                }
+            }
+            std::future::pending().await
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_compressed_stream_brings_each_event_as_it_was_flushed() {
+    let port = compressed(flushed(&["data: a\n\n", "data: b\n\n"])).await;
+    let mut feed = Watched::start(source(port, |_| {}), eager());
+    assert_eq!(&feed.message().await.payload[..], b"a");
+    assert_eq!(&feed.message().await.payload[..], b"b");
+    feed.stop().await;
+}
+
+#[tokio::test]
+async fn a_compressed_event_is_bounded_by_what_it_inflates_to() {
+    let zeros = "0".repeat(1 << 20);
+    let port = compressed(flushed(&["data: a\n\n", "data: ", &zeros])).await;
+    let mut feed = Watched::start(source(port, |options| options.http.max_message = 100_000), eager());
+    assert_eq!(&feed.message().await.payload[..], b"a");
+    let (reason, _) = feed.lost().await;
+    assert!(reason.contains("limit of 100000 bytes"), "{reason}");
+    feed.stop().await;
+    let port = compressed(vec![b"no gzip at all".to_vec()]).await;
+    let mut feed = Watched::start(source(port, |_| {}), eager());
+    let (reason, _) = feed.lost().await;
+    assert!(reason.contains("damaged") && reason.contains("compression = false"), "{reason}");
+    feed.stop().await;
+}
+
 #[tokio::test]
 async fn an_ended_stream_is_told() {
     let (port, _) = streams(&["data: a\n\n", ""]).await;
@@ -187,7 +247,7 @@ async fn an_ended_stream_is_told() {
 async fn a_port_where_nobody_listens_or_nobody_answers_is_told_in_words() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let error = refusal(source(port, |options| options.connect_timeout = Duration::from_millis(50))).await;
+    let error = refusal(source(port, |options| options.http.connect_timeout = Duration::from_millis(50))).await;
     assert!(error.to_string().starts_with(&format!("127.0.0.1:{port} did not answer within 50 ms.")), "{error}");
     drop(listener);
     let error = refusal(source(port, |_| {})).await;
@@ -208,9 +268,9 @@ async fn only_a_certificate_somebody_vouches_for_is_accepted() {
     })
     .await;
     let url = format!("https://localhost:{port}/");
-    let error = refusal(source(port, |options| options.url.clone_from(&url))).await;
+    let error = refusal(source(port, |options| options.http.url.clone_from(&url))).await;
     assert!(matches!(error, ConnectError::Certificate(_)) && error.is_permanent(), "{error:?}");
-    let trusting = source(port, |options| options.url.clone_from(&url)).with_tls(tls::trusting(certificate));
+    let trusting = source(port, |options| options.http.url.clone_from(&url)).with_tls(tls::trusting(certificate));
     let mut session = trusting.connect(&Resume::default()).await.unwrap();
     assert_eq!(session.detail(), "HTTP/1.1, TLS");
     let mut batch = Batch::default();
@@ -235,7 +295,10 @@ async fn a_secret_of_the_address_is_in_no_sentence() {
     let with_secret = |scheme: &str, port: u16| {
         let url = format!("{scheme}://127.0.0.1:{port}/?station=s3cr3t");
         let shown = Some(format!("{scheme}://127.0.0.1:{port}/?station=***"));
-        SseSource::new(SseOptions { shown, ..SseOptions::new(url) }, clock)
+        SseSource::new(
+            SseOptions { http: HttpOptions { shown, ..HttpOptions::new(url) }, ..SseOptions::new("") },
+            clock,
+        )
     };
     let mut told = vec![refusal(with_secret("http", port)).await.to_string()];
     assert!(told[0].contains("ftp://127.0.0.1/?station=***&***"), "{told:?}");

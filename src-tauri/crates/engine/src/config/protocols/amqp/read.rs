@@ -10,7 +10,7 @@ use url::Url;
 use super::super::super::credentials::variable;
 use super::super::super::source::{MESSAGE_SIZES, MOST, Places, TIMEOUTS};
 use super::super::super::walk::{Field, Table, Walk, quoted};
-use super::{ALL, Access, AmqpConfig, without_query};
+use super::{ALL, Access, AmqpConfig, ProxyConfig, without_query};
 
 /// The longest name of AMQP, in bytes.
 const LONGEST_NAME: usize = 255;
@@ -56,6 +56,7 @@ impl AmqpConfig {
             let cure = format!("add user = \"...\" and password = {}", variable(feed, "password"));
             walk.say(table.at.clone(), "a broker on another computer wants to know who asks", Some(cure));
         }
+        let proxy = ProxyConfig::read(walk, feed, &mut table, places);
         let prefetch = table.take("prefetch").and_then(|field| {
             let count = field.count(walk, PREFETCHES, AmqpOptions::PREFETCH.into())?;
             u16::try_from(count).ok()
@@ -73,6 +74,7 @@ impl AmqpConfig {
             routing_keys,
             queue_expires: queue_expires.unwrap_or(usual.queue_expires),
             access,
+            proxy,
             prefetch: prefetch.unwrap_or(usual.prefetch),
             heartbeat: heartbeat.unwrap_or(usual.heartbeat),
             max_message: max_message.unwrap_or(usual.max_message),

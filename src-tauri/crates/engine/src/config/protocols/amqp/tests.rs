@@ -42,6 +42,7 @@ fn every_key_is_read() {
         user = "ann"
         password = { env = "PLANT_PASSWORD" }
         tls = { ca = "/ca.pem", cert = "/c.pem", key = "/c.key" }
+        proxy = { env = "PLANT_PROXY" }
         prefetch = 8192
         heartbeat = "5s"
         max_message = "1MiB"
@@ -64,6 +65,7 @@ fn every_key_is_read() {
                 key: Some(PathBuf::from("/c.key")),
             },
         },
+        proxy: ProxyConfig::Kept(SecretRef::Env("PLANT_PROXY".into())),
         prefetch: 8192,
         heartbeat: Duration::from_secs(5),
         max_message: 1 << 20,

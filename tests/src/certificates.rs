@@ -1,0 +1,39 @@
+//! Certificates for servers and clients of the tests.
+
+use std::fs;
+use std::path::Path;
+
+/// The name of the client's certificate.
+pub const CERTIFIED: &str = "feedwatch-client";
+
+/// Writes an authority (`ca.pem`) with a certificate for a server on this computer (`server.pem`, `server.key`) and one for
+/// a client (`client.pem`, `client.key`), and another authority (`other-ca.pem`).
+///
+/// # Panics
+/// If they cannot be made or written.
+pub fn certificates(folder: &Path) {
+    let write = |name: &str, text: String| fs::write(folder.join(name), text).expect("a certificate");
+    let authority = |name: &str| {
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let mut params = rcgen::CertificateParams::new(Vec::new()).expect("parameters");
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
+        let made = params.self_signed(&key).expect("an authority");
+        (made.pem(), rcgen::Issuer::new(params, key))
+    };
+    let (pem, issuer) = authority("Tests");
+    write("ca.pem", pem);
+    write("other-ca.pem", authority("Somebody else").0);
+    for (file, name, alternatives) in [
+        ("server", "localhost", vec!["localhost".to_owned(), "127.0.0.1".to_owned()]),
+        ("client", CERTIFIED, Vec::new()),
+    ] {
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let mut params = rcgen::CertificateParams::new(alternatives).expect("parameters");
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
+        let made = params.signed_by(&key, &issuer).expect("a certificate");
+        write(&format!("{file}.pem"), made.pem());
+        write(&format!("{file}.key"), key.serialize_pem());
+    }
+}
