@@ -2,7 +2,7 @@
 
 use feedwatch_model::{Certificate, Time};
 use ring::digest::{SHA256, digest};
-use rustls::pki_types::CertificateDer;
+use tokio_rustls::client::TlsStream;
 use x509_parser::parse_x509_certificate;
 
 /// The longest name of an authority that is shown.
@@ -21,9 +21,9 @@ pub(crate) fn read(der: &[u8]) -> Option<Certificate> {
     Some(Certificate { print, from: time(validity.not_before), until: time(validity.not_after), issuer })
 }
 
-/// The first of a chain: the server's own.
-pub(crate) fn of_chain(chain: Option<&[CertificateDer<'_>]>) -> Option<Certificate> {
-    chain?.first().and_then(|der| read(der))
+/// The server's own, of an encrypted connection.
+pub(crate) fn of<S>(stream: &TlsStream<S>) -> Option<Certificate> {
+    stream.get_ref().1.peer_certificates()?.first().and_then(|der| read(der))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use feedwatch_model::Time;
+use feedwatch_model::{Certificate, Time};
 use futures_util::StreamExt;
 use lapin::message::Delivery;
 use lapin::options::BasicAckOptions;
@@ -41,6 +41,7 @@ pub(super) struct Reading {
     pub(super) acknowledges: bool,
     pub(super) clock: Clock,
     pub(super) detail: String,
+    pub(super) certificate: Option<Certificate>,
     pub(super) _cutter: Cutter,
 }
 
@@ -121,6 +122,10 @@ impl Session for AmqpSession {
             // Who does not answer is cut.
             let _ = self.connection.close(200, goodbye).await;
         }
+    }
+
+    fn certificate(&self) -> Option<Certificate> {
+        self.reading.certificate.clone()
     }
 
     fn detail(&self) -> String {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_rs::Runtime;
+use feedwatch_model::Certificate;
 use lapin::options::{BasicConsumeOptions, BasicQosOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo, SASLMechanism};
@@ -14,6 +15,7 @@ use tokio::net::TcpStream;
 use super::options::{AmqpOptions, AmqpQueue};
 use super::trouble;
 use super::wire::{Cutter, Intake, Io, Kit, Wire, connected_by_us};
+use crate::certificate;
 use crate::dial::{self, Handshake, Target, Traffic, Trust};
 use crate::{Clock, ConnectError, reason};
 
@@ -27,6 +29,7 @@ pub(super) struct Line {
     pub(super) cutter: Cutter,
     /// What the connection is like.
     pub(super) detail: &'static str,
+    pub(super) certificate: Option<Certificate>,
 }
 
 /// Connects, and encrypts where that is wanted.
@@ -36,7 +39,7 @@ pub(super) async fn line(options: &AmqpOptions, clock: Clock) -> Result<Line, Co
     let socket = dial::tcp(&target, &options.proxy).await?;
     let (socket, twin) = twins(socket).map_err(|error| reason::connect_error(&error, &host))?;
     let cutter = Cutter(twin);
-    let (io, detail): (Box<dyn Io>, _) = if options.encrypted {
+    let (io, detail, certificate): (Box<dyn Io>, _, _) = if options.encrypted {
         let trust = Trust::Files(options.tls.clone());
         let stream = match dial::encrypt(&target, &trust, &[], socket).await {
             Ok(stream) => stream,
@@ -48,13 +51,14 @@ pub(super) async fn line(options: &AmqpOptions, clock: Clock) -> Result<Line, Co
             Some(rustls::ProtocolVersion::TLSv1_3) => "TLS 1.3",
             _ => "TLS",
         };
-        (Box::new(stream), detail)
+        let certificate = certificate::of(&stream);
+        (Box::new(stream), detail, certificate)
     } else {
-        (Box::new(socket), "not encrypted")
+        (Box::new(socket), "not encrypted", None)
     };
     let intake = Intake::new(options.max_message, clock);
     let wire = Wire::new(io, options.max_message, Arc::clone(&intake));
-    Ok(Line { wire, intake, cutter, detail })
+    Ok(Line { wire, intake, cutter, detail, certificate })
 }
 
 /// The socket, and a second handle that can shut it down whoever holds the first.
@@ -87,7 +91,7 @@ impl Line {
         options: &AmqpOptions,
         uri: AMQPUri,
     ) -> Result<(Connection, Arc<Intake>, Cutter, &'static str), ConnectError> {
-        let Line { wire, intake, cutter, detail } = self;
+        let Line { wire, intake, cutter, detail, certificate: _ } = self;
         // If this is given up, the cutter goes first, and the library's thread ends.
         let connection = log_in(options, uri, wire).await?;
         Ok((connection, intake, cutter, detail))

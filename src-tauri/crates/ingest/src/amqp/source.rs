@@ -25,7 +25,8 @@ impl AmqpSource {
     async fn open(&self) -> Result<Box<dyn Session>, ConnectError> {
         let options = &self.options;
         let uri = setup::uri(options)?;
-        let line = setup::line(options, self.clock).await?;
+        let mut line = setup::line(options, self.clock).await?;
+        let certificate = line.certificate.take();
         let (connection, intake, cutter, encryption) = line.log_in(options, uri).await?;
         let (channel, consumer, queue) = setup::consume(&connection, options).await?;
         let detail = format!("{encryption}, {queue}");
@@ -38,6 +39,7 @@ impl AmqpSource {
             acknowledges: !options.look,
             clock: self.clock,
             detail,
+            certificate,
             _cutter: cutter,
         };
         Ok(Box::new(AmqpSession { connection, channel, consumer, reading }))

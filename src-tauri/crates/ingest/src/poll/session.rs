@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
-use feedwatch_model::{MessageMeta, Time};
+use feedwatch_model::{Certificate, MessageMeta, Time};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use http_body_util::BodyExt;
@@ -178,6 +178,10 @@ impl Session for PollSession {
             None => batch.alive(self.heard),
         }
         Ok(())
+    }
+
+    fn certificate(&self) -> Option<Certificate> {
+        self.asker.certificate()
     }
 
     fn detail(&self) -> String {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use feedwatch_model::{MessageMeta, Position, Time};
+use feedwatch_model::{Certificate, MessageMeta, Position, Time};
 use http::header::{self, HeaderValue};
 use http::{Response, StatusCode};
 use hyper::body::{Body as _, Incoming};
@@ -21,6 +21,7 @@ use crate::error::seconds;
 use crate::source::{Batch, Session, Source};
 use crate::web::asker::{Asker, Question, detail, is_ok, text};
 use crate::web::coding::{self, Broken, Coding, Inflater};
+use crate::web::line::Line;
 use crate::web::{HttpOptions, Kind};
 use crate::{Clock, ConnectError, Resume, SessionError, reason};
 
@@ -102,7 +103,7 @@ pub(crate) fn session(
         detail: detail(&response, asker.is_encrypted()),
         body: response.into_body(),
         inflater,
-        _line: asker.take_line(),
+        line: asker.take_line(),
         parser: Parser::new(options.http.max_message),
         clock,
         heard: clock(),
@@ -167,7 +168,7 @@ struct SseSession {
     body: Incoming,
     inflater: Inflater,
     /// The connection lives as long as the session.
-    _line: Option<crate::web::line::Line>,
+    line: Option<crate::web::line::Line>,
     parser: Parser,
     clock: Clock,
     heard: Time,
@@ -260,6 +261,10 @@ impl Session for SseSession {
                 return Err(SessionError::Cut(sentence));
             }
         }
+    }
+
+    fn certificate(&self) -> Option<Certificate> {
+        self.line.as_ref().and_then(Line::certificate).cloned()
     }
 
     fn detail(&self) -> String {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use feedwatch_model::Time;
+use feedwatch_model::{Certificate, Time};
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
@@ -73,6 +73,11 @@ impl Asker {
 
     pub(crate) fn is_encrypted(&self) -> bool {
         self.url.scheme() == "https"
+    }
+
+    /// By which the server has proved who it is.
+    pub(crate) fn certificate(&self) -> Option<Certificate> {
+        self.line.as_ref().and_then(Line::certificate).cloned()
     }
 
     /// The connection, for who reads an answer as long as it lasts.

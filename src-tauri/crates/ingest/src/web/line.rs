@@ -1,6 +1,7 @@
 //! One connection of HTTP/1.1 or HTTP/2.
 
 use bytes::Bytes;
+use feedwatch_model::Certificate;
 use http::header::{HOST, HeaderValue, PROXY_AUTHORIZATION};
 use http::{Request, Response, Uri, Version};
 use http_body_util::Full;
@@ -11,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
 use url::Url;
 
+use crate::certificate;
 use crate::dial::{self, Hop, HopKind, Target, Traffic, Trust};
 use crate::headers::basic_plain;
 use crate::{ConnectError, Proxy};
@@ -25,6 +27,7 @@ pub(crate) struct Line {
     /// Reads and writes the socket.
     task: JoinHandle<()>,
     asked: bool,
+    certificate: Option<Certificate>,
 }
 
 enum Sender {
@@ -54,10 +57,14 @@ impl Line {
             let socket = dial::tcp(&target, proxy).await?;
             let encrypted = dial::encrypt(&target, trust, &[b"h2", b"http/1.1"], socket).await;
             let stream = encrypted.map_err(|error| error.told(&target))?;
-            if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-                return Line::two(stream).await;
-            }
-            return Line::one(stream, None).await;
+            let certificate = certificate::of(&stream);
+            let mut line = if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+                Line::two(stream).await?
+            } else {
+                Line::one(stream, None).await?
+            };
+            line.certificate = certificate;
+            return Ok(line);
         }
         match proxy.hop(&target)? {
             Some(hop) if hop.kind == HopKind::Http => {
@@ -76,7 +83,7 @@ impl Line {
             // How it ended is told by the request or the body that was under way.
             let _ = connection.await;
         });
-        Ok(Line { sender: Sender::One(sender), proxy, task, asked: false })
+        Ok(Line { sender: Sender::One(sender), proxy, task, asked: false, certificate: None })
     }
 
     async fn two<S>(stream: S) -> Result<Line, ConnectError>
@@ -88,7 +95,12 @@ impl Line {
         let task = tokio::spawn(async move {
             let _ = connection.await;
         });
-        Ok(Line { sender: Sender::Two(sender), proxy: None, task, asked: false })
+        Ok(Line { sender: Sender::Two(sender), proxy: None, task, asked: false, certificate: None })
+    }
+
+    /// By which the server has proved who it is.
+    pub(crate) fn certificate(&self) -> Option<&Certificate> {
+        self.certificate.as_ref()
     }
 
     /// Can a further request be sent?

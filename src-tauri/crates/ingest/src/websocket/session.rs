@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use feedwatch_model::Time;
+use feedwatch_model::{Certificate, Time};
 use futures_util::{SinkExt, StreamExt};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -16,6 +16,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 use super::heard::Heard;
 use super::inflate::Inflating;
 use super::{WebSocketOptions, words};
+use crate::certificate;
 use crate::SessionError;
 use crate::arena::Arena;
 use crate::source::{Batch, Session};
@@ -127,6 +128,13 @@ impl Session for WebSocketSession {
         let goodbye = CloseFrame { code: CloseCode::Away, reason: Utf8Bytes::from_static("") };
         if self.stream.close(Some(goodbye)).await.is_ok() {
             while let Some(Ok(_)) = self.stream.next().await {}
+        }
+    }
+
+    fn certificate(&self) -> Option<Certificate> {
+        match self.stream.get_ref().get_ref() {
+            MaybeTlsStream::Rustls(tls) => certificate::of(tls),
+            _ => None,
         }
     }
 
