@@ -161,8 +161,10 @@ describe('a drill', () => {
     await escape();
     await openDrill('orders');
     expect(words(one('drill-alone'))).toBe(
-      'Nothing can take over now: preferred is not ready. The feed stands still until backup is connected again.'
+      'Nothing can take over now: preferred is not ready. The feed would stand still for half a minute, until ' +
+        'backup is connected again; what is sent meanwhile may be lost.'
     );
+    expect(words(one('drill'))).not.toContain('goes on');
   });
 
   it('is_opened_from_the_menu_of_its_feed', async () => {
@@ -284,7 +286,7 @@ describe('a drill', () => {
     await click('drill-start');
     const said = words(one('drill-result'));
     expect(said).toContain('To the first message 1.2 s Lost not known');
-    expect(said).toContain('To the return did not <b>hostile</b>');
+    expect(said).toContain('To the return none came <b>hostile</b>');
     expect(one('drill-result').querySelector('b')).toBe(null);
   });
 
@@ -406,7 +408,7 @@ describe('the drills so far', () => {
     await click('drill-start');
     await pass(6000);
     expect(all('drill-row')).toHaveLength(4);
-    expect(words(one('drill-row'))).toContain('backup → the same');
+    expect(words(one('drill-row'))).toContain('backup → nothing');
     await escape();
     await openDrill('orders');
     expect(all('drill-row')).toHaveLength(4);

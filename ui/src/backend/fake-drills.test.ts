@@ -34,6 +34,27 @@ describe('a drill of the fake engine', () => {
     expect(await drill).toMatchObject({ from: 'preferred', to: 'tokyo', lost: 0, passed: true });
   });
 
+  it('of_a_redundant_pair_leaves_both_connected', async () => {
+    const feed = backend.world.feeds.find((row) => row.name === 'spot')!;
+    feed.lines = feed.lines.map((line) => ({ ...line, state: 'up' }));
+    const drill = backend.drill('spot');
+    await vi.advanceTimersByTimeAsync(200);
+    expect(lines('spot')).toEqual(['standby', 'up']);
+    await vi.advanceTimersByTimeAsync(6000);
+    await drill;
+    expect(lines('spot')).toEqual(['up', 'up']);
+  });
+
+  it('is_not_passed_where_nothing_can_take_over', async () => {
+    const drill = backend.drill('orders');
+    await vi.advanceTimersByTimeAsync(6000);
+    expect(await drill).toMatchObject({ from: 'backup', to: null, passed: false });
+    expect(lines('orders')).toEqual(['down', 'up']);
+    expect(pushed.map(({ body }) => body)).toContainEqual(
+      expect.objectContaining({ type: 'notice', level: 'warning' })
+    );
+  });
+
   it('is_kept_the_latest_first_and_told', async () => {
     for (let round = 0; round < 2; round++) {
       const drill = backend.drill('spot');

@@ -2,6 +2,7 @@
 import type { DrillRow } from '../bindings/DrillRow';
 import type { FeedRow } from '../bindings/FeedRow';
 import type { Level } from '../bindings/Level';
+import type { LineRow } from '../bindings/LineRow';
 import { failure, hash, type FakeWorld } from './fake-world';
 
 const HOLD_MS = 2500;
@@ -47,8 +48,9 @@ export class FakeDrills {
       );
     this.running.add(name);
     try {
-      const other = feed.lines.find((line) => line.state === 'standby');
-      const row = other === undefined ? await this.reconnect(feed) : await this.failOver(feed, other.name);
+      const from = feed.lines.find((line) => line.state === 'up')?.name ?? 'preferred';
+      const other = feed.lines.find((line) => line.name !== from && ['up', 'standby'].includes(line.state));
+      const row = await (other === undefined ? this.reconnect(feed, from) : this.failOver(feed, from, other));
       this.kept.set(name, [row, ...(this.kept.get(name) ?? [])]);
       this.changed({ level: row.passed ? 'info' : 'warning', text: `Drill of ${feed.title}: ${row.text}` });
       return row;
@@ -57,13 +59,13 @@ export class FakeDrills {
     }
   }
 
-  private async failOver(feed: FeedRow, to: string): Promise<DrillRow> {
+  private async failOver(feed: FeedRow, from: string, other: LineRow): Promise<DrillRow> {
     const at = this.now();
-    const from = feed.lines.find((line) => line.state === 'up')?.name ?? '';
+    const { name: to, state } = other;
     const to_first_message_ms = Math.round(120 + 300 * hash(this.world.seed, at, 5));
     const to_return_ms = Math.round(60 + 200 * hash(this.world.seed, at, 6));
     this.line(feed, from, 'standby');
-    this.line(feed, to, 'connecting');
+    if (state !== 'up') this.line(feed, to, 'connecting');
     await wait(to_first_message_ms);
     this.line(feed, to, 'up');
     await wait(HOLD_MS);
@@ -71,16 +73,15 @@ export class FakeDrills {
     await wait(to_return_ms);
     this.line(feed, from, 'up');
     await wait(OVERLAP_MS);
-    this.line(feed, to, 'standby');
+    this.line(feed, to, state);
     const repeated = Math.round((feed.rate * OVERLAP_MS) / 1000);
     return measured({ at_ms: at, from, to, to_first_message_ms, lost: 0, filled: 3, repeated, to_return_ms });
   }
 
   /** Of a feed with one endpoint, or with none that could take over. */
-  private async reconnect(feed: FeedRow): Promise<DrillRow> {
+  private async reconnect(feed: FeedRow, from: string): Promise<DrillRow> {
     const at = this.now();
     const { state, level, state_text } = feed;
-    const from = feed.lines.find((line) => line.state === 'up')?.name ?? 'preferred';
     const to_first_message_ms = Math.round(600 + 900 * hash(this.world.seed, at, 5));
     Object.assign(feed, { state: 'connecting', level: 'info', state_text: 'connecting' });
     this.line(feed, from, 'connecting');
@@ -88,9 +89,11 @@ export class FakeDrills {
     Object.assign(feed, { state, level, state_text });
     this.line(feed, from, 'up');
     await wait(1500);
-    const nothing = { at_ms: at, from, to: null, to_first_message_ms: null, to_return_ms: null };
-    if (state === 'silent') return measured({ ...nothing, lost: 0, filled: 0, repeated: 0 });
     const lost = Math.round((feed.rate * to_first_message_ms) / 1000);
+    if (state === 'silent' || feed.lines.length > 1) {
+      const nothing = { to: null, to_first_message_ms: null, filled: 0, repeated: 0, to_return_ms: null };
+      return measured({ ...nothing, at_ms: at, from, lost });
+    }
     return measured({
       at_ms: at,
       from,

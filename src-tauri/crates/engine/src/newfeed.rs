@@ -7,9 +7,8 @@ use feedwatch_model::Protocol;
 use url::Url;
 
 use crate::config::{
-    AmqpConfig, Config, FeedConfig, FileConfig, HeaderValue, HttpConfig, KafkaConfig, Open, PollConfig,
-    QuerySecret, SecretRef, SourceConfig, SseConfig, WebSocketConfig, decoded, is_plain, is_variable, resolve_secrets,
-    suggest_name,
+    AmqpConfig, Config, FeedConfig, FileConfig, HeaderValue, HttpConfig, KafkaConfig, Open, PollConfig, QuerySecret,
+    SecretRef, SourceConfig, SseConfig, WebSocketConfig, decoded, is_plain, is_variable, resolve_secrets, suggest_name,
 };
 use crate::engine::failure;
 use crate::wire::{Failure, NewFeed};

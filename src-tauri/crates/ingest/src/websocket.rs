@@ -54,6 +54,8 @@ pub struct WebSocketOptions {
     pub subscribe: Vec<String>,
     /// A text message to send again and again, for servers that want one.
     pub ping: Option<(Duration, String)>,
+    /// A text message of at most 512 bytes that holds one of these says that we shall connect anew.
+    pub reconnect_on: Vec<String>,
     /// Offer permessage-deflate (RFC 7692).
     pub compression: bool,
     /// The largest message in bytes, inflated; more than 1 GiB is as 1 GiB.
@@ -65,6 +67,9 @@ pub struct WebSocketOptions {
 }
 
 impl WebSocketOptions {
+    /// What servers say, as `{"event":"bts:request_reconnect"}`, before they close a connection.
+    pub const RECONNECT: &str = "request_reconnect";
+
     /// The options of a feed that needs nothing but its address.
     pub fn new(url: impl Into<String>) -> WebSocketOptions {
         WebSocketOptions {
@@ -77,6 +82,7 @@ impl WebSocketOptions {
             subprotocols: Vec::new(),
             subscribe: Vec::new(),
             ping: None,
+            reconnect_on: vec![WebSocketOptions::RECONNECT.to_owned()],
             compression: true,
             max_message: MAX_MESSAGE,
             connect_timeout: Duration::from_secs(10),
@@ -100,6 +106,7 @@ impl fmt::Debug for WebSocketOptions {
             .field("subprotocols", &self.subprotocols)
             .field("subscribe", &self.subscribe.len())
             .field("ping", &self.ping.as_ref().map(|(every, _)| every))
+            .field("reconnect_on", &self.reconnect_on)
             .field("compression", &self.compression)
             .field("max_message", &self.max_message)
             .field("connect_timeout", &self.connect_timeout)

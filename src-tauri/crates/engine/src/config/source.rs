@@ -113,6 +113,7 @@ fn websocket(walk: &mut Walk<'_>, feed: &str, mut table: Table<'_>, places: &mut
     let subprotocols = subprotocols(walk, &mut table);
     let subscribe = table.take("subscribe").and_then(|field| field.texts(walk)).unwrap_or_default();
     let subscribe = subscribe.into_iter().map(|(text, _)| text.to_owned()).collect();
+    let reconnect_on = table.take("reconnect_on").and_then(|field| reconnect_on(walk, &field));
     let ping = table.take("ping").and_then(|field| field.table(walk)).and_then(|table| ping(walk, table));
     table.finish(walk, |_| None);
     let http = http?;
@@ -121,9 +122,26 @@ fn websocket(walk: &mut Walk<'_>, feed: &str, mut table: Table<'_>, places: &mut
         http,
         subprotocols,
         subscribe,
+        reconnect_on: reconnect_on.unwrap_or(usual.reconnect_on),
         ping,
         idle_timeout: idle_timeout.unwrap_or(usual.idle_timeout),
     })
+}
+
+/// Texts that must not be empty: each would be found in every message.
+fn reconnect_on(walk: &mut Walk<'_>, field: &Field<'_>) -> Option<Vec<String>> {
+    let texts = field.texts(walk)?;
+    if texts.len() > MOST {
+        walk.say(field.at(), format!("there are more than {MOST} texts"), None);
+        return None;
+    }
+    for (text, at) in &texts {
+        if text.trim().is_empty() {
+            let cure = Some("write what the server's message holds, or leave the line out".to_owned());
+            walk.say(at.clone(), "an empty text would be found in every message", cure);
+        }
+    }
+    Some(texts.into_iter().map(|(text, _)| text.to_owned()).collect())
 }
 
 fn sse(walk: &mut Walk<'_>, feed: &str, mut table: Table<'_>, places: &mut Places) -> Option<SseConfig> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use feedwatch_model::{Certificate, Time};
 use futures_util::{SinkExt, StreamExt};
+use memchr::memmem::Finder;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -16,9 +17,9 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 use super::heard::Heard;
 use super::inflate::Inflating;
 use super::{WebSocketOptions, words};
-use crate::certificate;
 use crate::SessionError;
 use crate::arena::Arena;
+use crate::certificate;
 use crate::source::{Batch, Session};
 
 pub(super) type Stream = WebSocketStream<Inflating<MaybeTlsStream<Heard>>>;
@@ -31,8 +32,12 @@ pub(super) struct WebSocketSession {
     arena: Arena,
     idle: Option<Idle>,
     ping: Option<(Interval, Utf8Bytes)>,
+    wishes: Vec<Finder<'static>>,
     detail: String,
 }
+
+/// The server's wish to be connected anew stands in a message no longer than this.
+const LONGEST_WISH: usize = 512;
 
 /// When to ask for a sign of life, and when to give up.
 struct Idle {
@@ -64,19 +69,20 @@ impl WebSocketSession {
             (ticks, Utf8Bytes::from(text.as_str()))
         });
         let idle = options.idle_timeout.map(|after| Idle { after, asked: None });
-        WebSocketSession { stream, arena: Arena::new(), idle, ping, detail }
+        let wishes = options.reconnect_on.iter().map(|text| Finder::new(text.as_bytes()).into_owned()).collect();
+        WebSocketSession { stream, arena: Arena::new(), idle, ping, wishes, detail }
     }
 
     async fn wake(&mut self, batch: &mut Batch) -> Wake {
         let heard = heard(&self.stream).instant;
         let deadline = self.idle.as_ref().map(|idle| idle.deadline(heard));
-        let WebSocketSession { stream, arena, ping, .. } = self;
+        let WebSocketSession { stream, arena, ping, wishes, .. } = self;
         // Our own duties first: a server that never pauses must not keep them from being done.
         tokio::select! {
             biased;
             () = tick(ping) => Wake::Ping,
             () = until(deadline) => Wake::Quiet,
-            read = poll_fn(|cx| poll_read(stream, arena, cx, batch)) => Wake::Read(read),
+            read = poll_fn(|cx| poll_read(stream, arena, wishes, cx, batch)) => Wake::Read(read),
         }
     }
 
@@ -176,6 +182,7 @@ async fn until(deadline: Option<Instant>) {
 fn poll_read(
     stream: &mut Stream,
     arena: &mut Arena,
+    wishes: &[Finder<'static>],
     cx: &mut Context<'_>,
     batch: &mut Batch,
 ) -> Poll<Result<(), SessionError>> {
@@ -193,8 +200,13 @@ fn poll_read(
                 break;
             }
         };
+        let wishes_us_gone = payload.len() <= LONGEST_WISH && wishes.iter().any(|wish| wish.find(&payload).is_some());
         // The time of the read that completed it: nearer to its arrival than now.
         batch.push(heard(stream).at, payload, None);
+        if wishes_us_gone {
+            let sentence = "The server asks for a new connection, as some do before they close the old one.".to_owned();
+            return Poll::Ready(Err(SessionError::Closed { code: None, sentence }));
+        }
     }
     Poll::Ready(Ok(()))
 }

@@ -83,6 +83,23 @@ async fn subscribe_messages_arrive_first_and_in_order() {
 }
 
 #[tokio::test]
+async fn a_server_that_asks_for_a_new_connection_gets_one_and_its_wish_is_a_message_too() {
+    let port = server(|number, socket| async move {
+        let mut stream = accept_async(socket).await.unwrap();
+        let wish = r#"{"event":"bts:request_reconnect","channel":"","data":""}"#;
+        say(&mut stream, if number == 0 { vec!["before", wish, "behind"] } else { vec!["again"] }).await;
+        listen(&mut stream).await;
+    });
+    let mut feed = Watched::start(source(port.await, |_| {}), eager());
+    assert_eq!(&feed.message().await.payload[..], b"before");
+    assert!(feed.message().await.payload.ends_with(b"\"data\":\"\"}"));
+    let (reason, refused) = feed.lost().await;
+    assert!(reason.contains("asks for a new connection") && !refused, "{reason}");
+    assert_eq!(&feed.message().await.payload[..], b"again");
+    feed.stop().await;
+}
+
+#[tokio::test]
 async fn one_wake_up_takes_what_is_there_up_to_a_full_batch() {
     let (sent, all_sent) = oneshot::channel();
     let sent = Arc::new(Mutex::new(Some(sent)));
@@ -336,6 +353,7 @@ async fn a_trusted_certificate_is_accepted_for_its_name_only() {
     let port = encrypted_server(acceptor).await;
     let trusting = |url: String| source(port, |options| options.url = url).with_tls(tls::trusting(certificate.clone()));
     let mut session = trusting(format!("wss://localhost:{port}/")).connect(&Resume::default()).await.unwrap();
+    assert_eq!(session.certificate(), crate::certificate::read(&certificate));
     let mut batch = Batch::default();
     session.recv(&mut batch).await.unwrap();
     assert_eq!(&batch.messages()[0].payload[..], b"secret");
