@@ -108,6 +108,9 @@ pub enum SessionError {
     /// The server broke the rules of the protocol.
     #[error("{0}")]
     Protocol(String),
+    /// The server ended it for a reason that a person must mend.
+    #[error("{0}")]
+    Refused(String),
     /// There is nothing more to come, ever.
     #[error("{0}")]
     Ended(String),
@@ -129,7 +132,12 @@ impl SessionError {
     ///
     /// Close code 1008 is what servers use for bad credentials, 4401 and 4403 are customary for 401 and 403.
     pub fn is_permanent(&self) -> bool {
-        matches!(self, SessionError::Ended(_) | SessionError::Closed { code: Some(1008 | 4401 | 4403), .. })
+        matches!(
+            self,
+            SessionError::Refused(_)
+                | SessionError::Ended(_)
+                | SessionError::Closed { code: Some(1008 | 4401 | 4403), .. }
+        )
     }
 }
 

@@ -32,6 +32,7 @@ use self::heard::Heard;
 use self::inflate::{Inflater, Inflating};
 use self::offer::Deflate;
 use self::session::{Stream, WebSocketSession};
+pub(crate) use self::words::handshake as handshake_error;
 use crate::address::host_and_port;
 use crate::headers::{basic, insert};
 use crate::source::{Session, Source};
