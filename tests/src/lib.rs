@@ -5,9 +5,12 @@
 #![allow(clippy::print_stderr)] // Tests tell why they skip.
 
 pub mod binary;
+pub mod certificates;
 pub mod desktop;
 pub mod home;
 pub mod kafka;
+pub mod mosquitto;
+pub mod ports;
 pub mod process;
 pub mod proxy;
 pub mod python;

@@ -1,7 +1,7 @@
 //! RabbitMQ on loopback: a node of its own for a test, with its own epmd, so that no other node is seen or disturbed.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -14,13 +14,13 @@ use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
+use crate::certificates::{self, CERTIFIED};
+use crate::ports;
 use crate::process::Process;
 use crate::wait::wait_for;
 
 /// A user, its password, and what it is good for: everything.
 pub const USER: (&str, &str) = ("ann", "s3cr3t-ann");
-/// The name in the client certificate, and of the user it stands for.
-pub const CERTIFIED: &str = "feedwatch-client";
 
 const SERVER: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
 /// Erlang starts slowly on a busy machine.
@@ -51,7 +51,7 @@ impl Rabbit {
         }
         // The ports are chosen before they are taken: somebody may be quicker, so it is tried again.
         for _ in 0..3 {
-            let [port, tls_port, epmd, distribution] = free_ports();
+            let [port, tls_port, epmd, distribution] = ports::free();
             let folder = tempfile::Builder::new().prefix("feedwatch-rabbit-").tempdir().expect("a folder");
             let mut rabbit = Rabbit { folder, port, tls_port, ports: [epmd, distribution], epmd: None, node: None };
             rabbit.configure();
@@ -97,7 +97,7 @@ impl Rabbit {
     }
 
     fn configure(&self) {
-        certificates(self.folder.path());
+        certificates::write(self.folder.path());
         let at = |name: &str| self.file(name).display().to_string();
         let (user, password) = USER;
         let text = format!(
@@ -172,40 +172,6 @@ impl Drop for Rabbit {
         // The node first: it would start an epmd of its own.
         self.node = None;
         self.epmd = None;
-    }
-}
-
-/// All at once, so that they differ.
-fn free_ports<const N: usize>() -> [u16; N] {
-    let listeners = [(); N].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port"));
-    listeners.map(|listener| listener.local_addr().map(|address| address.port()).unwrap_or_default())
-}
-
-/// An authority with a certificate for the server and one for a client, and another authority.
-fn certificates(folder: &Path) {
-    let write = |name: &str, text: String| fs::write(folder.join(name), text).expect("a certificate");
-    let authority = |name: &str| {
-        let key = rcgen::KeyPair::generate().expect("a key");
-        let mut params = rcgen::CertificateParams::new(Vec::new()).expect("parameters");
-        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        params.distinguished_name.push(rcgen::DnType::CommonName, name);
-        let made = params.self_signed(&key).expect("an authority");
-        (made.pem(), rcgen::Issuer::new(params, key))
-    };
-    let (pem, issuer) = authority("Tests");
-    write("ca.pem", pem);
-    write("other-ca.pem", authority("Somebody else").0);
-    for (file, name, alternatives) in [
-        ("server", "localhost", vec!["localhost".to_owned(), "127.0.0.1".to_owned()]),
-        ("client", CERTIFIED, Vec::new()),
-    ] {
-        let key = rcgen::KeyPair::generate().expect("a key");
-        let mut params = rcgen::CertificateParams::new(alternatives).expect("parameters");
-        params.distinguished_name = rcgen::DistinguishedName::new();
-        params.distinguished_name.push(rcgen::DnType::CommonName, name);
-        let made = params.signed_by(&key, &issuer).expect("a certificate");
-        write(&format!("{file}.pem"), made.pem());
-        write(&format!("{file}.key"), key.serialize_pem());
     }
 }
 

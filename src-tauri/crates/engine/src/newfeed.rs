@@ -7,8 +7,8 @@ use feedwatch_model::Protocol;
 use url::Url;
 
 use crate::config::{
-    AmqpConfig, Config, FeedConfig, FileConfig, HeaderValue, KafkaConfig, QuerySecret, SecretRef, SourceConfig,
-    SseConfig, WebSocketConfig, decoded, is_plain, is_variable, resolve_secrets, suggest_name,
+    AmqpConfig, Config, FeedConfig, FileConfig, HeaderValue, KafkaConfig, MqttConfig, QuerySecret, SecretRef,
+    SourceConfig, SseConfig, WebSocketConfig, decoded, is_plain, is_variable, resolve_secrets, suggest_name,
 };
 use crate::engine::failure;
 use crate::wire::{Failure, NewFeed};
@@ -64,6 +64,10 @@ pub fn understand(new: &NewFeed, existing: &[&str], secrets: Secrets) -> Result<
         }
         Protocol::Amqp => SourceConfig::Amqp(
             AmqpConfig::from_address(&address, bearer, secrets == Secrets::Allowed)
+                .map_err(|(message, cure)| failure("bad_request", message, cure))?,
+        ),
+        Protocol::Mqtt => SourceConfig::Mqtt(
+            MqttConfig::from_address(&address, bearer, secrets == Secrets::Allowed)
                 .map_err(|(message, cure)| failure("bad_request", message, cure))?,
         ),
         planned => {
@@ -152,7 +156,9 @@ pub(crate) fn take_secrets(feed: &mut FeedConfig, is_taken: &dyn Fn(&Path) -> bo
     let (url, query) = match &mut feed.source {
         SourceConfig::WebSocket(socket) => (&mut socket.url, &mut socket.query),
         SourceConfig::Sse(sse) => (&mut sse.url, &mut sse.query),
-        SourceConfig::File(_) | SourceConfig::Kafka(_) | SourceConfig::Amqp(_) => return Vec::new(),
+        SourceConfig::File(_) | SourceConfig::Kafka(_) | SourceConfig::Amqp(_) | SourceConfig::Mqtt(_) => {
+            return Vec::new();
+        }
     };
     let typed = url.query().unwrap_or_default().to_owned();
     let (secret, shown): (Vec<&str>, Vec<&str>) = typed.split('&').partition(|pair| is_secret_pair(pair));

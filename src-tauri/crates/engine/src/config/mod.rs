@@ -13,7 +13,7 @@
 //! format = "csv"                         # how payloads are written, else found out by the first ones: json, csv, text,
 //!                                        # prometheus, influx, msgpack, cbor or sparkplug
 //!
-//! [feed.spot.websocket]                  # exactly one of: websocket, sse, file
+//! [feed.spot.websocket]                  # exactly one of: websocket, sse, kafka, amqp, mqtt, file
 //! url = "wss://example/feed"
 //! headers = { "X-Api" = "v1", "X-Key" = { env = "SPOT_KEY" } }
 //! bearer = { env = "SPOT_TOKEN" }        # or { file = "token.txt" }: a secret never stands here
@@ -45,6 +45,12 @@
 //! queue = "orders"                       # or exchange = "amq.topic" and routing_keys = ["plant.#"]
 //! user = "feedwatch"
 //! password = { env = "ORDERS_PASSWORD" }
+//!
+//! [feed.floor.mqtt]                      # further keys: `protocols/mqtt.rs`
+//! url = "mqtts://broker"                 # or mqtt://, mqtt+ws://, mqtt+wss://
+//! topics = ["floor/#", { topic = "alerts/+", qos = 1 }]
+//! user = "feedwatch"
+//! password = { env = "FLOOR_PASSWORD" }
 //!
 //! [feed.old.file]
 //! path = "capture.jsonl"                 # relative to this file
@@ -111,7 +117,7 @@ pub use name::suggest_name;
 pub use paths::Paths;
 pub(crate) use problem::is_unprintable;
 pub use problem::{EXCERPT_CHARS, Excerpt, MAX_PROBLEMS, Problem, Problems};
-pub use protocols::{Access, AmqpConfig, KafkaConfig};
+pub use protocols::{Access, AmqpConfig, KafkaConfig, MqttConfig};
 pub use query::QuerySecret;
 pub(crate) use query::{decoded, is_plain, with_pairs};
 pub(crate) use read::bare;
@@ -238,6 +244,8 @@ pub enum SourceConfig {
     Kafka(KafkaConfig),
     /// RabbitMQ.
     Amqp(AmqpConfig),
+    /// Topics of an MQTT broker.
+    Mqtt(MqttConfig),
 }
 
 impl SourceConfig {
@@ -249,6 +257,7 @@ impl SourceConfig {
             SourceConfig::File(config) => config,
             SourceConfig::Kafka(config) => config,
             SourceConfig::Amqp(config) => config,
+            SourceConfig::Mqtt(config) => config,
         }
     }
 

@@ -12,7 +12,7 @@ use super::protocols;
 use super::read::bare;
 use super::walk::{Field, Table, Walk, quoted};
 use super::{
-    AmqpConfig, FileConfig, HeaderValue, Origin, Ping, QuerySecret, SecretRef, SourceConfig, SseConfig,
+    AmqpConfig, FileConfig, HeaderValue, MqttConfig, Origin, Ping, QuerySecret, SecretRef, SourceConfig, SseConfig,
     WebSocketConfig, beside,
 };
 
@@ -59,6 +59,7 @@ pub(super) fn read(walk: &mut Walk<'_>, feed: &str, field: &Field<'_>, places: &
         "sse" => sse(walk, feed, table, places).map(SourceConfig::Sse),
         "kafka" => protocols::kafka::read(walk, feed, table, places).map(SourceConfig::Kafka),
         "amqp" => AmqpConfig::read(walk, feed, table, places).map(SourceConfig::Amqp),
+        "mqtt" => MqttConfig::read(walk, feed, table, places).map(SourceConfig::Mqtt),
         _ => file(walk, table, places).map(SourceConfig::File),
     }
 }

@@ -6,7 +6,9 @@
 mod access;
 mod amqp;
 pub(super) mod kafka;
+mod mqtt;
 
 pub use access::Access;
 pub use amqp::AmqpConfig;
 pub use kafka::KafkaConfig;
+pub use mqtt::MqttConfig;
