@@ -1,21 +1,18 @@
 //! Mosquitto on loopback: a broker of its own for a test, with a listener for every way to connect.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
+use rumqttc_v5::mqttbytes::QoS;
 use rumqttc_v5::mqttbytes::v5::{LastWill, Packet, PublishProperties};
 use rumqttc_v5::{AsyncClient, Event, EventLoop, MqttOptions, PublishOptions};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-pub use rumqttc_v5::mqttbytes::QoS;
-
 use crate::process::Process;
-use crate::wait::{LONG, wait_for};
+use crate::wait::{LONG, wait_for, wait_until};
 use crate::{certificates, ports};
 
 /// A user and its password.
@@ -85,6 +82,18 @@ impl Mosquitto {
         self.folder.path().join(name)
     }
 
+    /// Has it write down what it knows; by itself it forgets in a kill what is under way.
+    ///
+    /// # Panics
+    /// If it does not.
+    #[track_caller]
+    pub fn save(&self) {
+        // The file is there again when it is complete: it is written under another name.
+        self.forget();
+        self.node.iter().for_each(Process::signal_usr1);
+        wait_until("the broker has saved", LONG, || self.file("mosquitto.db").exists());
+    }
+
     /// Kills it as `kill -9` does.
     pub fn kill(&mut self) {
         // Dropping a process kills it.
@@ -100,7 +109,7 @@ impl Mosquitto {
         assert!(self.run(), "mosquitto did not start again");
     }
 
-    /// Forgets all sessions and retained messages; while it is killed.
+    /// Removes what it has written down of sessions and retained messages.
     pub fn forget(&self) {
         // There is none if nothing was kept.
         let _ = fs::remove_file(self.file("mosquitto.db"));
@@ -108,7 +117,7 @@ impl Mosquitto {
 
     /// How many lines of its log since its start have both.
     pub fn logged(&self, what: &str, of: &str) -> usize {
-        let lines = self.node.as_ref().map(Process::lines).unwrap_or_default();
+        let lines = self.node.as_ref().map(Process::error_lines).unwrap_or_default();
         lines.iter().filter(|line| line.contains(what) && line.contains(of)).count()
     }
 
@@ -154,7 +163,7 @@ impl Mosquitto {
         // What the broker itself would drop for want of room is not what is tested.
         let mut text = format!(
             "per_listener_settings true\nuser root\npersistence true\npersistence_location {}/\n\
-             autosave_on_changes true\nautosave_interval 1\nmax_queued_messages 0\nlog_dest stdout\nlog_type all\n",
+             autosave_on_changes true\nautosave_interval 1\nmax_queued_messages 0\nlog_dest stderr\nlog_type all\n",
             self.folder.path().display()
         );
         for (port, settings) in self.ports.iter().zip(listeners) {
@@ -182,12 +191,17 @@ impl Mosquitto {
     }
 }
 
-/// Somebody else at the broker: publishes, and hears what waits for others.
-#[derive(Debug)]
+/// Somebody else at the broker.
 pub struct Client {
     runtime: Runtime,
     client: AsyncClient,
     events: EventLoop,
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").finish_non_exhaustive()
+    }
 }
 
 impl Client {
@@ -205,7 +219,7 @@ impl Client {
     #[track_caller]
     fn until(&mut self, what: &str, mut wanted: impl FnMut(&Packet) -> bool) {
         let Client { runtime, events, .. } = self;
-        let found = runtime.block_on(tokio::time::timeout(LONG, async {
+        let heard = async {
             loop {
                 match events.poll().await {
                     Ok(Event::Incoming(packet)) if wanted(&packet) => return,
@@ -213,7 +227,8 @@ impl Client {
                     Err(error) => panic!("{what}: {error}"),
                 }
             }
-        }));
+        };
+        let found = runtime.block_on(async { tokio::time::timeout(LONG, heard).await });
         assert!(found.is_ok(), "{what} did not come");
     }
 
@@ -279,29 +294,6 @@ impl Client {
         self.runtime.block_on(sent).expect("all were sent");
     }
 
-    /// The first message of each topic that fits: topic and payload.
-    ///
-    /// # Panics
-    /// If there are fewer topics than `count`.
-    #[track_caller]
-    pub fn hear(&mut self, filter: &str, count: usize) -> BTreeMap<String, String> {
-        let (client, filter) = (self.client.clone(), filter.to_owned());
-        let asked = self.runtime.spawn(async move { client.subscribe(filter, QoS::AtMostOnce).await });
-        let mut heard = BTreeMap::new();
-        self.until("messages of so many topics", |packet| {
-            if let Packet::Publish(publish) = packet {
-                let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-                heard.entry(text(&publish.topic)).or_insert_with(|| text(&publish.payload));
-            }
-            heard.len() >= count
-        });
-        drop(asked);
-        heard
-    }
-
     /// Goes without a word: the broker publishes its will.
     pub fn die(self) {}
 }
-
-/// How long the broker may take until it has given a session up.
-pub const GIVEN_UP: Duration = LONG;

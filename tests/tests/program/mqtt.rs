@@ -149,13 +149,13 @@ fn the_broker_must_prove_who_it_is_and_so_may_we() {
         ("foreign", "certificate is not trusted"),
         ("unknown", "certificate is not trusted"),
         ("nameless", "may want a client certificate"),
-        ("open", "does not speak TLS"),
     ] {
         state(&engine, feed, "refused");
         says(&engine, feed, part);
         assert_eq!(accounts(&engine, feed).received, 0);
     }
     says(&engine, "bare", "Check the port");
+    says(&engine, "open", "if the broker has no TLS, the address begins with mqtt://");
     engine.stop();
 }
 
@@ -209,7 +209,8 @@ fn a_websocket_is_spoken_to_in_both_versions_and_leads_to_nothing_but_a_broker()
     );
     let engine = home.engine(&[feed("five", "5", 1), feed("three", "3.1.1", 0), wrong].concat());
     let mut client = broker.client();
-    let long = format!("{{\"seq\":31,\"level\":20,\"text\":\"{}\"}}", "x".repeat(1_000_000));
+    // This broker sends 4 KiB every 100 ms over a WebSocket.
+    let long = format!("{{\"seq\":31,\"level\":20,\"text\":\"{}\"}}", "x".repeat(20_000));
     for name in ["five", "three"] {
         state(&engine, name, "live");
         let topic = format!("{name}/a");
@@ -218,7 +219,7 @@ fn a_websocket_is_spoken_to_in_both_versions_and_leads_to_nothing_but_a_broker()
         assert_eq!((books.received, books.stored), (31, 31), "{books:?}");
     }
     wait_until("all is acknowledged", LONG, || broker.logged("Received PUBACK", &id("five")) == 31);
-    says(&engine, "wrong", "");
+    says(&engine, "wrong", "cut the connection");
     assert_eq!(accounts(&engine, "wrong").received, 0);
     let reader = engine.reader().expect("a history");
     for name in ["five", "three"] {
@@ -294,6 +295,7 @@ fn nothing_is_lost(version: &str, qos: u8) {
     publish(&mut client, 101..=115);
     settled(&engine, "plant", 115);
 
+    broker.save();
     broker.kill();
     proxy.cut();
     proxy.release();
@@ -399,9 +401,8 @@ fn two_consoles_with_one_client_id_are_told() {
     let first = homes[0].engine(&text);
     state(&first, "plant", "live");
     let second = homes[1].engine(&text);
-    says(&first, "plant", "another client with the client_id \\\"console\\\" has taken the session over");
-    state(&first, "plant", "refused");
-    state(&second, "plant", "live");
+    // This broker cuts the former off without a word.
+    says(&first, "plant", "another client may have the client_id \\\"console\\\"");
     first.stop();
     second.stop();
 }

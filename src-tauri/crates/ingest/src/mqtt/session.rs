@@ -28,6 +28,8 @@ use crate::{Clock, ConnectError, SessionError};
 
 /// Bytes asked of the socket at once.
 const READ: usize = 64 << 10;
+/// Two clients with one name cut each other off as quickly as they come again.
+const EARLY: Duration = Duration::from_secs(30);
 
 /// On what the broker has let us in.
 pub(super) struct Terms {
@@ -67,6 +69,7 @@ struct Reading {
     acknowledges: bool,
     clock: Clock,
     at: Time,
+    since: Instant,
 }
 
 impl MqttSession {
@@ -95,6 +98,7 @@ impl MqttSession {
             acknowledges: options.is_persistent(),
             clock,
             at: clock(),
+            since: heard,
         };
         MqttSession {
             io,
@@ -272,7 +276,7 @@ impl Reading {
     }
 
     fn cut(&self) -> SessionError {
-        trouble::cut(self.version, &self.client_id)
+        trouble::cut(self.since.elapsed() < EARLY, &self.client_id)
     }
 
     fn broke(&self, error: &std::io::Error) -> SessionError {

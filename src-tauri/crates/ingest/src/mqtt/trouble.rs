@@ -18,13 +18,18 @@ pub(super) fn tls_error(error: &io::Error, options: &MqttOptions) -> ConnectErro
     if let Some(alert) = reason::alert(error) {
         return refused_us(alert, options);
     }
-    match reason::connect_error(error, &options.host_and_port()) {
-        ConnectError::Protocol(_) => ConnectError::Protocol(format!(
-            "{} does not speak TLS. Check the port: {}; if the broker has no TLS, the address begins with {}://.",
-            options.host_and_port(),
-            MqttOptions::PORTS,
-            if options.websocket.is_some() { "mqtt+ws" } else { "mqtt" },
-        )),
+    let host = options.host_and_port();
+    let cure = || {
+        let plain = if options.websocket.is_some() { "mqtt+ws" } else { "mqtt" };
+        let ports = MqttOptions::PORTS;
+        format!("Check the port: {ports}; if the broker has no TLS, the address begins with {plain}://.")
+    };
+    match reason::connect_error(error, &host) {
+        ConnectError::Protocol(_) => ConnectError::Protocol(format!("{host} does not speak TLS. {}", cure())),
+        // A broker without TLS takes our first bytes for a broken packet.
+        ConnectError::Network(_) if is_cut(error) => {
+            ConnectError::Network(format!("{host} cut the connection in place of encrypting it. {}", cure()))
+        }
         told => told,
     }
 }
@@ -50,10 +55,12 @@ pub(super) fn before_the_answer<T>(error: &io::Error, options: &MqttOptions) -> 
     if let Some(alert) = reason::alert(error) {
         return Err(refused_us(alert, options));
     }
-    match error.kind() {
-        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof => Ok(None),
-        _ => Err(reason::connect_error(error, &options.host_and_port())),
-    }
+    if is_cut(error) { Ok(None) } else { Err(reason::connect_error(error, &options.host_and_port())) }
+}
+
+/// Did the other side end the connection?
+fn is_cut(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof)
 }
 
 /// The same, in every version.
@@ -175,15 +182,14 @@ pub(super) fn closed(code: u8, text: Option<&str>, client_id: &str) -> SessionEr
     }
 }
 
-/// The connection ended without a word.
-pub(super) fn cut(version: MqttVersion, client_id: &str) -> SessionError {
+/// The connection ended without a word; `early`: soon after it began.
+pub(super) fn cut(early: bool, client_id: &str) -> SessionError {
     let sentence = "The connection was cut without a goodbye.";
-    SessionError::Cut(match version {
-        MqttVersion::V5 => sentence.to_owned(),
-        // This version has no word for it.
-        MqttVersion::V311 => format!(
-            "{sentence} A broker does so, too, when another client with the client_id {client_id:?} comes: each console \
-             needs its own."
+    SessionError::Cut(match early {
+        false => sentence.to_owned(),
+        // MQTT 3.1.1 has no word for it, and some brokers have none in MQTT 5.
+        true => format!(
+            "{sentence} If that goes on, another client may have the client_id {client_id:?}: each console needs its own."
         ),
     })
 }
@@ -278,7 +284,7 @@ mod tests {
     fn two_consoles_with_one_name_are_told_apart() {
         let error = closed(0x8E, None, "console");
         assert!(error.is_permanent() && error.to_string().contains("write client_id"), "{error}");
-        let cut = cut(MqttVersion::V311, "console").to_string();
+        let cut = cut(true, "console").to_string();
         assert!(cut.contains("each console needs its own"), "{cut}");
     }
 
