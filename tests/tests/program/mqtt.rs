@@ -408,6 +408,31 @@ fn two_consoles_with_one_client_id_are_told() {
 }
 
 #[test]
+fn two_redundant_lines_to_one_broker_are_two_clients() {
+    let Some(broker) = Mosquitto::start() else { return skip::unless_ci(MISSING) };
+    let proxy = Proxy::to(broker.address());
+    let home = Home::new();
+    let lines = "topics = [\"plant/#\"]\nqos = 1";
+    let preferred = feed("plant", broker.port(Listener::Plain), lines);
+    let backup = feed("plant.backup.other", proxy.address().port(), lines);
+    let engine = home.engine(&format!("{preferred}{backup}[feed.plant.endpoints]\nmode = \"redundant\"\n"));
+    wait_until("both are subscribed", LONG, || {
+        broker.logged("Received SUBSCRIBE", &id("plant")) == 1
+            && broker.logged("Received SUBSCRIBE", "feedwatch-plant.other-") == 1
+    });
+    let mut client = broker.client();
+    client.publish(messages("plant/a", 1..=50));
+    settled(&engine, "plant", 100);
+    proxy.cut();
+    client.publish(messages("plant/a", 51..=100));
+    let books = settled(&engine, "plant", 200);
+    // What was not acknowledged before the cut comes once more.
+    assert!(books.stored == 100 && books.duplicate >= 100, "{books:?}");
+    engine.stop();
+    each_once(&kept(&home.reader(), "plant"), 100);
+}
+
+#[test]
 fn a_look_learns_topics_and_leaves_nothing_behind() {
     let Some(broker) = Mosquitto::start() else { return skip::unless_ci(MISSING) };
     let mut client = broker.client();
