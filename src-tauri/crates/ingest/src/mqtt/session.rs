@@ -152,7 +152,7 @@ impl MqttSession {
             if let Err(error) = self.take(batch, subscribing) {
                 return Poll::Ready(Err(error));
             }
-            if batch.is_full() || (subscribing && self.subscribing.is_empty()) {
+            if self.has_enough(batch, subscribing) {
                 return Poll::Ready(Ok(()));
             }
             let read = pin!(self.io.read_buf(&mut self.input)).poll(cx);
@@ -172,10 +172,14 @@ impl MqttSession {
         }
     }
 
+    fn has_enough(&self, batch: &Batch, subscribing: bool) -> bool {
+        batch.is_full() || subscribing && self.subscribing.is_empty()
+    }
+
     /// Takes the whole packets among the bytes read, and makes room for more bytes.
     fn take(&mut self, batch: &mut Batch, subscribing: bool) -> Result<(), SessionError> {
         let mut missing = 0;
-        while !batch.is_full() && !(subscribing && self.subscribing.is_empty()) {
+        while !self.has_enough(batch, subscribing) {
             let properties = self.reading.version == MqttVersion::V5;
             match next(&self.input, self.reading.max_message, properties) {
                 Ok(Next::Whole(_)) => {
