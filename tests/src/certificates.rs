@@ -1,17 +1,17 @@
-//! Certificates for servers and clients of the tests.
+//! Certificates of the tests' own: an authority with one for a server and one for a client, and another authority.
 
 use std::fs;
 use std::path::Path;
 
-/// The name of the client's certificate.
+/// The name in the client certificate.
 pub const CERTIFIED: &str = "feedwatch-client";
 
-/// Writes an authority (`ca.pem`) with a certificate for a server on this computer (`server.pem`, `server.key`) and one for
-/// a client (`client.pem`, `client.key`), and another authority (`other-ca.pem`).
+/// Writes `ca.pem`, `other-ca.pem`, `server.pem` and `server.key` (for localhost and 127.0.0.1), `client.pem` and
+/// `client.key` (for [`CERTIFIED`]).
 ///
 /// # Panics
-/// If they cannot be made or written.
-pub fn certificates(folder: &Path) {
+/// If the disk does not let it.
+pub fn write(folder: &Path) {
     let write = |name: &str, text: String| fs::write(folder.join(name), text).expect("a certificate");
     let authority = |name: &str| {
         let key = rcgen::KeyPair::generate().expect("a key");

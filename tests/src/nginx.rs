@@ -7,7 +7,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::certificates::certificates;
+use crate::certificates;
 use crate::process::Process;
 use crate::wait::{LONG, wait_for};
 
@@ -41,7 +41,7 @@ impl Nginx {
         let folder = tempfile::tempdir().expect("a folder");
         // Files are read by a process that may be somebody else's.
         fs::create_dir(folder.path().join("www")).expect("a folder");
-        certificates(folder.path());
+        certificates::write(folder.path());
         // Ports are chosen before they are taken: somebody may be quicker, so it is tried again.
         for _ in 0..5 {
             let [port, tls_port] = [free_port(), free_port()];

@@ -142,6 +142,11 @@ impl Process {
         self.out.all()
     }
 
+    /// The lines of standard error until now.
+    pub fn error_lines(&self) -> Vec<String> {
+        self.err.all()
+    }
+
     /// Everything it said, for a failure's message.
     pub fn said(&self) -> String {
         let tail = |lines: Vec<String>| lines[lines.len().saturating_sub(40)..].join("\n");
@@ -156,6 +161,11 @@ impl Process {
     /// Asks it to end, as a system that shuts down does.
     pub fn terminate(&self) {
         self.signal(Signal::TERM);
+    }
+
+    /// Sends it the first of the signals that every program may give a meaning of its own.
+    pub fn signal_usr1(&self) {
+        self.signal(Signal::USR1);
     }
 
     /// Kills it as `kill -9` does, and waits for its end.

@@ -1,7 +1,7 @@
 //! RabbitMQ on loopback: a node of its own for a test, with its own epmd, so that no other node is seen or disturbed.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -14,7 +14,8 @@ use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use crate::certificates::{CERTIFIED, certificates};
+use crate::certificates::{self, CERTIFIED};
+use crate::ports;
 use crate::process::Process;
 use crate::wait::wait_for;
 
@@ -50,7 +51,7 @@ impl Rabbit {
         }
         // The ports are chosen before they are taken: somebody may be quicker, so it is tried again.
         for _ in 0..3 {
-            let [port, tls_port, epmd, distribution] = free_ports();
+            let [port, tls_port, epmd, distribution] = ports::free();
             let folder = tempfile::Builder::new().prefix("feedwatch-rabbit-").tempdir().expect("a folder");
             let mut rabbit = Rabbit { folder, port, tls_port, ports: [epmd, distribution], epmd: None, node: None };
             rabbit.configure();
@@ -96,7 +97,7 @@ impl Rabbit {
     }
 
     fn configure(&self) {
-        certificates(self.folder.path());
+        certificates::write(self.folder.path());
         let at = |name: &str| self.file(name).display().to_string();
         let (user, password) = USER;
         let text = format!(
@@ -172,12 +173,6 @@ impl Drop for Rabbit {
         self.node = None;
         self.epmd = None;
     }
-}
-
-/// All at once, so that they differ.
-fn free_ports<const N: usize>() -> [u16; N] {
-    let listeners = [(); N].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port"));
-    listeners.map(|listener| listener.local_addr().map(|address| address.port()).unwrap_or_default())
 }
 
 /// Somebody else at the broker: publishes, and looks after queues.

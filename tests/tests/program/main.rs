@@ -13,6 +13,7 @@ mod hostile;
 mod imports;
 mod kafka;
 mod killed;
+mod mqtt;
 mod nchan;
 mod poll;
 mod probe;

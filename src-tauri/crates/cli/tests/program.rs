@@ -369,8 +369,8 @@ fn a_check_names_what_cannot_work_with_its_place_and_its_cure() {
     };
     let problems = |text: &str| -> Vec<Place> { problems(text) };
     assert_eq!(problems("# nothing yet\n"), [(1.into(), 1.into(), "there is no feed in this file".into())]);
-    let mqtt = problems("[feed.plant.mqtt]\nurl = \"mqtts://host/#\"\n");
-    assert_eq!(mqtt, [(1.into(), 13.into(), "this version cannot read mqtt feeds yet".into())]);
+    let nats = problems("[feed.plant.nats]\nurl = \"nats://host\"\n");
+    assert_eq!(nats, [(1.into(), 13.into(), "this version cannot read nats feeds yet".into())]);
     let missing = problems("[feed.old.file]\npath = \"nowhere.jsonl\"\n");
     assert_eq!((&missing[0].0, &missing[0].1), (&2.into(), &8.into()), "{missing:?}");
     assert!(missing[0].2.as_str().unwrap().contains("nowhere.jsonl"), "{missing:?}");

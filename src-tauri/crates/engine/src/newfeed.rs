@@ -7,8 +7,9 @@ use feedwatch_model::Protocol;
 use url::Url;
 
 use crate::config::{
-    AmqpConfig, Config, FeedConfig, FileConfig, HeaderValue, HttpConfig, KafkaConfig, Open, PollConfig, QuerySecret,
-    SecretRef, SourceConfig, SseConfig, WebSocketConfig, decoded, is_plain, is_variable, resolve_secrets, suggest_name,
+    AmqpConfig, Config, FeedConfig, FileConfig, HeaderValue, HttpConfig, KafkaConfig, MqttConfig, Open, PollConfig,
+    QuerySecret, SecretRef, SourceConfig, SseConfig, WebSocketConfig, decoded, is_plain, is_variable, resolve_secrets,
+    suggest_name,
 };
 use crate::engine::failure;
 use crate::wire::{Failure, NewFeed};
@@ -73,6 +74,10 @@ pub fn understand(new: &NewFeed, existing: &[&str], secrets: Secrets) -> Result<
         }
         Protocol::Amqp => SourceConfig::Amqp(
             AmqpConfig::from_address(&address, bearer, secrets == Secrets::Allowed)
+                .map_err(|(message, cure)| failure("bad_request", message, cure))?,
+        ),
+        Protocol::Mqtt => SourceConfig::Mqtt(
+            MqttConfig::from_address(&address, bearer, secrets == Secrets::Allowed)
                 .map_err(|(message, cure)| failure("bad_request", message, cure))?,
         ),
         planned => {
@@ -162,7 +167,9 @@ pub(crate) fn take_secrets(feed: &mut FeedConfig, is_taken: &dyn Fn(&Path) -> bo
         SourceConfig::WebSocket(WebSocketConfig { http, .. })
         | SourceConfig::Sse(SseConfig { http, .. })
         | SourceConfig::Poll(PollConfig { http, .. }) => (&mut http.url, &mut http.query),
-        SourceConfig::File(_) | SourceConfig::Kafka(_) | SourceConfig::Amqp(_) => return Vec::new(),
+        SourceConfig::File(_) | SourceConfig::Kafka(_) | SourceConfig::Amqp(_) | SourceConfig::Mqtt(_) => {
+            return Vec::new();
+        }
     };
     let typed = url.query().unwrap_or_default().to_owned();
     let (secret, shown): (Vec<&str>, Vec<&str>) = typed.split('&').partition(|pair| is_secret_pair(pair));

@@ -15,6 +15,19 @@ pub fn cpu_seconds() -> Option<f64> {
     }
 }
 
+/// What tells this computer from others, and stays.
+pub fn machine_id() -> Option<String> {
+    #[cfg(target_os = "linux")]
+    {
+        let text = std::fs::read_to_string("/etc/machine-id").ok()?;
+        Some(text.trim().to_owned()).filter(|id| !id.is_empty())
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        None
+    }
+}
+
 /// Resident memory of this process, in bytes.
 pub fn resident_bytes() -> Option<u64> {
     #[cfg(target_os = "linux")]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use feedwatch_model::Time;
 use http::{HeaderMap, StatusCode, header};
-use rustls::CertificateError;
+use rustls::{AlertDescription, CertificateError};
 
 use crate::ConnectError;
 use crate::address::without_values;
@@ -67,6 +67,14 @@ pub(crate) fn cut(error: &(dyn Error + 'static)) -> String {
         }
         Some(io::ErrorKind::TimedOut) => "The connection broke (timed out).".to_owned(),
         _ => format!("The connection broke: {}.", innermost(error)),
+    }
+}
+
+/// The alert with which the other side ended the encryption: it does not take what we said of ourselves.
+pub(crate) fn alert(error: &(dyn Error + 'static)) -> Option<AlertDescription> {
+    match find::<rustls::Error>(error)? {
+        rustls::Error::AlertReceived(alert) => Some(*alert),
+        _ => None,
     }
 }
 

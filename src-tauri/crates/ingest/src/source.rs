@@ -155,6 +155,13 @@ impl Batch {
         self.retry.take()
     }
 
+    /// Puts all messages of another batch behind these.
+    pub(crate) fn append(&mut self, other: &mut Batch) {
+        self.bytes += std::mem::take(&mut other.bytes);
+        let line = self.line;
+        self.messages.extend(other.messages.drain(..).map(|message| Message { line, ..message }));
+    }
+
     /// Takes the messages out, in order; the room stays for the next ones.
     pub(crate) fn drain(&mut self, count: usize) -> std::vec::Drain<'_, Message> {
         let count = count.min(self.messages.len());

@@ -27,6 +27,7 @@ use self::heard::Heard;
 use self::inflate::{Inflater, Inflating};
 use self::offer::Deflate;
 use self::session::{Stream, WebSocketSession};
+pub(crate) use self::words::handshake as handshake_error;
 use crate::address::host_and_port;
 use crate::dial::{self, Target, Trust};
 use crate::headers::{basic, insert};

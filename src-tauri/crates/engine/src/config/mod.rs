@@ -53,6 +53,12 @@
 //! user = "feedwatch"
 //! password = { env = "ORDERS_PASSWORD" }
 //!
+//! [feed.floor.mqtt]                      # further keys: `protocols/mqtt.rs`
+//! url = "mqtts://broker"                 # or mqtt://, mqtt+ws://, mqtt+wss://
+//! topics = ["floor/#", { topic = "alerts/+", qos = 1 }]
+//! user = "feedwatch"
+//! password = { env = "FLOOR_PASSWORD" }
+//!
 //! [feed.old.file]
 //! path = "capture.jsonl"                 # relative to this file
 //!
@@ -118,7 +124,7 @@ pub use name::suggest_name;
 pub use paths::Paths;
 pub(crate) use problem::is_unprintable;
 pub use problem::{EXCERPT_CHARS, Excerpt, MAX_PROBLEMS, Problem, Problems};
-pub use protocols::{Access, AmqpConfig, HttpConfig, KafkaConfig, PollConfig, ProxyConfig};
+pub use protocols::{Access, AmqpConfig, HttpConfig, KafkaConfig, MqttConfig, PollConfig, ProxyConfig};
 pub use query::QuerySecret;
 pub(crate) use query::{decoded, is_plain, with_pairs};
 pub(crate) use read::bare;
@@ -247,6 +253,8 @@ pub enum SourceConfig {
     Amqp(AmqpConfig),
     /// HTTP, asked again and again.
     Poll(PollConfig),
+    /// Topics of an MQTT broker.
+    Mqtt(MqttConfig),
 }
 
 impl SourceConfig {
@@ -259,6 +267,7 @@ impl SourceConfig {
             SourceConfig::Kafka(config) => config,
             SourceConfig::Amqp(config) => config,
             SourceConfig::Poll(config) => config,
+            SourceConfig::Mqtt(config) => config,
         }
     }
 

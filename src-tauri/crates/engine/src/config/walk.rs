@@ -203,6 +203,15 @@ impl<'a> Field<'a> {
         Some(texts)
     }
 
+    /// The items of a list, each with this key; `should` and `example` say what it is a list of.
+    pub(super) fn items(&self, walk: &mut Walk<'_>, should: &str, example: &str) -> Option<Vec<Field<'a>>> {
+        let Some(array) = self.value().as_array() else {
+            self.wrong(walk, should, example);
+            return None;
+        };
+        Some(array.iter().map(|value| Field { key: self.key, key_at: value.span(), value }).collect())
+    }
+
     pub(super) fn table(&self, walk: &mut Walk<'_>) -> Option<Table<'a>> {
         let table = self.as_table();
         if table.is_none() {

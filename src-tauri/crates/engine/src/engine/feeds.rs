@@ -113,15 +113,16 @@ impl Engine {
         let none = Credentials::default();
         let names = std::iter::once(PREFERRED).chain(config.backups.iter().map(|backup| backup.name.as_str()));
         let credentials = std::iter::once(credentials).chain(&credentials.backups).chain(std::iter::repeat(&none));
-        let endpoints = config.sources().zip(names).zip(credentials).map(|((source, name), credentials)| Endpoint {
-            name: name.to_owned(),
-            source: source.configured().source(&Given {
-                feed: &config.name,
-                credentials,
-                paths: &options.paths,
-                clock: options.clock,
-                purpose: Purpose::Watch,
-            }),
+        let redundant = config.endpoints.rules.mode == EndpointMode::Redundant;
+        let endpoints = config.sources().zip(names).zip(credentials).enumerate();
+        let endpoints = endpoints.map(|(number, ((source, name), credentials))| {
+            // What is named after the feed (a client, a queue, a group) must not be the same for two lines to one broker:
+            // they would take it from each other, or get a part each.
+            let own = redundant && number > 0;
+            let feed = if own { format!("{}.{name}", config.name) } else { config.name.clone() };
+            let (paths, clock, purpose) = (&options.paths, options.clock, Purpose::Watch);
+            let given = Given { feed: &feed, credentials, paths, clock, purpose };
+            Endpoint { name: name.to_owned(), source: source.configured().source(&given) }
         });
         endpoints.collect()
     }

@@ -3,7 +3,6 @@
 use std::io;
 
 use lapin::{Error, ErrorKind};
-use rustls::AlertDescription;
 
 use super::frames::Refused;
 use super::options::{AmqpOptions, AmqpQueue};
@@ -53,7 +52,7 @@ fn io_error(error: &io::Error, options: &AmqpOptions) -> ConnectError {
         Some(refused) => return ConnectError::Protocol(session_refusal(refused, options.max_message).to_string()),
         None => {}
     }
-    if let Some(alert) = alert(error) {
+    if let Some(alert) = reason::alert(error) {
         let cure = if options.tls.cert.is_some() {
             "Check the client certificate (cert, key) and that the broker trusts its authority."
         } else {
@@ -192,15 +191,6 @@ fn announced(error: &io::Error) -> Option<Refused> {
     error.get_ref()?.downcast_ref().copied()
 }
 
-/// The alert with which the other side ended the encryption.
-fn alert(error: &io::Error) -> Option<AlertDescription> {
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref().or_else(|| inner.source()?.downcast_ref()));
-    match inner? {
-        rustls::Error::AlertReceived(alert) => Some(*alert),
-        _ => None,
-    }
-}
-
 /// What the other side says, printable and not too long.
 fn shown(text: &str) -> String {
     text.chars().take(LONGEST).map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
@@ -211,6 +201,7 @@ mod tests {
     use std::sync::Arc;
 
     use lapin::protocol::AMQPError;
+    use rustls::AlertDescription;
 
     use super::*;
     use crate::Login;

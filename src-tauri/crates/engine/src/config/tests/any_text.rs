@@ -8,7 +8,7 @@ use proptest::option::of;
 use proptest::prelude::*;
 
 use feedwatch_decode::Format;
-use feedwatch_ingest::{EndpointMode, EndpointRules};
+use feedwatch_ingest::{EndpointMode, EndpointRules, MqttTopic, MqttVersion};
 
 use super::super::edit::{add_feed, remove_feed};
 use super::super::*;
@@ -28,6 +28,11 @@ fn line() -> impl Strategy<Value = String> {
         "proxy = \"http://u:p@h\"",
         "proxy = { env = \"P\" }",
         "tls = { ca = \"a\" }",
+        "[feed.c.mqtt]",
+        "topics = [\"a/#\", { topic = \"+\", qos = 1 }]",
+        "topics = [[], { qos = 9 }]",
+        "version = \"3.1.1\"",
+        "session_expiry = \"never\"",
         "queue = \"q\"",
         "exchange = \"e\"",
         "routing_keys = [\"#\"]",
@@ -157,7 +162,7 @@ fn source() -> impl Strategy<Value = SourceConfig> {
             SourceConfig::Poll(PollConfig { http, every, timeout, accept, body })
         });
     let file = "/[^\0/]{1,20}".prop_map(|path| SourceConfig::File(FileConfig { path: PathBuf::from(path) }));
-    prop_oneof![websocket, sse, poll, file, super::kafka::source(), amqp()]
+    prop_oneof![websocket, sse, poll, file, super::kafka::source(), amqp(), mqtt()]
 }
 
 fn amqp() -> impl Strategy<Value = SourceConfig> {
@@ -223,6 +228,41 @@ fn shared() -> impl Strategy<Value = (Vec<Backup>, Endpoints)> {
             let redundant = redundant && !backups.is_empty();
             let mode = if redundant { EndpointMode::Redundant } else { EndpointMode::Failover };
             (backups, Endpoints { rules: EndpointRules { mode, return_after, window }, drill })
+        },
+    )
+}
+
+fn mqtt() -> impl Strategy<Value = SourceConfig> {
+    let topic = ("[a-zäΩ$ \"]{1,8}(/[+])?(/#)?", 0u8..3);
+    let topics = vec(topic.prop_map(|(filter, qos)| MqttTopic { filter, qos }), 1..4).prop_map(|mut topics| {
+        topics.sort_by(|a, b| a.filter.cmp(&b.filter));
+        topics.dedup_by(|a, b| a.filter == b.filter);
+        topics
+    });
+    let url = prop_oneof![Just("mqtt://h:1"), Just("mqtts://[::1]"), Just("mqtt+ws://h/a?b=c"), Just("mqtt+wss://h")];
+    let access = (of(("[a-z]{1,8}", of(secret()))), of("/[^\0/]{1,8}".prop_map(PathBuf::from)));
+    let session = (any::<bool>(), of("[!-~]{1,20}"), of(1u64..9_999), 1u16..8_193);
+    let bounds = (1u64..65_536, 1u64..1 << 20, millis(1, 3_600_000));
+    (url, topics, access, session, bounds).prop_map(
+        |(url, topics, (login, ca), (old, client_id, expiry, window), (keep_alive, size, timeout))| {
+            let usual = MqttConfig::new(url.parse().unwrap(), topics);
+            let (user, password) = login.map_or((None, None), |(user, password)| (Some(user), password));
+            let encrypted = url.contains("s://");
+            let ca = if encrypted && !url.starts_with("mqtt+ws:") { ca } else { None };
+            let tls = feedwatch_ingest::TlsFiles { ca, ..Default::default() };
+            let version = if old { MqttVersion::V311 } else { MqttVersion::V5 };
+            let lasts = !old && usual.topics.iter().any(|topic| topic.qos > 0);
+            SourceConfig::Mqtt(MqttConfig {
+                version,
+                access: Access { user, password, token: None, tls },
+                client_id,
+                session_expiry: if lasts { expiry.map(Duration::from_secs) } else { usual.session_expiry },
+                receive_maximum: if lasts { window } else { usual.receive_maximum },
+                keep_alive: Duration::from_secs(keep_alive),
+                max_message: size,
+                connect_timeout: timeout,
+                ..usual
+            })
         },
     )
 }

@@ -1,0 +1,186 @@
+//! What the protocols share: rounds, ratios, the child that plays the peer, and our side of the comparison.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, ChildStdin, Command, ExitCode, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use feedwatch_engine::clock;
+use feedwatch_ingest::{Backoff, Inbox, InboxLimits, Resume, Source, supervise};
+use tokio_util::sync::CancellationToken;
+
+use crate::measure::{Spread, cpu};
+use crate::ticker::{Messages, Shape};
+
+/// Ours over bare: at least this much of the speed of a loop that only reads.
+const GOAL: f64 = 0.8;
+const GATE: f64 = 0.8 * GOAL;
+const ROUNDS: u64 = 7;
+/// How many messages may be under way.
+pub(crate) const WINDOW: u64 = 8_192;
+/// Told to the peer so often that it never waits, so seldom that it costs nothing.
+pub(crate) const TELL: u64 = WINDOW / 4;
+/// The first messages are not measured.
+const WARM_UP: u64 = 40_000;
+/// What a message looks like, and its bytes.
+pub(crate) const SHAPE: Shape = Shape::Ticker;
+const PRODUCTS: usize = 10;
+/// Taken from the inbox in one go, as by the engine.
+const PASS: usize = 512;
+const BLOCK: usize = 64 << 10;
+
+/// A protocol, its peer, and the two that are compared.
+pub(crate) struct Protocol {
+    pub(crate) name: &'static str,
+    /// The peer's part until messages may flow; then the frame of each message is put in front of it.
+    pub(crate) greet: fn(&mut TcpStream) -> anyhow::Result<()>,
+    pub(crate) frame: fn(&mut Vec<u8>),
+    /// The library alone: CPU nanoseconds a message.
+    pub(crate) bare: fn(Peer, Count) -> anyhow::Result<f64>,
+    /// Our source.
+    pub(crate) source: fn(SocketAddr) -> anyhow::Result<Arc<dyn Source>>,
+}
+
+/// How many messages come.
+#[derive(Clone, Copy)]
+pub(crate) struct Count {
+    pub(crate) warm_up: u64,
+    pub(crate) total: u64,
+}
+
+/// The peer, seen from the measured process: it says how many messages may have been sent in all.
+pub(crate) struct Peer {
+    child: Child,
+    credit: ChildStdin,
+    pub(crate) address: SocketAddr,
+}
+
+impl Peer {
+    fn start(name: &str) -> anyhow::Result<Peer> {
+        let mut child = Command::new(std::env::current_exe()?)
+            .args(["send", name])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let credit = child.stdin.take().context("the peer has no input")?;
+        let mut address = String::new();
+        BufReader::new(child.stdout.take().context("the peer has no output")?).read_line(&mut address)?;
+        Ok(Peer { child, credit, address: address.trim().parse()? })
+    }
+
+    pub(crate) fn allow(&mut self, total: u64) -> anyhow::Result<()> {
+        Ok(self.credit.write_all(&total.to_le_bytes())?)
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs all of them, or is the peer of one.
+pub(crate) fn all(protocols: &[Protocol]) -> anyhow::Result<ExitCode> {
+    let mut arguments = std::env::args().skip(1);
+    if arguments.next().as_deref() == Some("send") {
+        let name = arguments.next();
+        let protocol = protocols.iter().find(|protocol| Some(protocol.name) == name.as_deref());
+        send(protocol.context("there is no such protocol")?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let (messages, rounds) = (number("MESSAGES", 1_000_000), number("ROUNDS", ROUNDS));
+    let count = Count { warm_up: WARM_UP, total: WARM_UP + messages };
+    println!("messages of {} bytes, {rounds} rounds of {messages}: CPU ns a message", SHAPE.bytes());
+    println!("{:10} {:>12} {:>12}   {:>6} {:>15}", "", "bare", "ours", "ratio", "range");
+    let mut missed = false;
+    for protocol in protocols {
+        let (mut bare, mut own) = (Vec::new(), Vec::new());
+        for _ in 0..rounds {
+            bare.push((protocol.bare)(Peer::start(protocol.name)?, count).context("the bare loop")?);
+            own.push(ours(protocol, count).context("our receive path")?);
+        }
+        let ratio = Spread::of(bare.iter().zip(&own).map(|(bare, own)| bare / own));
+        let [bare, own] = [bare, own].map(|nanos| Spread::of(nanos).median);
+        let (Spread { median, low, high }, name) = (ratio, protocol.name);
+        println!("{name:10} {bare:>12.0} {own:>12.0}   {median:>6.3} {low:>6.3} .. {high:.3}");
+        if median < GATE {
+            eprintln!(
+                "FAILED: {name} is received at {median:.3} of the bare loop's speed, the least allowed is {GATE}."
+            );
+            missed = true;
+        } else if median < GOAL {
+            println!("WARNING: {name} is received at {median:.3} of the bare loop's speed; the goal is {GOAL}.");
+        }
+    }
+    Ok(if missed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn number(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+}
+
+/// Source, supervision and inbox as in the engine; what is drained is thrown away.
+fn ours(protocol: &Protocol, count: Count) -> anyhow::Result<f64> {
+    let mut peer = Peer::start(protocol.name)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let source = (protocol.source)(peer.address)?;
+    let drain = std::thread::current();
+    let inbox = Inbox::new(InboxLimits::default(), Arc::new(move || drain.unpark()));
+    let stop = CancellationToken::new();
+    let (resume, policy) = (Resume::default(), Backoff::default());
+    runtime.spawn(supervise(source, Arc::clone(&inbox), resume, policy, clock::now, stop.clone()));
+    let (mut before, mut told) = (cpu(), 0);
+    let mut events = Vec::with_capacity(PASS);
+    loop {
+        let counters = inbox.counters();
+        let done = counters.received - counters.queued;
+        anyhow::ensure!(counters.dropped == 0, "messages were dropped");
+        if done >= count.warm_up && told < count.warm_up {
+            before = cpu();
+        }
+        if done >= told + TELL || told == 0 || done >= count.warm_up && told < count.warm_up {
+            told = done.max(1);
+            let end = if done < count.warm_up { count.warm_up } else { count.total };
+            peer.allow((done + WINDOW).min(end))?;
+        }
+        if done == count.total {
+            break;
+        }
+        if inbox.drain(&mut events, PASS) == 0 {
+            std::thread::park_timeout(Duration::from_secs(30));
+        }
+        events.clear();
+    }
+    let spent = cpu() - before;
+    stop.cancel();
+    Ok(spent.as_nanos() as f64 / (count.total - count.warm_up) as f64)
+}
+
+/// In the child: sends until told otherwise.
+fn send(protocol: &Protocol) -> anyhow::Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let mut out = std::io::stdout();
+    writeln!(out, "{}", listener.local_addr()?)?;
+    out.flush()?;
+    let (mut stream, _) = listener.accept()?;
+    (protocol.greet)(&mut stream)?;
+    let (mut messages, now) = (Messages::new(SHAPE, PRODUCTS), clock::now());
+    let mut block = Vec::with_capacity(BLOCK + 1_024);
+    let (mut sent, mut credit) = (0, [0; 8]);
+    while std::io::stdin().read_exact(&mut credit).is_ok() {
+        let allowed = u64::from_le_bytes(credit);
+        while sent < allowed {
+            block.clear();
+            while sent < allowed && block.len() < BLOCK {
+                (protocol.frame)(&mut block);
+                messages.next(now.plus_nanos(sent as i64 * 1_000), &mut block);
+                sent += 1;
+            }
+            stream.write_all(&block)?;
+        }
+    }
+    Ok(())
+}
