@@ -7,7 +7,7 @@ use feedwatch_model::Protocol;
 use url::Url;
 
 use crate::config::{
-    AmqpConfig, Config, FeedConfig, FileConfig, HeaderValue, HttpConfig, KafkaConfig, Open, PollConfig,
+    AmqpConfig, Config, FeedConfig, FileConfig, HeaderValue, HttpConfig, KafkaConfig, NatsConfig, Open, PollConfig,
     QuerySecret, SecretRef, SourceConfig, SseConfig, WebSocketConfig, decoded, is_plain, is_variable, resolve_secrets,
     suggest_name,
 };
@@ -74,6 +74,10 @@ pub fn understand(new: &NewFeed, existing: &[&str], secrets: Secrets) -> Result<
         }
         Protocol::Amqp => SourceConfig::Amqp(
             AmqpConfig::from_address(&address, bearer, secrets == Secrets::Allowed)
+                .map_err(|(message, cure)| failure("bad_request", message, cure))?,
+        ),
+        Protocol::Nats => SourceConfig::Nats(
+            NatsConfig::from_address(&address, bearer, secrets == Secrets::Allowed)
                 .map_err(|(message, cure)| failure("bad_request", message, cure))?,
         ),
         planned => {
@@ -163,7 +167,9 @@ pub(crate) fn take_secrets(feed: &mut FeedConfig, is_taken: &dyn Fn(&Path) -> bo
         SourceConfig::WebSocket(WebSocketConfig { http, .. })
         | SourceConfig::Sse(SseConfig { http, .. })
         | SourceConfig::Poll(PollConfig { http, .. }) => (&mut http.url, &mut http.query),
-        SourceConfig::File(_) | SourceConfig::Kafka(_) | SourceConfig::Amqp(_) => return Vec::new(),
+        SourceConfig::File(_) | SourceConfig::Kafka(_) | SourceConfig::Amqp(_) | SourceConfig::Nats(_) => {
+            return Vec::new();
+        }
     };
     let typed = url.query().unwrap_or_default().to_owned();
     let (secret, shown): (Vec<&str>, Vec<&str>) = typed.split('&').partition(|pair| is_secret_pair(pair));

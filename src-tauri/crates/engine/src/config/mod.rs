@@ -52,6 +52,11 @@
 //! user = "feedwatch"
 //! password = { env = "ORDERS_PASSWORD" }
 //!
+//! [feed.line.nats]                       # further keys: `protocols/nats.rs`
+//! url = "nats+tls://server:4222"         # or nats://
+//! subjects = ["line.*.temp", "x.>"]      # * for a word, > for all that follows
+//! stream = "LINE"                        # of JetStream: acknowledged when on disk; without it whatever comes
+//!
 //! [feed.old.file]
 //! path = "capture.jsonl"                 # relative to this file
 //!
@@ -117,7 +122,7 @@ pub use name::suggest_name;
 pub use paths::Paths;
 pub(crate) use problem::is_unprintable;
 pub use problem::{EXCERPT_CHARS, Excerpt, MAX_PROBLEMS, Problem, Problems};
-pub use protocols::{Access, AmqpConfig, HttpConfig, KafkaConfig, PollConfig, ProxyConfig};
+pub use protocols::{Access, AmqpConfig, HttpConfig, KafkaConfig, NatsConfig, PollConfig, ProxyConfig};
 pub use query::QuerySecret;
 pub(crate) use query::{decoded, is_plain, with_pairs};
 pub(crate) use read::bare;
@@ -246,6 +251,8 @@ pub enum SourceConfig {
     Amqp(AmqpConfig),
     /// HTTP, asked again and again.
     Poll(PollConfig),
+    /// NATS, core and JetStream.
+    Nats(NatsConfig),
 }
 
 impl SourceConfig {
@@ -258,6 +265,7 @@ impl SourceConfig {
             SourceConfig::Kafka(config) => config,
             SourceConfig::Amqp(config) => config,
             SourceConfig::Poll(config) => config,
+            SourceConfig::Nats(config) => config,
         }
     }
 

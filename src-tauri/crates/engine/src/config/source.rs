@@ -12,7 +12,7 @@ use super::protocols;
 use super::read::bare;
 use super::walk::{Field, Table, Walk, quoted};
 use super::{
-    AmqpConfig, FileConfig, HttpConfig, Origin, Ping, PollConfig, ProxyConfig, SourceConfig, SseConfig,
+    AmqpConfig, FileConfig, HttpConfig, NatsConfig, Origin, Ping, PollConfig, ProxyConfig, SourceConfig, SseConfig,
     WebSocketConfig, beside,
 };
 
@@ -60,6 +60,7 @@ pub(super) fn read(walk: &mut Walk<'_>, feed: &str, field: &Field<'_>, places: &
         "kafka" => protocols::kafka::read(walk, feed, table, places).map(SourceConfig::Kafka),
         "amqp" => AmqpConfig::read(walk, feed, table, places).map(SourceConfig::Amqp),
         "poll" => PollConfig::read(walk, feed, table, places).map(SourceConfig::Poll),
+        "nats" => NatsConfig::read(walk, feed, table, places).map(SourceConfig::Nats),
         _ => file(walk, table, places).map(SourceConfig::File),
     }
 }

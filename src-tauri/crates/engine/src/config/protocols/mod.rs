@@ -7,6 +7,7 @@ pub(super) mod access;
 mod amqp;
 mod http;
 pub(super) mod kafka;
+mod nats;
 mod poll;
 mod proxy;
 
@@ -14,5 +15,6 @@ pub use access::Access;
 pub use amqp::AmqpConfig;
 pub use http::HttpConfig;
 pub use kafka::KafkaConfig;
+pub use nats::NatsConfig;
 pub use poll::PollConfig;
 pub use proxy::ProxyConfig;

@@ -28,6 +28,12 @@ fn line() -> impl Strategy<Value = String> {
         "proxy = \"http://u:p@h\"",
         "proxy = { env = \"P\" }",
         "tls = { ca = \"a\" }",
+        "[feed.b.nats]",
+        "url = \"nats://h\"",
+        "subjects = [\"a.>\", \"b\"]",
+        "stream = \"S\"",
+        "durable = \"d\"",
+        "creds = { file = \"c\" }",
         "queue = \"q\"",
         "exchange = \"e\"",
         "routing_keys = [\"#\"]",
@@ -156,7 +162,7 @@ fn source() -> impl Strategy<Value = SourceConfig> {
             SourceConfig::Poll(PollConfig { http, every, timeout, accept, body })
         });
     let file = "/[^\0/]{1,20}".prop_map(|path| SourceConfig::File(FileConfig { path: PathBuf::from(path) }));
-    prop_oneof![websocket, sse, poll, file, super::kafka::source(), amqp()]
+    prop_oneof![websocket, sse, poll, file, super::kafka::source(), amqp(), nats()]
 }
 
 fn amqp() -> impl Strategy<Value = SourceConfig> {
@@ -222,6 +228,54 @@ fn shared() -> impl Strategy<Value = (Vec<Backup>, Endpoints)> {
             let redundant = redundant && !backups.is_empty();
             let mode = if redundant { EndpointMode::Redundant } else { EndpointMode::Failover };
             (backups, Endpoints { rules: EndpointRules { mode, return_after, window }, drill })
+        },
+    )
+}
+
+fn nats() -> impl Strategy<Value = SourceConfig> {
+    use feedwatch_ingest::NatsStart;
+    let name = || "[A-Za-z0-9_=-]{1,12}";
+    // Each begins otherwise, so that none overlaps with another.
+    let subjects = |least: usize| {
+        vec("[a-z]{1,4}(\\.([a-z]{1,4}|\\*)){0,2}(\\.>)?", least..4).prop_map(|subjects| {
+            subjects.into_iter().enumerate().map(|(at, subject)| format!("{at}{subject}")).collect::<Vec<_>>()
+        })
+    };
+    let start = prop_oneof![
+        Just(NatsStart::Latest),
+        Just(NatsStart::Earliest),
+        (0..4_000_000_000_000i64).prop_map(|at| NatsStart::At(feedwatch_model::Time::from_millis(at))),
+    ];
+    let stream = (name(), subjects(0), of(name()), start, 1u16..8_193);
+    let read = prop_oneof![
+        (subjects(1), of(name())).prop_map(|(subjects, queue)| {
+            NatsConfig { subjects, queue, ..NatsConfig::new("nats://localhost".parse().unwrap()) }
+        }),
+        stream.prop_map(|(stream, subjects, durable, start, max_ack_pending)| NatsConfig {
+            stream: Some(stream),
+            subjects,
+            durable,
+            start,
+            max_ack_pending,
+            ..NatsConfig::new("nats+tls://server:4333".parse().unwrap())
+        }),
+    ];
+    let who = prop_oneof![
+        Just((Access::default(), None, None)),
+        ("[a-z]{1,8}", of(secret())).prop_map(|(user, password)| (
+            Access { user: Some(user), password, ..Access::default() },
+            None,
+            None
+        )),
+        secret().prop_map(|token| (Access { token: Some(token), ..Access::default() }, None, None)),
+        secret().prop_map(|creds| (Access::default(), Some(creds), None)),
+        secret().prop_map(|nkey| (Access::default(), None, Some(nkey))),
+    ];
+    let ca = of("/[^\0/]{1,8}".prop_map(PathBuf::from));
+    (read, who, ca, 1u64..1 << 20, millis(100, 3_600_000), millis(1, 3_600_000)).prop_map(
+        |(read, (mut access, creds, nkey), ca, max_message, ping_interval, connect_timeout)| {
+            access.tls.ca = ca.filter(|_| read.stream.is_some());
+            SourceConfig::Nats(NatsConfig { access, creds, nkey, max_message, ping_interval, connect_timeout, ..read })
         },
     )
 }
