@@ -10,6 +10,7 @@ pub mod desktop;
 pub mod home;
 pub mod kafka;
 pub mod nginx;
+pub mod nats;
 pub mod process;
 pub mod proxy;
 pub mod python;

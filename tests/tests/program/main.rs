@@ -13,6 +13,7 @@ mod hostile;
 mod imports;
 mod kafka;
 mod killed;
+mod nats;
 mod nchan;
 mod poll;
 mod probe;
