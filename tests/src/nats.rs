@@ -186,7 +186,11 @@ impl Client {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("it");
         let client =
             runtime.block_on(options.connect(format!("nats://127.0.0.1:{port}"))).expect("a connection to the server");
-        let jetstream = jetstream::new(client.clone());
+        let jetstream = {
+            // It starts a task.
+            let _inside = runtime.enter();
+            jetstream::new(client.clone())
+        };
         Client { runtime, client, jetstream }
     }
 

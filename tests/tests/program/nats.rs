@@ -131,7 +131,10 @@ fn subjects_are_read_by_wildcards_with_what_stands_beside_the_messages() {
     each_once(&messages, 1..=300);
     let topics: Vec<&str> = messages[..3].iter().filter_map(|message| message.topic.as_deref()).collect();
     assert_eq!(topics, ["plant.7.level", "x.a.b", "x.a"]);
-    assert_eq!(beside(&messages[0]), json!({"id": "m1", "headers": [["unit", "bar"], ["Nats-Msg-Id", "m1"]]}));
+    let mut said = beside(&messages[0]);
+    // The client that published it does not keep their order.
+    said["headers"].as_array_mut().expect("headers").sort_by_key(|pair| pair[0].to_string());
+    assert_eq!(said, json!({"id": "m1", "headers": [["Nats-Msg-Id", "m1"], ["unit", "bar"]]}));
 
     // A message of any size that is allowed, and none larger.
     let sized = |size: usize| ("small".to_owned(), format!("{{\"a\":\"{}\"}}", "x".repeat(size - 8)));
@@ -280,18 +283,31 @@ fn a_queue_group_splits_what_is_published_between_two_consoles() {
         home.write("feeds.toml", core(nats.port, "[\"plant.>\"]", "queue = \"collectors\""));
         follow(home)
     });
-    for run in &runs {
-        run.line("that it is connected", LONG, |line| line.contains("\"connected\"") || line.contains("\"live\""));
-    }
     let client = nats.client();
-    client.publish(messages("plant.a", 1..=2_000));
     let readers = homes.each_ref().map(reader_of);
-    let stored = || readers.each_ref().map(|reader| kept(reader).len());
-    wait_until("all is stored by one of them", LONG, || stored().iter().sum::<usize>() == 2_000);
+    let stored = || readers.each_ref().map(|reader| read(&kept(reader)).into_iter().collect::<BTreeSet<u64>>());
+    let mut next = 0;
+    let mut publish = |count: u64| {
+        client.publish(messages("plant.a", next + 1..=next + count));
+        next += count;
+        next
+    };
+    // Whoever listens already gets all of it; what comes before the first is heard by nobody.
+    wait_until("both listen", LONG, || {
+        publish(10);
+        stored().iter().all(|stored| !stored.is_empty())
+    });
+    let before = publish(10);
+    let last = publish(2_000);
+    wait_until("all is stored by one of them", LONG, || {
+        let [first, second] = stored();
+        (before + 1..=last).all(|seq| first.contains(&seq) || second.contains(&seq))
+    });
     let [first, second] = readers.each_ref().map(|reader| read(&kept(reader)));
-    assert!(first.len() > 500 && second.len() > 500, "{} and {}", first.len(), second.len());
-    let both: BTreeSet<u64> = first.iter().chain(&second).copied().collect();
-    assert_eq!(both, (1..=2_000).collect(), "against what was published");
+    let of_the_last = |read: &[u64]| read.iter().filter(|seq| **seq > before).count();
+    let counts = [of_the_last(&first), of_the_last(&second)];
+    assert_eq!(counts.iter().sum::<usize>(), 2_000, "against what was published: each by one of them");
+    assert!(counts.iter().all(|count| *count > 500), "{counts:?}");
     for run in runs {
         run.interrupt();
         assert_eq!(run.end(LONG).json()["accounts"]["plant"]["dropped"], 0);
@@ -501,12 +517,14 @@ fn our_own_kill_between_commit_and_acknowledgement_stores_nothing_twice() {
     proxy.release();
     client.put(messages("plant.a", 701..=800));
     let run = follow(&home);
-    wait_until("all is counted", LONG, || run.lines().iter().any(|line| line.contains("\"received\":800")));
     is_done(&client, DURABLE);
     run.interrupt();
     let report = run.end(LONG).json();
     let books = &report["accounts"]["plant"];
-    assert_eq!((&books["stored"], &books["duplicate"]), (&100.into(), &700.into()), "{report:#}");
+    assert_eq!((&books["stored"], &books["in_flight"]), (&100.into(), &0.into()), "{report:#}");
+    // Some may be handed out a third time before the server has heard that they came.
+    assert!(books["duplicate"].as_u64().is_some_and(|count| count >= 700), "{report:#}");
+    eprintln!("{} came again and were known", books["duplicate"]);
     each_once(&kept(&reader), 1..=800);
     // The consumer has its usual configuration again.
     wait_until("nobody reads it", LONG, || client.waiting("PLANT", DURABLE).is_some_and(|one| one.asking == 0));
@@ -628,7 +646,7 @@ fn what_a_stream_has_deleted_unread_is_a_gap_with_its_count() {
     assert_eq!(gaps.iter().filter(|gap| gap.contains("has deleted")).count(), 1, "it is told once: {gaps:#?}");
     engine.stop();
     assert_eq!(read(&kept(&home.reader())), (1..=10).chain(111..=210).collect::<Vec<_>>());
-    assert!(home.reader().gaps(kept_feed(&home), Time::MIN, Time::MAX).is_ok_and(|gaps| {
+    assert!(home.reader().gaps(Some(kept_feed(&home)), Time::MIN, Time::MAX).is_ok_and(|gaps| {
         gaps.iter().any(|gap| gap.cause != GapCause::Stopped && gap.detail.contains("deleted 100 messages"))
     }));
 }

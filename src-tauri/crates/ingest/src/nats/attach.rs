@@ -3,8 +3,8 @@
 //! What was handed out and not acknowledged, because the last session ended before it was on disk or before the server
 //! heard of it, is wanted first and in its order: else numbers within messages would seem lost until `ack_wait` is over. So
 //! such a consumer gets, for a moment, an `ack_wait` of 1 ms and room for nothing but those (`max_ack_pending`): the server
-//! queues all of them again, sorted, before it may hand out anything new. When the first of them comes the consumer gets its
-//! usual configuration back; should this program end in between, the next session gives it.
+//! queues all of them again, sorted, before it may hand out anything new. When the first of them comes, which is asked for
+//! alone, the consumer gets its usual configuration back; should this program end in between, the next session gives it.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -48,6 +48,10 @@ pub(super) struct Attached {
     /// The configuration to give back when what was not acknowledged has begun to come.
     pub(super) restore: Option<Value>,
     pub(super) others: bool,
+    /// The last sequence that needs no word.
+    pub(super) last: Option<u64>,
+    /// What the stream has deleted unread: the session tells it and ends.
+    pub(super) lost: Option<String>,
 }
 
 impl Asking<'_> {
@@ -118,13 +122,12 @@ impl Asking<'_> {
         let floor = found.as_ref().map(|(consumer, _)| consumer.ack_floor.stream_seq).filter(|floor| *floor > 0);
         let limited = info.config.retention == Retention::Limits;
         let filtered = !self.options.subjects.is_empty();
+        let mut lost = None;
         if limited && log.first > *told {
-            let lost = lane::deleted(log, lane.read.max(floor));
-            if lost > 0 {
-                // The next session begins behind it.
-                *told = log.first;
-                return Err(ConnectError::Network(words::deleted(&stream.name, lost, !filtered)));
-            }
+            let count = lane::deleted(log, lane.read.max(floor));
+            // The next session begins behind it.
+            *told = log.first;
+            lost = (count > 0).then(|| words::deleted(&stream.name, count, !filtered));
         }
         let (consumer, restore, others) = match found {
             None => {
@@ -134,7 +137,8 @@ impl Asking<'_> {
             Some((consumer, raw)) => self.take(stream, consumer, raw).await?,
         };
         let whole = limited && !others && consumer.config.filters().is_empty();
-        Ok(Attached { consumer, lane: lane.name, created: info.created, whole, restore, others })
+        let last = Some(consumer.delivered.stream_seq.max(told.saturating_sub(1))).filter(|last| *last > 0);
+        Ok(Attached { consumer, lane: lane.name, last, created: info.created, whole, restore, others, lost })
     }
 
     /// A consumer of our own that is not there yet.
@@ -208,7 +212,7 @@ impl Asking<'_> {
         config.filter(&self.options.subjects);
         let consumer = self.make(&stream.name, &config).await?;
         let (lane, created) = (stream.name.clone(), info.created.clone());
-        Ok(Attached { consumer, lane, created, whole: false, restore: None, others: false })
+        Ok(Attached { consumer, lane, created, whole: false, restore: None, others: false, last: None, lost: None })
     }
 }
 

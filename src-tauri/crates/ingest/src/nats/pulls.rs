@@ -65,6 +65,15 @@ impl Pulls {
         Some(Pull { batch, ..self.pull })
     }
 
+    /// One message alone, unless something is open.
+    pub(super) fn one(&mut self) -> Option<Pull> {
+        if self.open > 0 {
+            return None;
+        }
+        self.open = 1;
+        Some(Pull { batch: 1, ..self.pull })
+    }
+
     /// A message came.
     pub(super) fn came(&mut self) {
         self.open = self.open.saturating_sub(1);
@@ -75,8 +84,9 @@ impl Pulls {
         let Status { code, text, pending } = status;
         let is = |part: &str| text.to_ascii_lowercase().contains(part);
         match code {
-            // A sign of life.
+            // A sign of life; and all came that was asked for, which is told of requests with a bound of bytes.
             100 => return Meaning::GoesOn,
+            409 if is("batch completed") => return Meaning::GoesOn,
             // Its time is over, or nothing is there.
             404 | 408 => {}
             409 if is("exceeds maxbytes") => {
@@ -127,7 +137,9 @@ mod tests {
         pulls.came();
         assert_eq!((next(&mut pulls), next(&mut pulls)), (Some(5), None));
         (0..50).for_each(|_| pulls.came());
-        assert_eq!(next(&mut pulls), Some(10), "more than was asked for does no harm");
+        assert_eq!(pulls.one().map(|pull| pull.batch), Some(1));
+        assert_eq!(pulls.one(), None);
+        assert_eq!(next(&mut pulls), Some(9), "more than was asked for does no harm");
     }
 
     #[test]
@@ -143,6 +155,9 @@ mod tests {
         assert_eq!(next(&mut pulls), Some(10));
         assert_eq!(pulls.said(&status(100, "Idle Heartbeat", None)), Meaning::GoesOn);
         assert_eq!(next(&mut pulls), None, "it still waits");
+        (0..5).for_each(|_| pulls.came());
+        assert_eq!(pulls.said(&status(409, "Batch Completed", Some(0))), Meaning::GoesOn);
+        assert_eq!(next(&mut pulls), Some(5));
     }
 
     #[test]

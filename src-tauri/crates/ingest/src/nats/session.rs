@@ -66,7 +66,7 @@ pub(super) struct Consuming {
     pub(super) acknowledged: u64,
     /// Without acknowledgements: a look.
     pub(super) look: bool,
-    pub(super) restore: Option<(Value, Pin<Box<Sleep>>)>,
+    pub(super) beginning: Beginning,
     pub(super) whole: bool,
     /// The last sequence, where all of the stream is read.
     pub(super) last: Option<u64>,
@@ -74,6 +74,25 @@ pub(super) struct Consuming {
     pub(super) missing: Option<(u64, u64)>,
     /// When the server must have said something of the consumer.
     pub(super) silence: Pin<Box<Sleep>>,
+    /// What was deleted unread before the session began: it is told, and the next one goes on.
+    pub(super) lost: Option<String>,
+}
+
+/// What was handed out to a former session comes first: see [`attach`](super::attach).
+pub(super) enum Beginning {
+    /// Its first message is asked for, alone: more would come again and again until the configuration is given back.
+    Again(Value, Pin<Box<Sleep>>),
+    /// The configuration is being given back.
+    GivingBack,
+    /// All is as usual.
+    Over,
+}
+
+impl Beginning {
+    /// With the configuration to give back, if there is one.
+    pub(super) fn of(restore: Option<Value>) -> Beginning {
+        restore.map_or(Beginning::Over, |config| Beginning::Again(config, Box::pin(sleep(AGAIN))))
+    }
 }
 
 /// Longer than two of the consumer's signs of life.
@@ -82,11 +101,6 @@ const SILENT: Duration = Duration::from_nanos(HEARTBEAT * 3);
 /// When the consumer is taken for dead, from now on.
 pub(super) fn silence() -> Pin<Box<Sleep>> {
     Box::pin(sleep(SILENT))
-}
-
-/// When a configuration is given back at the latest.
-pub(super) fn again(config: Value) -> (Value, Pin<Box<Sleep>>) {
-    (config, Box::pin(sleep(AGAIN)))
 }
 
 impl NatsSession {
@@ -132,7 +146,7 @@ impl NatsSession {
             Poll::Pending => {}
         }
         let Some(consuming) = &mut self.reading.consuming else { return Poll::Pending };
-        if let Some((_, at)) = &mut consuming.restore
+        if let Beginning::Again(_, at) = &mut consuming.beginning
             && at.as_mut().poll(cx).is_ready()
         {
             consuming.give_back(&mut self.wire.output);
@@ -230,7 +244,12 @@ impl Reading {
 impl Consuming {
     /// Asks for messages, if fewer are open than should be.
     fn ask(&mut self, output: &mut Output) {
-        if let Some(pull) = self.pulls.next() {
+        let pull = match &self.beginning {
+            Beginning::Over => self.pulls.next(),
+            Beginning::Again(..) => self.pulls.one(),
+            Beginning::GivingBack => None,
+        };
+        if let Some(pull) = pull {
             self.asked += 1;
             let reply = format!("{}.pull{}", self.inbox, self.asked);
             output.publish(&self.next, Some(&reply), &serde_json::to_vec(&pull).unwrap_or_default());
@@ -264,9 +283,10 @@ impl Consuming {
 
     /// The consumer gets its usual configuration back.
     fn give_back(&mut self, output: &mut Output) {
-        if let Some((config, _)) = self.restore.take() {
-            let (subject, body) = changing(&self.stream, &config);
+        if let Beginning::Again(config, _) = &self.beginning {
+            let (subject, body) = changing(&self.stream, config);
             output.publish(&subject, Some(&format!("{}.change", self.inbox)), &body);
+            self.beginning = Beginning::GivingBack;
         }
     }
 
@@ -288,7 +308,10 @@ impl Consuming {
             b".stream" => return self.is_missing(message.payload),
             b".change" => {
                 let refused = match (status, answer::<Value>(message.payload)) {
-                    (None, Some(Ok(_))) => return Ok(()),
+                    (None, Some(Ok(_))) => {
+                        self.beginning = Beginning::Over;
+                        return Ok(());
+                    }
                     (None, Some(Err(error))) => words::text(error.description.as_bytes()),
                     _ => "no answer".to_owned(),
                 };
@@ -325,6 +348,9 @@ impl Consuming {
 #[async_trait]
 impl Session for NatsSession {
     async fn recv(&mut self, batch: &mut Batch) -> Result<(), SessionError> {
+        if let Some(lost) = self.reading.consuming.as_mut().and_then(|consuming| consuming.lost.take()) {
+            return Err(words::closed(lost));
+        }
         std::future::poll_fn(|cx| self.poll_recv(cx, batch)).await
     }
 

@@ -11,13 +11,17 @@ use super::hello::{self, Endpoint, Greeted};
 use super::jetstream::Retention;
 use super::options::{NatsOptions, NatsRead, NatsStream};
 use super::pulls::Pulls;
-use super::session::{Consuming, NatsSession, Reading, again, silence};
+use super::session::{Beginning, Consuming, NatsSession, Reading, silence};
 use super::subjects::Subjects;
 use super::wire::{Pulse, Wire};
 use super::words;
 use crate::arena::Arena;
 use crate::source::{Session, Source};
 use crate::{Clock, ConnectError, Resume};
+
+/// The numbers of subscriptions: the answers' own, and of the subjects' the first.
+const INBOX: u64 = 1;
+const FIRST: u64 = 2;
 
 /// Subjects or a stream of a server.
 #[derive(Debug)]
@@ -76,7 +80,7 @@ impl NatsSource {
         let (what, consuming) = match &self.options.read {
             NatsRead::Core { queue } => {
                 let queue = queue.as_deref().filter(|_| !self.options.look);
-                (self.subscribe(&mut wire, &self.options.subjects, queue, &host).await?, None)
+                (self.subscribe(&mut wire, FIRST, &self.options.subjects, queue, &host).await?, None)
             }
             NatsRead::Stream(stream) => self.consume(&mut wire, stream, resume, &host).await?,
         };
@@ -97,11 +101,12 @@ impl NatsSource {
     async fn subscribe(
         &self,
         wire: &mut Wire,
+        first: u64,
         subjects: &[String],
         queue: Option<&str>,
         host: &str,
     ) -> Result<String, ConnectError> {
-        for (sid, subject) in (1..).zip(subjects) {
+        for (sid, subject) in (first..).zip(subjects) {
             let group = queue.map_or_else(String::new, |queue| format!("{queue} "));
             wire.output.say(format!("SUB {subject} {group}{sid}\r\n").as_bytes());
         }
@@ -125,7 +130,7 @@ impl NatsSource {
         host: &str,
     ) -> Result<(String, Option<Consuming>), ConnectError> {
         let inbox = format!("_INBOX.{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
-        self.subscribe(wire, &[format!("{inbox}.>")], None, host).await?;
+        self.subscribe(wire, INBOX, &[format!("{inbox}.>")], None, host).await?;
         let mut asking = Asking { wire, options: &self.options, host, inbox: &inbox, asked: 0 };
         if self.options.look {
             let info = asking.stream(&stream.name).await?;
@@ -133,7 +138,7 @@ impl NatsSource {
                 // Nobody else may read such a stream beside its consumers.
                 let own = &self.options.subjects;
                 let subjects = if own.is_empty() { &info.config.subjects } else { own };
-                let what = self.subscribe(wire, subjects, None, host).await?;
+                let what = self.subscribe(wire, FIRST, subjects, None, host).await?;
                 return Ok((format!("{what}: what comes for the work queue {}", stream.name), None));
             }
             let attached = asking.look(stream, &info).await?;
@@ -156,9 +161,8 @@ impl NatsSource {
     }
 
     fn consuming(&self, stream: &NatsStream, attached: Attached, inbox: String) -> Consuming {
-        let Attached { consumer, lane, whole, restore, .. } = attached;
+        let Attached { consumer, lane, whole, restore, last, lost, .. } = attached;
         let most = u64::from(stream.max_ack_pending);
-        let last = Some(consumer.delivered.stream_seq).filter(|last| *last > 0);
         Consuming {
             next: format!("$JS.API.CONSUMER.MSG.NEXT.{}.{}", stream.name, stream.durable),
             stream: stream.clone(),
@@ -169,11 +173,12 @@ impl NatsSource {
             open: VecDeque::new(),
             acknowledged: 0,
             look: self.options.look,
-            restore: restore.map(again),
+            beginning: Beginning::of(restore),
             whole,
             last,
             missing: None,
             silence: silence(),
+            lost,
         }
     }
 }
