@@ -603,6 +603,8 @@ fn two_consoles_share_a_consumer_and_what_one_leaves_the_other_stores() {
     proxy.hold();
     client.put(messages("plant.a", next + 1..=next + 400));
     next += 400;
+    let open = |count| client.waiting("PLANT", "shared").is_some_and(|one| one.unacknowledged > 0 && one.left == count);
+    wait_until("all is handed out, and what the first one has stays open", LONG, || open(0));
     first.kill();
     proxy.cut();
     client.put(messages("plant.a", next + 1..=next + 50));
@@ -614,6 +616,9 @@ fn two_consoles_share_a_consumer_and_what_one_leaves_the_other_stores() {
         let stored = stored(at);
         assert_eq!(stored.iter().collect::<BTreeSet<_>>().len(), stored.len(), "none is stored twice by one of them");
     }
+    let late = kept(&readers[1]).into_iter().filter(|message| message.outcome == Outcome::Read);
+    let late = late.filter(|message| beside(message)["redelivered"] == true).count();
+    assert!(late > 50, "{late} came to the second after newer ones, and were not taken for known");
     second.interrupt();
     second.end(LONG);
     assert_eq!(client.consumers("PLANT"), ["shared"], "nothing of ours is left there");
