@@ -3,19 +3,17 @@
 //! The server speaks first: `INFO`. Then the encryption begins, if that is wanted, and only behind it anything of ours is
 //! said: a secret is never sent where `nats+tls://` was asked for and not given.
 
-use std::sync::Arc;
-
-use rustls::pki_types::ServerName;
+use feedwatch_model::Certificate;
 use serde::Deserialize;
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 
 use super::login::Identity;
-use super::options::{NatsOptions, bare_host, is_number};
+use super::options::{NatsOptions, is_number};
 use super::protocol::Op;
 use super::wire::{Broken, Wire};
 use super::words;
-use crate::{Clock, ConnectError, reason, tls};
+use crate::certificate;
+use crate::dial::{self, Handshake, Target, Traffic, Trust};
+use crate::{Clock, ConnectError};
 
 /// What a server says of itself, as far as it matters here.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -64,15 +62,15 @@ pub(super) struct Greeted {
     pub(super) wire: Wire,
     /// What the connection is like.
     pub(super) detail: &'static str,
+    /// The server's, where it is encrypted.
+    pub(super) certificate: Option<Certificate>,
 }
 
 /// Connects to `at`, encrypts where that is wanted, and says who we are.
 pub(super) async fn greet(options: &NatsOptions, at: &Endpoint, clock: Clock) -> Result<Greeted, ConnectError> {
     let identity = Identity::of(options)?;
     let host = at.shown();
-    let failed = |error: &std::io::Error| reason::connect_error(error, &host);
-    let socket = TcpStream::connect((bare_host(&at.host), at.port)).await.map_err(|error| failed(&error))?;
-    socket.set_nodelay(true).map_err(|error| failed(&error))?;
+    let socket = dial::tcp(&Target::new(&at.host, at.port, Traffic::Other), &options.proxy).await?;
     let mut wire = Wire::new(Box::new(socket), options.max_message, clock);
     let broken = |broken: Broken| words::not_greeted(&broken, options, &host);
     let said = wire.next(|op| match op {
@@ -85,12 +83,13 @@ pub(super) async fn greet(options: &NatsOptions, at: &Endpoint, clock: Clock) ->
         Err(Some(text)) => return Err(words::refused(&text, options, &host)),
         Err(None) => return Err(words::no_nats(&host)),
     };
+    let mut certificate = None;
     let detail = if options.encrypted {
         if !info.tls_required && !info.tls_available {
             return Err(words::no_tls(&host));
         }
         let detail;
-        (wire, detail) = encrypted(wire, options, at, clock, &host).await?;
+        (wire, detail, certificate) = encrypted(wire, options, at, clock, &host).await?;
         detail
     } else if info.tls_required {
         return Err(words::wants_tls(&host));
@@ -106,7 +105,7 @@ pub(super) async fn greet(options: &NatsOptions, at: &Endpoint, clock: Clock) ->
         _ => None,
     });
     match answer.await {
-        Ok(Ok(())) => Ok(Greeted { wire, detail }),
+        Ok(Ok(())) => Ok(Greeted { wire, detail, certificate }),
         Ok(Err(text)) => Err(words::refused(&text, options, &host)),
         // A server that ends the encryption may do so before its alert is read.
         Err(_) if lacks_certificate => Err(words::wants_certificate(&host)),
@@ -120,7 +119,7 @@ async fn encrypted(
     at: &Endpoint,
     clock: Clock,
     host: &str,
-) -> Result<(Wire, &'static str), ConnectError> {
+) -> Result<(Wire, &'static str, Option<Certificate>), ConnectError> {
     if !wire.input.is_empty() {
         // Whoever puts words in before the encryption is not the server.
         return Err(ConnectError::Protocol(format!(
@@ -129,20 +128,20 @@ async fn encrypted(
     }
     // A cluster names its servers by number mostly, which stand in no certificate.
     let name = if is_number(&at.host) { &options.host } else { &at.host };
-    let name = ServerName::try_from(bare_host(name).to_owned())
-        .map_err(|_| ConnectError::Options(format!("{host} is no name that a certificate can have.")))?;
-    let files = options.tls.clone();
-    let config = tokio::task::spawn_blocking(move || tls::client_config_with(&files, &[]))
-        .await
-        .map_err(|error| ConnectError::Tls(error.to_string()))??;
-    let connected = TlsConnector::from(Arc::new(config)).connect(name, wire.into_io()).await;
-    let stream = connected.map_err(|error| words::tls_error(&error, options, host))?;
+    let target = Target::new(name, at.port, Traffic::Other);
+    let trust = Trust::Files(options.tls.clone());
+    let stream = match dial::encrypt(&target, &trust, &[], wire.into_io()).await {
+        Ok(stream) => stream,
+        Err(Handshake::Options(error)) => return Err(error),
+        Err(Handshake::Failed(error)) => return Err(words::tls_error(&error, options, host)),
+    };
     let detail = match stream.get_ref().1.protocol_version() {
         Some(rustls::ProtocolVersion::TLSv1_2) => "TLS 1.2",
         Some(rustls::ProtocolVersion::TLSv1_3) => "TLS 1.3",
         _ => "TLS",
     };
-    Ok((Wire::new(Box::new(stream), options.max_message, clock), detail))
+    let certificate = certificate::of(&stream);
+    Ok((Wire::new(Box::new(stream), options.max_message, clock), detail, certificate))
 }
 
 /// Waits until the server has answered to everything that was said before; `Err` with what it complains about.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use feedwatch_model::Time;
 
 use crate::headers::percent_decoded;
-use crate::{Login, MAX_MESSAGE, Secret, TlsFiles};
+use crate::{Login, MAX_MESSAGE, Proxy, Secret, TlsFiles};
 
 /// How to reach subjects and streams.
 #[derive(Clone, Debug)]
@@ -19,6 +19,8 @@ pub struct NatsOptions {
     pub encrypted: bool,
     /// Authorities and a client certificate of one's own.
     pub tls: TlsFiles,
+    /// Through which proxy.
+    pub proxy: Proxy,
     /// Who we are: user and password, or a token.
     pub login: Login,
     /// A credentials file's text: a user's JWT and the seed of its key.
@@ -96,6 +98,7 @@ impl NatsOptions {
             port: 4222,
             encrypted: false,
             tls: TlsFiles::default(),
+            proxy: Proxy::default(),
             login: Login::default(),
             creds: None,
             nkey: None,
@@ -120,12 +123,7 @@ impl NatsOptions {
     }
 }
 
-/// `[::1]` without its brackets.
-pub(super) fn bare_host(host: &str) -> &str {
-    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
-}
-
 /// Is this a number and no name?
 pub(super) fn is_number(host: &str) -> bool {
-    bare_host(host).parse::<IpAddr>().is_ok()
+    host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok()
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use feedwatch_model::{MessageMeta, Position, Time};
+use feedwatch_model::{Certificate, MessageMeta, Position, Time};
 use serde_json::Value;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
@@ -38,6 +38,7 @@ pub(super) struct NatsSession {
     pub(super) pulse: Pulse,
     pub(super) reading: Reading,
     pub(super) detail: String,
+    pub(super) certificate: Option<Certificate>,
 }
 
 /// What is made of what the server says.
@@ -382,6 +383,10 @@ impl Session for NatsSession {
         if super::hello::settled(&mut self.wire).await.is_ok() {
             self.wire.shut().await;
         }
+    }
+
+    fn certificate(&self) -> Option<Certificate> {
+        self.certificate.clone()
     }
 
     fn detail(&self) -> String {

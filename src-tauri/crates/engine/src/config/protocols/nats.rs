@@ -18,6 +18,7 @@
 //! creds = { file = "orders.creds" }      # a credentials file: JWT and seed
 //! nkey = { file = "seed.txt" }           # a seed alone
 //! tls = { ca = "ca.pem", cert = "client.pem", key = "client.key" }
+//! proxy = "socks5://proxy:1080"
 //! ping_interval = "20s"                  # nothing heard for so long: asked; for twice as long: taken for dead
 //! max_message = "16MiB"
 //! connect_timeout = "10s"
@@ -41,7 +42,7 @@ use super::super::configured::{Configured, Given, Purpose, in_memory};
 use super::super::edit::{Tables, secret_value};
 use super::super::units::{duration_text, size_text};
 use super::super::{CONNECT_TIMEOUT, MAX_MESSAGE, SecretRef};
-use super::Access;
+use super::{Access, ProxyConfig};
 
 const PING_INTERVAL: Duration = Duration::from_secs(20);
 
@@ -68,6 +69,8 @@ pub struct NatsConfig {
     pub creds: Option<SecretRef>,
     /// The seed of a key.
     pub nkey: Option<SecretRef>,
+    /// Through which proxy.
+    pub proxy: ProxyConfig,
     /// Nothing was heard for so long: the server is asked.
     pub ping_interval: Duration,
     /// Longer messages end the connection, in bytes.
@@ -90,6 +93,7 @@ impl NatsConfig {
             access: Access::default(),
             creds: None,
             nkey: None,
+            proxy: ProxyConfig::default(),
             ping_interval: PING_INTERVAL,
             max_message: MAX_MESSAGE,
             connect_timeout: CONNECT_TIMEOUT,
@@ -187,7 +191,7 @@ impl Configured for NatsConfig {
     fn secrets(&self) -> Vec<(&'static str, &SecretRef)> {
         let own = [("creds", &self.creds), ("nkey", &self.nkey)].into_iter();
         let own = own.filter_map(|(name, reference)| Some((name, reference.as_ref()?)));
-        self.access.secrets().into_iter().chain(own).collect()
+        self.access.secrets().into_iter().chain(own).chain(self.proxy.secrets()).collect()
     }
 
     fn comes_again(&self) -> bool {
@@ -207,6 +211,7 @@ impl Configured for NatsConfig {
             access,
             creds,
             nkey,
+            proxy,
             ping_interval,
             max_message,
             connect_timeout,
@@ -227,6 +232,7 @@ impl Configured for NatsConfig {
                 tables.line(key, secret_value(reference, false));
             }
         }
+        proxy.write(tables);
         tables.line_unless("ping_interval", ping_interval, &usual.ping_interval, |&time| duration_text(time).into());
         tables.line_unless("max_message", max_message, &usual.max_message, |&bytes| size_text(bytes).into());
         tables.line_unless("connect_timeout", connect_timeout, &usual.connect_timeout, |&time| {
@@ -240,6 +246,7 @@ impl Configured for NatsConfig {
             port: self.url.port().unwrap_or(4222),
             encrypted: self.is_encrypted(),
             tls: self.access.tls(given.paths),
+            proxy: self.proxy.proxy(given.credentials),
             login: self.login(given),
             creds: secret("creds"),
             nkey: secret("nkey"),

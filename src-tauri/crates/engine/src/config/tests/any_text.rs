@@ -271,11 +271,11 @@ fn nats() -> impl Strategy<Value = SourceConfig> {
         secret().prop_map(|creds| (Access::default(), Some(creds), None)),
         secret().prop_map(|nkey| (Access::default(), None, Some(nkey))),
     ];
-    let ca = of("/[^\0/]{1,8}".prop_map(PathBuf::from));
-    (read, who, ca, 1u64..1 << 20, millis(100, 3_600_000), millis(1, 3_600_000)).prop_map(
-        |(read, (mut access, creds, nkey), ca, max_message, ping_interval, connect_timeout)| {
-            access.tls.ca = ca.filter(|_| read.stream.is_some());
-            SourceConfig::Nats(NatsConfig { access, creds, nkey, max_message, ping_interval, connect_timeout, ..read })
+    (read, who, tls(), proxy(), 1u64..1 << 20, millis(100, 3_600_000), millis(1, 3_600_000)).prop_map(
+        |(read, (mut access, creds, nkey), tls, proxy, max_message, ping_interval, connect_timeout)| {
+            access.tls = if read.stream.is_some() { tls } else { Default::default() };
+            let read = NatsConfig { access, creds, nkey, proxy, ..read };
+            SourceConfig::Nats(NatsConfig { max_message, ping_interval, connect_timeout, ..read })
         },
     )
 }

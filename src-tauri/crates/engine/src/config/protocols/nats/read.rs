@@ -11,7 +11,7 @@ use super::super::super::SecretRef;
 use super::super::super::credentials::{secret_of, variable};
 use super::super::super::source::{MESSAGE_SIZES, MOST, Places, TIMEOUTS};
 use super::super::super::walk::{Field, Table, Walk, quoted};
-use super::{Access, NatsConfig, subject};
+use super::{Access, NatsConfig, ProxyConfig, subject};
 
 /// Messages that a server may hand out ahead: what comes again is known again within so many.
 const PENDING: RangeInclusive<u64> = 1..=crate::pipeline::WINDOW as u64;
@@ -48,6 +48,7 @@ impl NatsConfig {
             walk.say(at, "\"tls\" is for nats+tls://", Some("write url = \"nats+tls://...\", or take it out".into()));
         }
         let (creds, nkey) = keys(walk, feed, &mut table, &access, places);
+        let proxy = ProxyConfig::read(walk, feed, &mut table, places);
         let ping_interval = table.take("ping_interval").and_then(|field| field.duration(walk, PINGS));
         let max_message = table.take("max_message").and_then(|field| field.size(walk, MESSAGE_SIZES));
         let connect_timeout = table.take("connect_timeout").and_then(|field| field.duration(walk, TIMEOUTS));
@@ -63,6 +64,7 @@ impl NatsConfig {
             access,
             creds,
             nkey,
+            proxy,
             ping_interval: ping_interval.unwrap_or(usual.ping_interval),
             max_message: max_message.unwrap_or(usual.max_message),
             connect_timeout: connect_timeout.unwrap_or(usual.connect_timeout),

@@ -63,6 +63,7 @@ fn every_key_is_read() {
         },
         creds: None,
         nkey: None,
+        proxy: ProxyConfig::default(),
         ping_interval: Duration::from_secs(5),
         max_message: 1 << 20,
         connect_timeout: Duration::from_secs(3),
