@@ -16,9 +16,9 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 use super::heard::Heard;
 use super::inflate::Inflating;
 use super::{WebSocketOptions, words};
-use crate::certificate;
 use crate::SessionError;
 use crate::arena::Arena;
+use crate::certificate;
 use crate::source::{Batch, Session};
 
 pub(super) type Stream = WebSocketStream<Inflating<MaybeTlsStream<Heard>>>;
