@@ -35,6 +35,9 @@ const FRAMES: usize = 200;
 fn filled(from: Time) -> (Pipeline, Time) {
     let mut pipeline = Pipeline::new(Registry::default(), Alarms::default(), false);
     let settings = FeedSettings {
+        lines: Vec::new(),
+        redundant: false,
+        certificates: Vec::new(),
         name: "bench".to_owned(),
         title: "bench".to_owned(),
         protocol_word: "ws",

@@ -10,6 +10,7 @@ pub mod desktop;
 pub mod home;
 pub mod kafka;
 pub mod mosquitto;
+pub mod nats;
 pub mod nginx;
 pub mod ports;
 pub mod process;

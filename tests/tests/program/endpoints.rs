@@ -1,6 +1,8 @@
 //! Feeds with several endpoints: redundant lines, failing over and back, drills.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use feedwatch_engine::Engine;
@@ -220,26 +222,29 @@ fn a_feed_fails_over_and_returns_without_losing_what_either_line_sent() {
 }
 
 /// Publishes all the time, until it is dropped.
-struct Stream(Arc<Publisher>, Option<std::thread::JoinHandle<()>>, Arc<std::sync::atomic::AtomicBool>);
+struct Stream {
+    thread: Option<JoinHandle<()>>,
+    ends: Arc<AtomicBool>,
+}
 
 impl Stream {
     fn of(publisher: &Arc<Publisher>) -> Stream {
-        let (publisher, ends) = (Arc::clone(publisher), Arc::new(std::sync::atomic::AtomicBool::new(false)));
-        let (far, until) = (Arc::clone(&publisher), Arc::clone(&ends));
+        let (publisher, ends) = (Arc::clone(publisher), Arc::new(AtomicBool::new(false)));
+        let until = Arc::clone(&ends);
         let thread = std::thread::spawn(move || {
-            while !until.load(std::sync::atomic::Ordering::SeqCst) {
-                far.publish();
+            while !until.load(Ordering::SeqCst) {
+                publisher.publish();
                 std::thread::park_timeout(Duration::from_millis(10));
             }
         });
-        Stream(publisher, Some(thread), ends)
+        Stream { thread: Some(thread), ends }
     }
 }
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        self.2.store(true, std::sync::atomic::Ordering::SeqCst);
-        drop(self.1.take().map(std::thread::JoinHandle::join));
+        self.ends.store(true, Ordering::SeqCst);
+        drop(self.thread.take().map(JoinHandle::join));
     }
 }
 

@@ -14,6 +14,7 @@ mod imports;
 mod kafka;
 mod killed;
 mod mqtt;
+mod nats;
 mod nchan;
 mod poll;
 mod probe;

@@ -7,9 +7,9 @@ use feedwatch_model::Protocol;
 use url::Url;
 
 use crate::config::{
-    AmqpConfig, Config, FeedConfig, FileConfig, HeaderValue, HttpConfig, KafkaConfig, MqttConfig, Open, PollConfig,
-    QuerySecret, SecretRef, SourceConfig, SseConfig, WebSocketConfig, decoded, is_plain, is_variable, resolve_secrets,
-    suggest_name,
+    AmqpConfig, Config, FeedConfig, FileConfig, HeaderValue, HttpConfig, KafkaConfig, MqttConfig, NatsConfig, Open,
+    PollConfig, QuerySecret, SecretRef, SourceConfig, SseConfig, WebSocketConfig, decoded, is_plain, is_variable,
+    resolve_secrets, suggest_name,
 };
 use crate::engine::failure;
 use crate::wire::{Failure, NewFeed};
@@ -78,6 +78,10 @@ pub fn understand(new: &NewFeed, existing: &[&str], secrets: Secrets) -> Result<
         ),
         Protocol::Mqtt => SourceConfig::Mqtt(
             MqttConfig::from_address(&address, bearer, secrets == Secrets::Allowed)
+                .map_err(|(message, cure)| failure("bad_request", message, cure))?,
+        ),
+        Protocol::Nats => SourceConfig::Nats(
+            NatsConfig::from_address(&address, bearer, secrets == Secrets::Allowed)
                 .map_err(|(message, cure)| failure("bad_request", message, cure))?,
         ),
         planned => {
@@ -167,7 +171,11 @@ pub(crate) fn take_secrets(feed: &mut FeedConfig, is_taken: &dyn Fn(&Path) -> bo
         SourceConfig::WebSocket(WebSocketConfig { http, .. })
         | SourceConfig::Sse(SseConfig { http, .. })
         | SourceConfig::Poll(PollConfig { http, .. }) => (&mut http.url, &mut http.query),
-        SourceConfig::File(_) | SourceConfig::Kafka(_) | SourceConfig::Amqp(_) | SourceConfig::Mqtt(_) => {
+        SourceConfig::File(_)
+        | SourceConfig::Kafka(_)
+        | SourceConfig::Amqp(_)
+        | SourceConfig::Mqtt(_)
+        | SourceConfig::Nats(_) => {
             return Vec::new();
         }
     };

@@ -6,7 +6,7 @@
 //! | `http://`, `https://` | server-sent events, pinned as such by `sse+http://`, `sse+https://` |
 //! | `poll+http://`, `poll+https://` | HTTP, asked again and again |
 //! | `mqtt://host/topic/#`, `mqtts://`, `mqtt+ws://host/path?topic=a/#`, `mqtt+wss://` | MQTT |
-//! | `nats://host/subject.>`, `nats+tls://` | NATS |
+//! | `nats://host/subject.>`, `nats://host/?stream=NAME`, `nats+tls://` | NATS |
 //! | `kafka://host,host/topic`, `kafka+tls://` | Kafka |
 //! | `amqp://host/queue?vhost=/`, `amqp://host/?exchange=amq.topic&routing_key=plant.#`, `amqps://` | RabbitMQ |
 //! | `webhook://127.0.0.1:8080/path` | HTTP, told by others: listens there |
@@ -149,9 +149,14 @@ fn with_topic(protocol: Protocol, scheme: &str, rest: &str) -> Result<Address, A
         return Err(AddressError::Space);
     }
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-    // Of a queue of AMQP alone something stands behind the topic: `?vhost=`, or an exchange with routing keys.
-    let begins = |query: &str| ["vhost=", "exchange=", "routing_key="].iter().any(|name| query.starts_with(name));
-    let behind = path.rsplit_once('?').filter(|(_, query)| protocol == Protocol::Amqp && begins(query));
+    // What stands behind the topic: of AMQP the virtual host, or an exchange with routing keys; of NATS a stream or a group.
+    let names: &[&str] = match protocol {
+        Protocol::Amqp => &["vhost=", "exchange=", "routing_key="],
+        Protocol::Nats => &["stream=", "queue="],
+        _ => &[],
+    };
+    let begins = |query: &str| names.iter().any(|name| query.starts_with(name));
+    let behind = path.rsplit_once('?').filter(|(_, query)| begins(query));
     let (topic, query) = match behind {
         // A routing key may hold #, which a URL ends before.
         Some((topic, query)) => (topic, format!("/?{}", query.replace('#', "%23"))),
@@ -350,6 +355,7 @@ mod tests {
         assert_eq!(of("mqtt://h"), is(Protocol::Mqtt, "mqtt://h", ""));
         assert_eq!(of("mqtt+wss://h/mqtt?topic=a/#"), is(Protocol::Mqtt, "mqtt+wss://h/mqtt", "a/#"));
         assert_eq!(of("nats://u:p@h/prices.>"), is(Protocol::Nats, "nats://u:p@h", "prices.>"));
+        assert_eq!(of("nats://h/a.?x?stream=S"), is(Protocol::Nats, "nats://h/?stream=S", "a.?x"));
         assert_eq!(of("kafka://a:1,b:2/prices"), is(Protocol::Kafka, "kafka://a:1,b:2", "prices"));
         assert_eq!(of("amqps://h/orders?vhost=%2F"), is(Protocol::Amqp, "amqps://h/?vhost=%2F", "orders"));
         assert_eq!(of("poll+https://h/metrics"), is(Protocol::Poll, "https://h/metrics", ""));

@@ -75,6 +75,11 @@ pub(crate) trait Configured {
         Vec::new()
     }
 
+    /// May its broker send messages again in any order that it takes for not acknowledged?
+    fn comes_again(&self) -> bool {
+        self.protocol().is_acknowledged()
+    }
+
     /// What a person is to know of a look at it.
     fn look_remark(&self) -> Option<&'static str> {
         None

@@ -59,6 +59,11 @@
 //! user = "feedwatch"
 //! password = { env = "FLOOR_PASSWORD" }
 //!
+//! [feed.line.nats]                       # further keys: `protocols/nats.rs`
+//! url = "nats+tls://server:4222"         # or nats://
+//! subjects = ["line.*.temp", "x.>"]      # * for a word, > for all that follows
+//! stream = "LINE"                        # of JetStream: acknowledged when on disk; without it whatever comes
+//!
 //! [feed.old.file]
 //! path = "capture.jsonl"                 # relative to this file
 //!
@@ -124,7 +129,7 @@ pub use name::suggest_name;
 pub use paths::Paths;
 pub(crate) use problem::is_unprintable;
 pub use problem::{EXCERPT_CHARS, Excerpt, MAX_PROBLEMS, Problem, Problems};
-pub use protocols::{Access, AmqpConfig, HttpConfig, KafkaConfig, MqttConfig, PollConfig, ProxyConfig};
+pub use protocols::{Access, AmqpConfig, HttpConfig, KafkaConfig, MqttConfig, NatsConfig, PollConfig, ProxyConfig};
 pub use query::QuerySecret;
 pub(crate) use query::{decoded, is_plain, with_pairs};
 pub(crate) use read::bare;
@@ -255,6 +260,8 @@ pub enum SourceConfig {
     Poll(PollConfig),
     /// Topics of an MQTT broker.
     Mqtt(MqttConfig),
+    /// NATS, core and JetStream.
+    Nats(NatsConfig),
 }
 
 impl SourceConfig {
@@ -268,6 +275,7 @@ impl SourceConfig {
             SourceConfig::Amqp(config) => config,
             SourceConfig::Poll(config) => config,
             SourceConfig::Mqtt(config) => config,
+            SourceConfig::Nats(config) => config,
         }
     }
 

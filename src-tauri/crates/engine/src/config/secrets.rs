@@ -103,7 +103,12 @@ pub fn resolve_secrets(config: &Config, env: &dyn Fn(&str) -> Option<String>) ->
             ready.query.extend(value.map(|value| (parameter.sent_name(), Secret(parameter.sent(&value)))));
         }
         for (key, reference) in table.secrets() {
-            let value = look_up(reference, if key == "proxy" { &OF_PROXY } else { &BY_ITSELF });
+            let form = match key {
+                "proxy" => &OF_PROXY,
+                "creds" => &A_FILE,
+                _ => &BY_ITSELF,
+            };
+            let value = look_up(reference, form);
             ready.secrets.extend(value.map(|value| (key, Secret(value))));
         }
         ready
@@ -137,6 +142,12 @@ const OF_PROXY: Form = Form {
     fits: |text| feedwatch_ingest::Proxy::parse(text).is_ok(),
     wrong: "holds no address of a proxy",
     cure: "it must be http://user:password@host:port, or the same with socks5://",
+};
+/// What others write as a file: NATS has a token and a key in one.
+const A_FILE: Form = Form {
+    fits: |text| !text.chars().any(|letter| letter.is_control() && !letter.is_whitespace()),
+    wrong: "holds what is no text",
+    cure: "it must be a text file as it was given to you",
 };
 const IN_QUERY: Form =
     Form { fits: is_one_line, wrong: "holds more than a line of text", cure: "it must be one line without tabs" };

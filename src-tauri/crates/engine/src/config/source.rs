@@ -12,8 +12,8 @@ use super::protocols;
 use super::read::bare;
 use super::walk::{Field, Table, Walk, quoted};
 use super::{
-    AmqpConfig, FileConfig, HttpConfig, MqttConfig, Origin, Ping, PollConfig, ProxyConfig, SourceConfig, SseConfig,
-    WebSocketConfig, beside,
+    AmqpConfig, FileConfig, HttpConfig, MqttConfig, NatsConfig, Origin, Ping, PollConfig, ProxyConfig, SourceConfig,
+    SseConfig, WebSocketConfig, beside,
 };
 
 pub(super) const MESSAGE_SIZES: std::ops::RangeInclusive<u64> = 1..=1 << 30;
@@ -61,6 +61,7 @@ pub(super) fn read(walk: &mut Walk<'_>, feed: &str, field: &Field<'_>, places: &
         "amqp" => AmqpConfig::read(walk, feed, table, places).map(SourceConfig::Amqp),
         "poll" => PollConfig::read(walk, feed, table, places).map(SourceConfig::Poll),
         "mqtt" => MqttConfig::read(walk, feed, table, places).map(SourceConfig::Mqtt),
+        "nats" => NatsConfig::read(walk, feed, table, places).map(SourceConfig::Nats),
         _ => file(walk, table, places).map(SourceConfig::File),
     }
 }

@@ -53,12 +53,12 @@ impl Engine {
         let now = core.now();
         // The disk is asked before the pipeline is locked.
         let known = core.pipeline.lock().feed_id(&config.name);
-        let is_acknowledged = config.sources().any(|source| source.protocol().is_acknowledged());
+        let comes_again = config.sources().any(|source| source.configured().comes_again());
         let (watched_until, known, certificates) = match known {
             Some(id) => {
-                (core.history.watched_until(id), core.history.known(id, is_acknowledged), core.history.certificates(id))
+                (core.history.watched_until(id), core.history.known(id, comes_again), core.history.certificates(id))
             }
-            None => (None, Known::default(), Vec::new()),
+            None => (None, Known { in_any_order: comes_again, ..Known::default() }, Vec::new()),
         };
         let resume = known.positions.iter().cloned().collect();
         let settings = FeedSettings {

@@ -13,7 +13,7 @@ use crate::alarms::Alarms;
 use crate::config::Console;
 use crate::frame::{Past, PastMark};
 use crate::live::LiveBucket;
-use crate::pipeline::{self, GAPS, Known, Pipeline};
+use crate::pipeline::{self, GAPS, Known, Latest, Pipeline};
 use crate::registry::Registry;
 use crate::report::HistoryReport;
 
@@ -169,7 +169,7 @@ impl History {
 
     /// Where a feed would resume, and with `messages` the latest ones, which its broker may send once more.
     pub(super) fn known(&self, feed: FeedId, messages: bool) -> Known {
-        let Some(reader) = &self.reader else { return Known::default() };
+        let Some(reader) = &self.reader else { return Known { in_any_order: messages, ..Known::default() } };
         let positions = told(reader.positions(), "positions").into_iter();
         let positions = positions.filter_map(|(id, position)| (id == feed).then_some(position)).collect();
         let latest = if messages {
@@ -177,7 +177,11 @@ impl History {
         } else {
             Vec::new()
         };
-        Known { positions, latest: latest.into_iter().map(|message| (message.topic, message.payload)).collect() }
+        let latest = latest.into_iter().map(|message| {
+            let place = message.meta.as_deref().and_then(pipeline::place);
+            Latest { topic: message.topic, payload: message.payload, place }
+        });
+        Known { positions, latest: latest.collect(), in_any_order: messages }
     }
 
     /// The certificates that the endpoints of a feed have shown last.

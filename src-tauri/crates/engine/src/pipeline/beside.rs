@@ -42,9 +42,23 @@ pub(super) fn json(meta: &MessageMeta) -> Option<Arc<str>> {
     (!said.is_empty()).then(|| Value::Object(said).to_string().into())
 }
 
+/// Lane and number of a message in its lane, from what the history keeps of it.
+pub(crate) fn place(kept: &str) -> Option<(Arc<str>, u64)> {
+    let said: Value = serde_json::from_str(kept).ok()?;
+    Some((said.get("lane")?.as_str()?.into(), said.get("offset")?.as_u64()?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_place_of_a_message_is_read_back() {
+        let position = Some(Position::Offset { lane: "S#1".into(), offset: 7 });
+        let meta = MessageMeta { position, offset: Some(7), ..MessageMeta::default() };
+        assert_eq!(place(&json(&meta).unwrap()), Some(("S#1".into(), 7)));
+        assert_eq!((place("{}"), place("no JSON"), place(r#"{"lane":"a","offset":-1}"#)), (None, None, None));
+    }
 
     #[test]
     fn what_was_said_is_kept_and_nothing_else() {

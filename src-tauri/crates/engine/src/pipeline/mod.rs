@@ -30,13 +30,14 @@ use feedwatch_ingest::{Event, InboxCounters};
 use feedwatch_model::{Accounts, AlarmId, Certificate, FeedId, Gap, GapCause, Message, SeriesId, SeriesMeta, Time};
 use feedwatch_store::{Batch, MessageCounts};
 
+pub(crate) use beside::place;
 pub(crate) use book::SeriesState;
 use episode::MARKS;
 pub use feed::FeedStage;
 pub use lines::{Line, LineSettings, LineState};
 pub use output::{News, NumberedFinding, Output};
-pub use redelivery::Known;
 pub(crate) use redelivery::WINDOW;
+pub use redelivery::{Known, Latest};
 
 use crate::alarms::Alarms;
 use crate::registry::Registry;

@@ -1,7 +1,9 @@
 //! Messages that a broker sends once more because it does not know that they are kept.
 //!
 //! A broker with numbers (Kafka, JetStream) is answered by them: what is not behind the last number of its lane is in the
-//! history. One without (AMQP, MQTT with QoS 1 and 2) says that it may have sent a message before; then, and only then,
+//! history. JetStream hands out what was not acknowledged in time while newer messages are on their way, also what it gave to
+//! somebody else before or to a life of ours that ended too early: there a message is known only if this very number came.
+//! One without (AMQP, MQTT with QoS 1 and 2) says that it may have sent a message before; then, and only then,
 //! topic and payload are compared with the messages of the window that may not have been acknowledged.
 
 use std::collections::{HashMap, VecDeque};
@@ -18,8 +20,21 @@ pub(crate) const WINDOW: usize = 8_192;
 pub struct Known {
     /// Where each lane stands.
     pub positions: Vec<Position>,
-    /// Topic and payload of the latest messages, in order of receipt.
-    pub latest: Vec<(Option<Arc<str>>, bytes::Bytes)>,
+    /// The latest messages, in order of receipt.
+    pub latest: Vec<Latest>,
+    /// Its broker may hand out numbers again in any order: those that came are remembered one by one.
+    pub in_any_order: bool,
+}
+
+/// What a message is known by.
+#[derive(Clone, Debug)]
+pub struct Latest {
+    /// Its topic.
+    pub topic: Option<Arc<str>>,
+    /// Its bytes.
+    pub payload: bytes::Bytes,
+    /// Lane and number, where its broker has numbers.
+    pub place: Option<(Arc<str>, u64)>,
 }
 
 /// What one message is known by.
@@ -36,10 +51,20 @@ struct Lane {
     last: u64,
     /// Numbers up to it that the history refused, first and last, in their order.
     holes: Vec<(u64, u64)>,
+    /// The latest numbers that came, where they may come again in any order.
+    came: Option<Came>,
 }
 
 /// Holes that are told apart in a lane; more are taken together with what lies between: stored twice rather than lost.
 const HOLES: usize = 256;
+
+/// Runs of numbers that are remembered in a lane: of a stream that is read whole that is all of it.
+const RUNS: usize = WINDOW;
+
+/// Numbers that came, in runs of first and last. Of too many the lowest are forgotten: what comes again of those is stored
+/// twice rather than lost.
+#[derive(Debug, Default)]
+struct Came(VecDeque<(u64, u64)>);
 
 /// Tells repetitions of the broker from new messages.
 #[derive(Debug)]
@@ -49,6 +74,7 @@ pub(super) struct Redelivery {
     window: VecDeque<u64>,
     counts: HashMap<u64, u32>,
     hash: RandomState,
+    in_any_order: bool,
     /// What came since the last batch for the history was taken, and what is in that one.
     fresh: Vec<Key>,
     handed: Vec<Key>,
@@ -56,8 +82,9 @@ pub(super) struct Redelivery {
 
 impl Redelivery {
     pub(super) fn new(known: Known) -> Redelivery {
+        let in_any_order = known.in_any_order;
         let lanes = known.positions.into_iter().filter_map(|position| match position {
-            Position::Offset { lane, offset } => Some((lane, Lane { last: offset, holes: Vec::new() })),
+            Position::Offset { lane, offset } => Some((lane, Lane::at(offset, in_any_order))),
             Position::EventId(_) => None,
         });
         let mut redelivery = Redelivery {
@@ -65,12 +92,22 @@ impl Redelivery {
             window: VecDeque::new(),
             counts: HashMap::new(),
             hash: RandomState::new(),
+            in_any_order,
             fresh: Vec::new(),
             handed: Vec::new(),
         };
-        for (topic, payload) in known.latest {
-            let print = redelivery.print(topic.as_deref(), &payload);
-            redelivery.remember(print);
+        for Latest { topic, payload, place } in known.latest {
+            match place {
+                Some((lane, offset)) => {
+                    if let Some(came) = redelivery.lanes.get_mut(&lane).and_then(|lane| lane.came.as_mut()) {
+                        came.add(offset);
+                    }
+                }
+                None => {
+                    let print = redelivery.print(topic.as_deref(), &payload);
+                    redelivery.remember(print);
+                }
+            }
         }
         redelivery
     }
@@ -82,7 +119,9 @@ impl Redelivery {
             let known = match self.lanes.get_mut(lane) {
                 Some(known) => known.has(*offset),
                 None => {
-                    self.lanes.insert(Arc::clone(lane), Lane { last: *offset, holes: Vec::new() });
+                    let mut new = Lane::at(*offset, self.in_any_order);
+                    new.add(*offset);
+                    self.lanes.insert(Arc::clone(lane), new);
                     false
                 }
             };
@@ -174,14 +213,27 @@ impl Redelivery {
 }
 
 impl Lane {
+    /// One of which nothing but its last number is known.
+    fn at(last: u64, in_any_order: bool) -> Lane {
+        Lane { last, holes: Vec::new(), came: in_any_order.then(Came::default) }
+    }
+
+    fn add(&mut self, offset: u64) {
+        if let Some(came) = &mut self.came {
+            came.add(offset);
+        }
+    }
+
     /// Did this number come, and was it kept? It counts as such from here on.
     fn has(&mut self, offset: u64) -> bool {
+        let never_came = self.came.as_ref().is_some_and(|came| !came.has(offset));
+        self.add(offset);
         if offset > self.last {
             self.last = offset;
             return false;
         }
         let Some(at) = self.holes.iter().position(|(first, last)| (*first..=*last).contains(&offset)) else {
-            return true;
+            return !never_came;
         };
         let (first, last) = self.holes.remove(at);
         if offset < last {
@@ -212,6 +264,44 @@ impl Lane {
             && let Some((_, last)) = self.holes.last_mut()
         {
             *last = end;
+        }
+    }
+}
+
+impl Came {
+    fn has(&self, number: u64) -> bool {
+        let at = self.0.partition_point(|(_, last)| *last < number);
+        self.0.get(at).is_some_and(|(first, _)| *first <= number)
+    }
+
+    fn add(&mut self, number: u64) {
+        match self.0.back_mut() {
+            // Mostly it is the next one.
+            Some((_, last)) if last.checked_add(1) == Some(number) => *last = number,
+            Some((_, last)) if *last >= number => self.put_between(number),
+            _ => self.0.push_back((number, number)),
+        }
+        if self.0.len() > RUNS {
+            self.0.pop_front();
+        }
+    }
+
+    fn put_between(&mut self, number: u64) {
+        let at = self.0.partition_point(|(_, last)| *last < number);
+        let above = self.0.get(at).copied();
+        if above.is_some_and(|(first, _)| first <= number) {
+            return;
+        }
+        let below = at.checked_sub(1).and_then(|below| self.0.get_mut(below));
+        let touches_above = above.filter(|(first, _)| number.checked_add(1) == Some(*first));
+        match (below.filter(|(_, last)| last.checked_add(1) == Some(number)), touches_above) {
+            (Some(below), Some((_, end))) => {
+                below.1 = end;
+                self.0.remove(at);
+            }
+            (Some(below), None) => below.1 = number,
+            (None, Some((_, end))) => self.0[at] = (number, end),
+            (None, None) => self.0.insert(at, (number, number)),
         }
     }
 }
@@ -256,7 +346,7 @@ mod tests {
 
     #[test]
     fn what_the_history_has_is_known_after_a_restart() {
-        let latest = vec![(None, bytes::Bytes::from_static(b"21.5"))];
+        let latest = vec![Latest { topic: None, payload: bytes::Bytes::from_static(b"21.5"), place: None }];
         let mut redelivery = Redelivery::new(Known { latest, ..Known::default() });
         assert!(redelivery.is_known(&sent("21.5", true)));
     }
@@ -313,6 +403,72 @@ mod tests {
         assert!(redelivery.is_known(&sent("kept", true)));
         assert!(!redelivery.is_known(&sent("lost", true)));
         assert!(redelivery.is_known(&sent("lost", true)));
+    }
+
+    fn again(lane: &str, offset: u64) -> Message {
+        let mut message = numbered(lane, offset);
+        message.meta.as_mut().unwrap().redelivered = true;
+        message
+    }
+
+    #[test]
+    fn what_is_handed_out_again_is_known_only_if_it_came_to_us() {
+        let mut redelivery = Redelivery::new(Known { in_any_order: true, ..Known::default() });
+        for offset in [1, 2, 5, 6] {
+            assert!(!redelivery.is_known(&numbered("S", offset)));
+        }
+        // Three and four went to somebody else who has ended.
+        let known = [1, 2, 3, 4, 5, 6].map(|offset| redelivery.is_known(&again("S", offset)));
+        assert_eq!(known, [true, true, false, false, true, true]);
+        assert!(redelivery.is_known(&again("S", 3)) && redelivery.is_known(&numbered("S", 4)));
+        assert!(!redelivery.is_known(&again("S", 7)) && redelivery.is_known(&again("S", 7)));
+    }
+
+    #[test]
+    fn after_a_restart_only_numbers_in_the_history_are_known_when_they_come_again() {
+        let positions = vec![Position::Offset { lane: "S".into(), offset: 9 }];
+        let place = |offset| Latest { topic: None, payload: bytes::Bytes::new(), place: Some(("S".into(), offset)) };
+        let latest = vec![place(7), place(9)];
+        let mut redelivery = Redelivery::new(Known { positions, latest, in_any_order: true });
+        assert!(redelivery.is_known(&again("S", 7)) && redelivery.is_known(&again("S", 9)));
+        assert!(!redelivery.is_known(&again("S", 8)), "it was received, but not kept");
+        assert!(!redelivery.is_known(&numbered("S", 6)), "nobody knows: stored twice rather than lost");
+    }
+
+    #[test]
+    fn a_number_that_was_refused_is_new_when_it_comes_again_in_any_order() {
+        let mut redelivery = Redelivery::new(Known { in_any_order: true, ..Known::default() });
+        assert!(!redelivery.is_known(&numbered("S", 1)));
+        redelivery.handed_on();
+        redelivery.refused();
+        assert!(!redelivery.is_known(&again("S", 1)) && redelivery.is_known(&again("S", 1)));
+    }
+
+    proptest::proptest! {
+        /// Whatever comes in whatever order: each number is new once and known from then on, as long as few runs of numbers
+        /// are missing.
+        #[test]
+        fn each_number_is_new_once(offsets in proptest::collection::vec(0u64..300, 0..600)) {
+            let mut redelivery = Redelivery::new(Known { in_any_order: true, ..Known::default() });
+            let mut came = std::collections::BTreeSet::new();
+            for offset in offsets {
+                proptest::prop_assert_eq!(redelivery.is_known(&again("S", offset)), !came.insert(offset));
+            }
+            let lane = redelivery.lanes.get("S").and_then(|lane| lane.came.as_ref());
+            let runs: Vec<(u64, u64)> = lane.map(|came| came.0.iter().copied().collect()).unwrap_or_default();
+            proptest::prop_assert!(runs.windows(2).all(|pair| pair[0].1 + 1 < pair[1].0), "{:?}", runs);
+        }
+    }
+
+    #[test]
+    fn the_runs_of_numbers_are_bounded() {
+        let mut came = Came::default();
+        (0..3 * RUNS as u64).for_each(|number| came.add(2 * number));
+        assert_eq!(came.0.len(), RUNS);
+        assert!(came.has(6 * RUNS as u64 - 2) && !came.has(0));
+        came.add(u64::MAX);
+        came.add(u64::MAX);
+        assert!(came.has(u64::MAX));
     }
 
     proptest::proptest! {

@@ -8,6 +8,7 @@ mod amqp;
 mod http;
 pub(super) mod kafka;
 mod mqtt;
+mod nats;
 mod poll;
 mod proxy;
 
@@ -16,5 +17,6 @@ pub use amqp::AmqpConfig;
 pub use http::HttpConfig;
 pub use kafka::KafkaConfig;
 pub use mqtt::MqttConfig;
+pub use nats::NatsConfig;
 pub use poll::PollConfig;
 pub use proxy::ProxyConfig;

@@ -33,6 +33,12 @@ fn line() -> impl Strategy<Value = String> {
         "topics = [[], { qos = 9 }]",
         "version = \"3.1.1\"",
         "session_expiry = \"never\"",
+        "[feed.b.nats]",
+        "url = \"nats://h\"",
+        "subjects = [\"a.>\", \"b\"]",
+        "stream = \"S\"",
+        "durable = \"d\"",
+        "creds = { file = \"c\" }",
         "queue = \"q\"",
         "exchange = \"e\"",
         "routing_keys = [\"#\"]",
@@ -162,7 +168,7 @@ fn source() -> impl Strategy<Value = SourceConfig> {
             SourceConfig::Poll(PollConfig { http, every, timeout, accept, body })
         });
     let file = "/[^\0/]{1,20}".prop_map(|path| SourceConfig::File(FileConfig { path: PathBuf::from(path) }));
-    prop_oneof![websocket, sse, poll, file, super::kafka::source(), amqp(), mqtt()]
+    prop_oneof![websocket, sse, poll, file, super::kafka::source(), amqp(), mqtt(), nats()]
 }
 
 fn amqp() -> impl Strategy<Value = SourceConfig> {
@@ -263,6 +269,54 @@ fn mqtt() -> impl Strategy<Value = SourceConfig> {
                 connect_timeout: timeout,
                 ..usual
             })
+        },
+    )
+}
+
+fn nats() -> impl Strategy<Value = SourceConfig> {
+    use feedwatch_ingest::NatsStart;
+    let name = || "[A-Za-z0-9_=-]{1,12}";
+    // Each begins otherwise, so that none overlaps with another.
+    let subjects = |least: usize| {
+        vec("[a-z]{1,4}(\\.([a-z]{1,4}|\\*)){0,2}(\\.>)?", least..4).prop_map(|subjects| {
+            subjects.into_iter().enumerate().map(|(at, subject)| format!("{at}{subject}")).collect::<Vec<_>>()
+        })
+    };
+    let start = prop_oneof![
+        Just(NatsStart::Latest),
+        Just(NatsStart::Earliest),
+        (0..4_000_000_000_000i64).prop_map(|at| NatsStart::At(feedwatch_model::Time::from_millis(at))),
+    ];
+    let stream = (name(), subjects(0), of(name()), start, 1u16..8_193);
+    let read = prop_oneof![
+        (subjects(1), of(name())).prop_map(|(subjects, queue)| {
+            NatsConfig { subjects, queue, ..NatsConfig::new("nats://localhost".parse().unwrap()) }
+        }),
+        stream.prop_map(|(stream, subjects, durable, start, max_ack_pending)| NatsConfig {
+            stream: Some(stream),
+            subjects,
+            durable,
+            start,
+            max_ack_pending,
+            ..NatsConfig::new("nats+tls://server:4333".parse().unwrap())
+        }),
+    ];
+    let who = prop_oneof![
+        Just((Access::default(), None, None)),
+        ("[a-z]{1,8}", of(secret())).prop_map(|(user, password)| (
+            Access { user: Some(user), password, ..Access::default() },
+            None,
+            None
+        )),
+        secret().prop_map(|token| (Access { token: Some(token), ..Access::default() }, None, None)),
+        secret().prop_map(|creds| (Access::default(), Some(creds), None)),
+        secret().prop_map(|nkey| (Access::default(), None, Some(nkey))),
+    ];
+    (read, who, tls(), proxy(), 1u64..1 << 20, millis(100, 3_600_000), millis(1, 3_600_000)).prop_map(
+        |(read, (mut access, creds, nkey), tls, proxy, max_message, ping_interval, connect_timeout)| {
+            access.tls = if read.stream.is_some() { tls } else { Default::default() };
+            let read = NatsConfig { access, creds, nkey, proxy, ..read };
+            SourceConfig::Nats(NatsConfig { max_message, ping_interval, connect_timeout, ..read })
         },
     )
 }
