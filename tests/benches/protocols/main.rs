@@ -10,6 +10,7 @@ mod measure;
 mod mqtt;
 mod nats;
 mod run;
+#[allow(dead_code)] // The other benches have more shapes.
 #[path = "../kit/ticker.rs"]
 mod ticker;
 
