@@ -151,6 +151,9 @@ impl Book {
             self.tally.duplicate += 1;
         } else {
             self.tally.read += 1;
+            if let Some(at) = reading.time.or(message.meta.as_ref().and_then(|meta| meta.stamp)) {
+                self.link.sent(at);
+            }
             self.samples(message.received, reading, arrival == Arrival::Late, shared);
             shared.output.count(self.id);
         }
@@ -371,6 +374,7 @@ impl Book {
     pub(super) fn elapse(&mut self, now: Time, shared: &mut Shared) {
         self.integrity.elapse(now, &mut self.findings);
         self.certificates.elapse(now, &mut self.findings);
+        self.link.tell_filled(shared);
         self.flush_findings(shared);
         // The samples' own clock runs behind by what messages take to come.
         let lag = if self.axis.is_receive_time() { 0.0 } else { self.lateness.median_ms().unwrap_or(0.0).max(0.0) };

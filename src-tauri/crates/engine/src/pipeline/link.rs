@@ -6,6 +6,7 @@ use feedwatch_ingest::Shut;
 use feedwatch_model::{AlarmSource, Check, FeedId, FeedState, Finding, FindingKind, Gap, GapCause, Severity, Time};
 
 use super::Shared;
+use crate::text::count_of;
 
 /// The connection of one feed.
 #[derive(Clone, Debug)]
@@ -21,6 +22,16 @@ pub(crate) struct Link {
     last_message: Option<Time>,
     /// The last gap of messages that were dropped here.
     overflow: Option<Gap>,
+    /// The last outage that is over, and what came of its time since.
+    outage: Option<Outage>,
+}
+
+/// An outage, and how many messages of its time came after all: sent again by a broker, or by a server that resumes.
+#[derive(Clone, Debug)]
+struct Outage {
+    gap: Gap,
+    filled: u64,
+    told: u64,
 }
 
 /// Drops that end so soon after a gap began are part of it: what is too fast drops thousands of times a second.
@@ -39,6 +50,7 @@ impl Link {
             watched_until,
             last_message: None,
             overflow: None,
+            outage: None,
         }
     }
 
@@ -108,7 +120,7 @@ impl Link {
         self.watched_again(at, shared);
         let gap = gap?;
         let length = at.secs_since(gap.from);
-        shared.gap(Gap { to: Some(at), ..gap });
+        self.over(Gap { to: Some(at), ..gap }, shared);
         let text = format!("Connected again after {length:.1} s.");
         Some(Finding::new(Check::Connection, FindingKind::Resumed, self.feed, at, Severity::Info, text))
     }
@@ -116,14 +128,39 @@ impl Link {
     /// The time since the program last watched the feed is a gap.
     fn watched_again(&mut self, at: Time, shared: &mut Shared) {
         let Some(from) = self.watched_until.take() else { return };
-        shared.gap(Gap {
+        let gap = Gap {
             feed: self.feed,
             from,
             to: Some(at.max(from)),
             cause: GapCause::Stopped,
             missing: None,
             detail: "The feed was not being watched.".to_owned(),
-        });
+        };
+        self.over(gap, shared);
+    }
+
+    fn over(&mut self, gap: Gap, shared: &mut Shared) {
+        shared.gap(gap.clone());
+        self.outage = Some(Outage { gap, filled: 0, told: 0 });
+    }
+
+    /// A message was sent at this time, by its own word or its broker's.
+    pub(crate) fn sent(&mut self, at: Time) {
+        if let Some(outage) = &mut self.outage
+            && at > outage.gap.from
+            && outage.gap.to.is_some_and(|to| at < to)
+        {
+            outage.filled += 1;
+        }
+    }
+
+    /// Tells in the gap of the last outage how much of it was filled since.
+    pub(crate) fn tell_filled(&mut self, shared: &mut Shared) {
+        let Some(outage) = self.outage.as_mut().filter(|outage| outage.filled > outage.told) else { return };
+        outage.told = outage.filled;
+        let came = if outage.filled == 1 { "message of this time came" } else { "messages of this time came" };
+        let detail = format!("{} {} {came} after all.", outage.gap.detail, count_of(outage.filled));
+        shared.gap(Gap { detail, ..outage.gap.clone() });
     }
 
     /// The connection is lost or not to be had. Gives a finding for the first failure of an outage, and when a person

@@ -104,3 +104,23 @@ fn a_certificate_that_expires_raises_an_alarm_that_its_renewal_ends() {
     let renewed = pipeline.findings().filter(|found| found.finding.text.contains("was renewed")).count();
     assert_eq!(renewed, 1);
 }
+
+#[test]
+fn a_gap_tells_how_much_of_it_came_after_all() {
+    let mut pipeline = pair(false);
+    pipeline.step(0, connected(0, 0, None));
+    for sequence in 0..80 {
+        pipeline.message(0, ticker(sequence, 1_000 + sequence, sequence as i64 * 100, 100.0));
+    }
+    pipeline.step(0, lost(0, 8_000));
+    pipeline.step(0, connected(0, 9_000, None));
+    // What was sent while the connection was lost is sent again, at once.
+    for sequence in 80..100 {
+        let message = ticker(sequence, 1_000 + sequence, sequence as i64 * 100, 100.0);
+        pipeline.message(0, Message { received: at(9_100), ..message });
+    }
+    pipeline.elapse(at(9_200), true);
+    let gap = pipeline.gaps().find(|gap| gap.cause == GapCause::Disconnected).unwrap();
+    assert_eq!(gap.detail, "It was cut. 10 messages of this time came after all.");
+    assert_eq!(pipeline.gaps().filter(|gap| gap.cause == GapCause::Disconnected).count(), 1);
+}
