@@ -137,8 +137,11 @@ fn ours(port: u16, size: usize, messages: u64) -> anyhow::Result<f64> {
     let task = runtime.spawn(supervision);
     let mut events = Vec::with_capacity(PASS);
     // Connecting, connected: then what is published is heard.
-    while inbox.drain(&mut events, 2 - events.len()) == 0 || events.len() < 2 {
-        std::thread::park_timeout(Duration::from_millis(10));
+    while events.len() < 2 {
+        let left = 2 - events.len();
+        if inbox.drain(&mut events, left) == 0 {
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
     }
     anyhow::ensure!(format!("{events:?}").contains("Connected"), "{events:?}");
     let mut publisher = Publisher::start(port, size)?;
