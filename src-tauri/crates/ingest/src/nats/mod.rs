@@ -19,7 +19,7 @@
 //! | bounded | by |
 //! |---|---|
 //! | a line of the server | 64 KiB |
-//! | a message; its headers | `max_message`, at least 1 MiB while it is read; 1 MiB: as announced |
+//! | a message; its headers | `max_message`, read whole up to 1 MiB; 1 MiB: refused as announced |
 //! | read ahead | 128 KiB, or one message |
 //! | messages handed out and not acknowledged | `max_ack_pending`, at most 8,192; bytes asked for at once: 16 MiB or one message |
 //! | headers that are kept of a message | 100; names and values cut at 8 KiB |

@@ -99,12 +99,12 @@ async fn a_server_that_says_nothing_is_given_up() {
 
 #[tokio::test]
 async fn a_message_that_is_announced_too_large_ends_the_session_before_it_comes() {
+    // Small enough to be read is what answers of JetStream may have.
     for (said, size) in [
         ("MSG a.b 1 2000000\r\n", Some(2_000_000)),
         ("MSG a.b 1 18446744073709551615\r\n", None),
         ("MSG a.b 1 99999999999999999999999999\r\n", None),
         ("HMSG a.b 1 12 2000012\r\n", Some(2_000_000)),
-        // Small enough to be read, but not to be kept.
         ("MSG a.b 1 11\r\nhello world\r\n", Some(11)),
     ] {
         let (payloads, error) = heard(format!("MSG a.b 1 5\r\nhello\r\n{said}"), 10).await;

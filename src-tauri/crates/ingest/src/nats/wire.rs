@@ -14,6 +14,8 @@ use crate::Clock;
 
 /// What is read at once.
 const ROOM: usize = 128 << 10;
+/// Answers of JetStream come the same way as messages, however small these must be.
+const LEAST: usize = 1 << 20;
 
 /// Bytes of either kind.
 pub(super) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -131,7 +133,7 @@ pub(super) struct Wire {
 
 impl Wire {
     pub(super) fn new(io: Box<dyn Io>, largest_message: usize, clock: Clock) -> Wire {
-        Wire { io, input: Input::new(largest_message), output: Output::default(), heard: clock(), clock }
+        Wire { io, input: Input::new(largest_message.max(LEAST)), output: Output::default(), heard: clock(), clock }
     }
 
     /// The bytes alone, to go on with them otherwise. What was read and not looked at is lost.

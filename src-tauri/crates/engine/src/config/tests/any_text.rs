@@ -168,7 +168,17 @@ fn source() -> impl Strategy<Value = SourceConfig> {
             SourceConfig::Poll(PollConfig { http, every, timeout, accept, body })
         });
     let file = "/[^\0/]{1,20}".prop_map(|path| SourceConfig::File(FileConfig { path: PathBuf::from(path) }));
-    prop_oneof![websocket, sse, poll, file, super::kafka::source(), amqp(), mqtt(), nats()]
+    // On the heap: strategies of strategies are larger than a test's stack.
+    prop_oneof![
+        websocket.boxed(),
+        sse.boxed(),
+        poll.boxed(),
+        file.boxed(),
+        super::kafka::source().boxed(),
+        amqp().boxed(),
+        mqtt().boxed(),
+        nats().boxed()
+    ]
 }
 
 fn amqp() -> impl Strategy<Value = SourceConfig> {
@@ -312,7 +322,7 @@ fn nats() -> impl Strategy<Value = SourceConfig> {
         secret().prop_map(|creds| (Access::default(), Some(creds), None)),
         secret().prop_map(|nkey| (Access::default(), None, Some(nkey))),
     ];
-    (read, who, tls(), proxy(), 1u64..1 << 20, millis(100, 3_600_000), millis(1, 3_600_000)).prop_map(
+    (read.boxed(), who.boxed(), tls(), proxy(), 1u64..1 << 20, millis(100, 3_600_000), millis(1, 3_600_000)).prop_map(
         |(read, (mut access, creds, nkey), tls, proxy, max_message, ping_interval, connect_timeout)| {
             access.tls = if read.stream.is_some() { tls } else { Default::default() };
             let read = NatsConfig { access, creds, nkey, proxy, ..read };
