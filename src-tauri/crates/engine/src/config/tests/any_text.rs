@@ -168,7 +168,18 @@ fn source() -> impl Strategy<Value = SourceConfig> {
             SourceConfig::Poll(PollConfig { http, every, timeout, accept, body })
         });
     let file = "/[^\0/]{1,20}".prop_map(|path| SourceConfig::File(FileConfig { path: PathBuf::from(path) }));
-    prop_oneof![websocket, sse, poll, file, super::kafka::source(), amqp(), mqtt(), nats()]
+    // Unboxed, so many of them are too large for the stack of a test.
+    prop_oneof![
+        websocket.boxed(),
+        sse.boxed(),
+        poll.boxed(),
+        file.boxed(),
+        super::kafka::source().boxed(),
+        amqp().boxed(),
+        mqtt().boxed(),
+        nats().boxed()
+    ]
+    .boxed()
 }
 
 fn amqp() -> impl Strategy<Value = SourceConfig> {
