@@ -36,7 +36,12 @@ const LARGEST: usize = 1 << 30;
 
 /// Connects, encrypts and opens a WebSocket, as wanted.
 pub(super) async fn line(options: &MqttOptions, clock: Clock) -> Result<Line, ConnectError> {
-    let target = Target::new(&options.host, options.port, Traffic::Other);
+    let traffic = match (&options.websocket, options.encrypted) {
+        (None, _) => Traffic::Other,
+        (Some(_), false) => Traffic::Http,
+        (Some(_), true) => Traffic::Https,
+    };
+    let target = Target::new(&options.host, options.port, traffic);
     let socket = dial::tcp(&target, &options.proxy).await?;
     let line = match options.encrypted {
         true => encrypt(options, &target, socket).await?,

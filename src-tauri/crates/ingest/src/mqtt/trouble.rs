@@ -221,6 +221,7 @@ pub(super) fn as_connect_error(error: SessionError, options: &MqttOptions) -> Co
             ConnectError::Network(format!("{} cut the connection before it answered.", options.host_and_port()))
         }
         SessionError::Closed { sentence, .. } => ConnectError::Network(sentence),
+        SessionError::Refused(error) => error,
         error @ SessionError::Idle { .. } => ConnectError::Network(error.to_string()),
         error => ConnectError::Protocol(error.to_string()),
     }

@@ -40,6 +40,7 @@ fn every_key_is_read() {
         user = "ann"
         password = { env = "PLANT_PASSWORD" }
         tls = { ca = "/ca.pem", cert = "/c.pem", key = "/c.key" }
+        proxy = { env = "PLANT_PROXY" }
         client_id = "console1"
         session_expiry = "never"
         receive_maximum = 8192
@@ -58,6 +59,7 @@ fn every_key_is_read() {
                 key: Some(PathBuf::from("/c.key")),
             },
         },
+        proxy: ProxyConfig::Kept(SecretRef::Env("PLANT_PROXY".into())),
         client_id: Some("console1".into()),
         session_expiry: None,
         receive_maximum: 8192,
