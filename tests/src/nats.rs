@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use crate::binary::root;
-use crate::certificates::certificates;
+use crate::certificates;
 use crate::process::Process;
 use crate::wait::wait_for;
 
@@ -54,7 +54,7 @@ impl Nats {
         for _ in 0..3 {
             let port = free_port();
             let folder = tempfile::Builder::new().prefix("feedwatch-nats-").tempdir().expect("a folder");
-            certificates(folder.path());
+            certificates::write(folder.path());
             let text = format!("listen: \"127.0.0.1:{port}\"\n{}", config(port));
             let text = text.replace("FOLDER", &folder.path().display().to_string());
             fs::write(folder.path().join("nats.conf"), text).expect("the server's configuration");
