@@ -121,6 +121,7 @@ impl Engine {
                 paths: &options.paths,
                 clock: options.clock,
                 purpose: Purpose::Watch,
+                format: config.format,
             }),
         });
         endpoints.collect()

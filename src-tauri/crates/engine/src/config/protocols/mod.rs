@@ -7,12 +7,16 @@ pub(super) mod access;
 mod amqp;
 mod http;
 pub(super) mod kafka;
+mod lines;
 mod poll;
 mod proxy;
+pub(crate) mod tail;
 
 pub use access::Access;
 pub use amqp::AmqpConfig;
 pub use http::HttpConfig;
 pub use kafka::KafkaConfig;
+pub use lines::LinesConfig;
 pub use poll::PollConfig;
 pub use proxy::ProxyConfig;
+pub use tail::TailConfig;

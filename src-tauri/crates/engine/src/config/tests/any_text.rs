@@ -28,6 +28,13 @@ fn line() -> impl Strategy<Value = String> {
         "proxy = \"http://u:p@h\"",
         "proxy = { env = \"P\" }",
         "tls = { ca = \"a\" }",
+        "[feed.b.tail]",
+        "[feed.a.lines]",
+        "url = \"udp://0.0.0.0:1\"",
+        "url = \"stdin:\"",
+        "allow = [\"10.0.0.0/8\"]",
+        "framing = \"datagram\"",
+        "start = \"beginning\"",
         "queue = \"q\"",
         "exchange = \"e\"",
         "routing_keys = [\"#\"]",
@@ -157,7 +164,20 @@ fn source() -> impl Strategy<Value = SourceConfig> {
             SourceConfig::Poll(PollConfig { http, every, timeout, accept, body })
         });
     let file = "/[^\0/]{1,20}".prop_map(|path| SourceConfig::File(FileConfig { path: PathBuf::from(path) }));
-    prop_oneof![websocket, sse, poll, file, super::kafka::source(), amqp()]
+    let tail = ("/[^\0/]{1,20}", any::<bool>(), 1u64..1 << 20).prop_map(|(path, from_beginning, max_message)| {
+        SourceConfig::Tail(TailConfig { path: PathBuf::from(path), from_beginning, max_message })
+    });
+    // Boxed: their types would not fit on the stack together.
+    let brokers = prop_oneof![super::kafka::source().boxed(), amqp().boxed()];
+    prop_oneof![
+        websocket.boxed(),
+        sse.boxed(),
+        poll.boxed(),
+        file.boxed(),
+        tail.boxed(),
+        super::lines::source().boxed(),
+        brokers.boxed(),
+    ]
 }
 
 fn amqp() -> impl Strategy<Value = SourceConfig> {
