@@ -39,7 +39,7 @@ pub enum Command {
 
 #[derive(Debug, clap::Args)]
 pub struct Probe {
-    /// An address (ws://, wss://, http://, https://, sse+https://) or a capture file
+    /// An address (wss://, https://, kafka://, amqp://, tcp://, udp://, tail:/path, - for standard input) or a capture file
     pub source: String,
     /// How long to look; files are read whole
     #[arg(long = "for", value_name = "TIME", default_value = "5s", value_parser = duration)]

@@ -27,6 +27,9 @@ use crate::out::Outcome;
 fn main() -> ExitCode {
     out::log_to_stderr();
     let args = Args::parse();
+    if matches!(args.command, Command::Probe(_) | Command::Run(_)) {
+        feedwatch_engine::sources::offer_standard_input();
+    }
     let outcome = match args.command {
         Command::Probe(args) => probe::run(&args),
         Command::Run(args) => run::run(&args),

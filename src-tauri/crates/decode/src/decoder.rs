@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use feedwatch_model::{Message, Reading, Rejected, Time};
+use feedwatch_model::{Cut, Message, Reading, Rejected, Time};
 
 use crate::catalogue::Catalogue;
 use crate::format::Format;
@@ -120,7 +120,12 @@ impl Decoder {
             return;
         }
         let window = self.learning.take().unwrap_or_default();
-        self.learn(&window.messages);
+        if window.messages.iter().any(|message| not_whole(message).is_some()) {
+            let whole = window.messages.iter().filter(|message| not_whole(message).is_none());
+            self.learn(&whole.cloned().collect::<Vec<_>>());
+        } else {
+            self.learn(&window.messages);
+        }
         for message in window.messages {
             self.read(message, true, sink);
         }
@@ -164,6 +169,9 @@ impl Decoder {
     }
 
     fn read(&mut self, message: Message, held: bool, sink: &mut impl Sink) {
+        if let Some(why) = not_whole(&message) {
+            return sink.rejected(message, why);
+        }
         let not_json = match self.payloads.is_json().then(|| self.scanner.scan(&mut self.trie, &message.payload)) {
             Some(Ok(())) => {
                 let Decoder { options, trie, scanner, learned, reading, .. } = self;
@@ -222,4 +230,14 @@ impl Decoder {
         }
         Ok(())
     }
+}
+
+/// Why a message of which only the beginning came along is not read.
+#[inline]
+fn not_whole(message: &Message) -> Option<Rejected> {
+    let reason = match message.meta.as_ref()?.cut? {
+        Cut::TooLarge { bytes } => format!("the message has {bytes} bytes, more than `max_message` allows"),
+        Cut::Unfinished => "the connection ended in the middle of the message".to_owned(),
+    };
+    Some(Rejected { offset: message.payload.len(), reason })
 }

@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use feedwatch_ingest::{address, is_secret};
+use feedwatch_ingest::{LinesPlace, address, is_secret};
 use feedwatch_model::Protocol;
 use url::Url;
 
 use crate::config::{
-    AmqpConfig, Config, FeedConfig, FileConfig, HeaderValue, HttpConfig, KafkaConfig, MqttConfig, NatsConfig, Open,
-    PollConfig, QuerySecret, SecretRef, SourceConfig, SseConfig, WebSocketConfig, decoded, is_plain, is_variable,
-    resolve_secrets, suggest_name,
+    AmqpConfig, Config, FeedConfig, FileConfig, HeaderValue, HttpConfig, KafkaConfig, LinesConfig, MqttConfig,
+    NatsConfig, Open, PollConfig, QuerySecret, SecretRef, SourceConfig, SseConfig, TailConfig, WebSocketConfig,
+    decoded, is_plain, is_variable, resolve_secrets, suggest_name,
 };
 use crate::engine::failure;
 use crate::wire::{Failure, NewFeed};
@@ -46,10 +46,11 @@ pub fn understand(new: &NewFeed, existing: &[&str], secrets: Secrets) -> Result<
     };
     // An address of HTTP says nothing of what is there: a look at it does.
     let is_document = !address.pinned && new.found == Protocol::Poll.word();
+    let subscribe = new.subscribe.iter().filter(|text| !text.trim().is_empty()).cloned().collect();
     let source = match address.protocol {
         Protocol::WebSocket => SourceConfig::WebSocket(WebSocketConfig {
             http: HttpConfig { headers, bearer, ..HttpConfig::new(url()?) },
-            subscribe: new.subscribe.iter().filter(|text| !text.trim().is_empty()).cloned().collect(),
+            subscribe,
             ..WebSocketConfig::new(url()?)
         }),
         Protocol::Sse if !is_document => SourceConfig::Sse(SseConfig {
@@ -64,6 +65,19 @@ pub fn understand(new: &NewFeed, existing: &[&str], secrets: Secrets) -> Result<
         Protocol::File => {
             let path = std::path::absolute(&address.url).map_err(|error| wrong(error.to_string()))?;
             SourceConfig::File(FileConfig { path })
+        }
+        Protocol::Tail => {
+            let path = std::path::absolute(&address.url).map_err(|error| wrong(error.to_string()))?;
+            SourceConfig::Tail(TailConfig::new(path))
+        }
+        Protocol::Lines => {
+            let config = LinesConfig::from_address(&address.url, bearer, subscribe);
+            let config = config.map_err(|(message, cure)| failure("bad_request", message, cure))?;
+            if secrets == Secrets::Refused && config.place == LinesPlace::Input {
+                let cure = "Run it in a terminal: feedwatch run CONFIG, with url = \"stdin:\" in a table of lines.";
+                return Err(failure("bad_request", "A window has no standard input.".to_owned(), cure));
+            }
+            SourceConfig::Lines(config)
         }
         Protocol::Kafka => {
             let config = KafkaConfig::from_address(&address.url, &address.topic).map_err(wrong)?;
@@ -175,9 +189,9 @@ pub(crate) fn take_secrets(feed: &mut FeedConfig, is_taken: &dyn Fn(&Path) -> bo
         | SourceConfig::Kafka(_)
         | SourceConfig::Amqp(_)
         | SourceConfig::Mqtt(_)
-        | SourceConfig::Nats(_) => {
-            return Vec::new();
-        }
+        | SourceConfig::Nats(_)
+        | SourceConfig::Tail(_)
+        | SourceConfig::Lines(_) => return Vec::new(),
     };
     let typed = url.query().unwrap_or_default().to_owned();
     let (secret, shown): (Vec<&str>, Vec<&str>) = typed.split('&').partition(|pair| is_secret_pair(pair));
@@ -327,6 +341,30 @@ mod tests {
             let typed = NewFeed { found: found.to_owned(), ..new(address) };
             assert_eq!(understand(&typed, &[], Secrets::Refused).unwrap().source.protocol().word(), word, "{address}");
         }
+    }
+
+    #[test]
+    fn a_path_that_is_to_be_followed_is_no_capture() {
+        let feed = understand(&new("tail:/var/log/suricata/eve.json"), &[], Secrets::Refused).unwrap();
+        assert_eq!(feed.source, SourceConfig::Tail(TailConfig::new("/var/log/suricata/eve.json")));
+        assert_eq!(feed.name, "eve");
+    }
+
+    #[test]
+    fn a_port_that_others_reach_wants_a_token_and_a_window_has_no_input() {
+        let feed = understand(&new("tcp-listen://0.0.0.0:9000"), &[], Secrets::Refused).unwrap();
+        let SourceConfig::Lines(lines) = &feed.source else { panic!("{:?}", feed.source) };
+        assert_eq!(lines.token, Some(SecretRef::Env("SPOT_TOKEN".to_owned())));
+        let open = |address: &str| NewFeed { token_env: String::new(), ..new(address) };
+        for address in ["tcp-listen://0.0.0.0:9000", "udp://0.0.0.0:9000"] {
+            let failure = understand(&open(address), &[], Secrets::Allowed).unwrap_err();
+            assert!(failure.message.contains("Whoever reaches this computer"), "{failure:?}");
+        }
+        assert!(understand(&open("stdin:"), &[], Secrets::Refused).unwrap_err().message.contains("window"));
+        assert!(understand(&open("-"), &[], Secrets::Allowed).is_ok());
+        assert!(
+            understand(&open("tcp://h"), &[], Secrets::Refused).unwrap_err().message.starts_with("The address has no")
+        );
     }
 
     #[test]

@@ -98,8 +98,10 @@ impl Probe {
         let bell = Arc::new(Notify::new());
         let ring = Arc::clone(&bell);
         let inbox = Inbox::new(InboxLimits::default(), Arc::new(move || ring.notify_one()));
-        let source =
-            sources::source_of(feed, &Given { feed: &feed.name, credentials, paths, clock, purpose: Purpose::Look });
+        let source = sources::source_of(
+            feed,
+            &Given { feed: &feed.name, credentials, paths, clock, purpose: Purpose::Look, format: feed.format },
+        );
         let mut pipeline = Pipeline::new(Registry::default(), Alarms::default(), false);
         let began = clock();
         let place = pipeline.add_feed(

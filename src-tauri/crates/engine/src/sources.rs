@@ -5,6 +5,9 @@ use std::sync::Arc;
 use feedwatch_decode::{Format, Options};
 use feedwatch_ingest::{Backoff, InboxLimits, Source};
 
+pub use feedwatch_ingest::offer_standard_input;
+
+use crate::config::protocols::tail::is_csv;
 use crate::config::{FeedConfig, Given, SourceConfig};
 
 /// The source of a feed.
@@ -33,7 +36,11 @@ pub fn decoding(feed: &FeedConfig) -> Options {
 }
 
 fn of_capture(source: &SourceConfig) -> Option<Format> {
-    let SourceConfig::File(file) = source else { return None };
+    let file = match source {
+        SourceConfig::File(file) => file,
+        SourceConfig::Tail(tail) => return is_csv(&tail.path).then_some(Format::Csv),
+        _ => return None,
+    };
     let end = file.path.extension().and_then(|end| end.to_str()).unwrap_or_default();
     match end.to_ascii_lowercase().as_str() {
         "csv" => Some(Format::Csv),

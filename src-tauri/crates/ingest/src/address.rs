@@ -10,7 +10,7 @@
 //! | `kafka://host,host/topic`, `kafka+tls://` | Kafka |
 //! | `amqp://host/queue?vhost=/`, `amqp://host/?exchange=amq.topic&routing_key=plant.#`, `amqps://` | RabbitMQ |
 //! | `webhook://127.0.0.1:8080/path` | HTTP, told by others: listens there |
-//! | `tcp://host:port` | lines of a TCP server |
+//! | `tcp://host:port`, `tcp+tls://` | lines of a TCP server |
 //! | `tcp-listen://127.0.0.1:port`, `udp://127.0.0.1:port`, `stdin:` or `-` | lines: listens there, or reads its own input |
 //! | `tail:/path/of/file` | a file that grows |
 //! | what looks like a path, `file://` | a capture |
@@ -111,7 +111,7 @@ pub fn parse(text: &str) -> Result<Address, AddressError> {
         "poll+https" => (Protocol::Poll, true, "https"),
         "mqtt+ws" | "mqtt+wss" => (Protocol::Mqtt, true, scheme.as_str()),
         "webhook" => (Protocol::Webhook, true, "webhook"),
-        "tcp" | "tcp-listen" | "udp" => (Protocol::Lines, true, scheme.as_str()),
+        "tcp" | "tcp+tls" | "tcp-listen" | "udp" => (Protocol::Lines, true, scheme.as_str()),
         "tail" => return Ok(Address { protocol: Protocol::Tail, ..file(rest) }),
         "file" => return Ok(file(rest)),
         _ => return Err(AddressError::Scheme(scheme)),

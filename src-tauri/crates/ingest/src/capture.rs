@@ -27,7 +27,7 @@
 //! assert_eq!(messages[1].received, Time::from_millis(1_700_000_000_251));
 //! ```
 
-mod csv;
+pub(crate) mod csv;
 mod envelope;
 mod lines;
 mod source;

@@ -18,9 +18,9 @@ use std::time::Duration;
 use feedwatch_model::{Certificate, Message, Time};
 use tokio::sync::{Notify, watch};
 
-use crate::Batch;
 use crate::acks::{Acks, Kept};
 use crate::arbiter::{Arbiter, LineCounters};
+use crate::{Batch, Missed};
 
 /// What a feed's source has to tell, in the order it happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,6 +67,8 @@ pub enum Event {
         /// When.
         at: Time,
     },
+    /// Messages were lost before they came here.
+    Missed(Missed),
     /// The connection is lost, or was not to be had.
     Lost {
         /// When it was noticed.

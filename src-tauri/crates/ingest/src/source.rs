@@ -99,6 +99,20 @@ pub struct Batch {
     bytes: usize,
     retry: Option<Duration>,
     alive: Option<Time>,
+    missed: Option<Missed>,
+}
+
+/// Messages that were sent to us and lost before they were ours, as the system tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missed {
+    /// How many.
+    pub count: u64,
+    /// After this.
+    pub from: Time,
+    /// Before this.
+    pub to: Time,
+    /// A sentence.
+    pub reason: String,
 }
 
 impl Batch {
@@ -160,6 +174,20 @@ impl Batch {
         self.bytes += std::mem::take(&mut other.bytes);
         let line = self.line;
         self.messages.extend(other.messages.drain(..).map(|message| Message { line, ..message }));
+    }
+
+    /// Messages were lost before they were ours; told behind the messages of this batch.
+    pub(crate) fn set_missed(&mut self, missed: Missed) {
+        self.missed = Some(missed);
+    }
+
+    pub(crate) fn has_missed(&self) -> bool {
+        self.missed.is_some()
+    }
+
+    /// What [`Batch::set_missed`] left, once.
+    pub(crate) fn take_missed(&mut self) -> Option<Missed> {
+        self.missed.take()
     }
 
     /// Takes the messages out, in order; the room stays for the next ones.

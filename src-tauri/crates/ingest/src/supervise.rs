@@ -299,6 +299,7 @@ impl Supervision {
         }
         self.note_positions(batch);
         self.line.name_lanes(batch);
+        let missed = batch.take_missed();
         let messages = batch.messages().len();
         let put = match flow {
             FlowControl::DropOldest => {
@@ -314,6 +315,9 @@ impl Supervision {
         if let Some(ledger) = ledger {
             // What found no room by the stop is not given: it stays with the broker.
             ledger.gave((messages - batch.messages().len()) as u64, self.inbox.next_number());
+        }
+        if let Some(missed) = missed {
+            self.inbox.announce(Event::Missed(missed));
         }
         put
     }

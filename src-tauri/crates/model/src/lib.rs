@@ -32,7 +32,7 @@ pub use certificate::Certificate;
 pub use feed::{FeedId, FeedState, Protocol, SeriesId, SeriesMeta};
 pub use finding::{Check, Expectation, Finding, FindingKind, Severity};
 pub use gap::{Gap, GapCause};
-pub use message::{CSV_HEADER, Message, MessageMeta, Position};
+pub use message::{CSV_HEADER, Cut, Message, MessageMeta, Position};
 pub use profile::{
     Checksum, Ignored, KindProfile, MatchValue, Profile, SequencePaths, SequenceProfile, SequenceRule, SeriesKind,
     SeriesProfile, TimeProfile, TimeUnit, Why,

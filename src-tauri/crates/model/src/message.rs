@@ -67,6 +67,20 @@ pub struct MessageMeta {
     pub redelivered: bool,
     /// The value of its key was deleted: a message without a payload (Kafka's tombstone).
     pub deleted: bool,
+    /// The payload is only the beginning of the message; it is not read.
+    pub cut: Option<Cut>,
+}
+
+/// Why only the beginning of a message is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// It has so many bytes, more than are allowed.
+    TooLarge {
+        /// Of the whole message.
+        bytes: u64,
+    },
+    /// The connection ended in the middle of it.
+    Unfinished,
 }
 
 /// Where a source would resume. Stored in the transaction of the data it stands behind.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use feedwatch_decode::Format;
 use feedwatch_ingest::{
     Clock, EventsOrPoll, FileSource, HttpOptions, Source, SseOptions, SseSource, WebSocketOptions, WebSocketSource,
 };
@@ -35,6 +36,8 @@ pub struct Given<'a> {
     pub clock: Clock,
     /// Why.
     pub purpose: Purpose,
+    /// How its payloads are written, where that is pinned.
+    pub format: Option<Format>,
 }
 
 /// A protocol's table.

@@ -67,6 +67,15 @@
 //! [feed.old.file]
 //! path = "capture.jsonl"                 # relative to this file
 //!
+//! [feed.eve.tail]                        # a file that grows, over its rotation: `protocols/tail.rs`
+//! path = "/var/log/suricata/eve.json"
+//! start = "end"                          # or "beginning"
+//! max_message = "16MiB"
+//!
+//! [feed.meter.lines]                     # further keys: `protocols/lines.rs`
+//! url = "tcp://10.0.0.7:4001"            # or tcp+tls://, tcp-listen://127.0.0.1:9000, udp://127.0.0.1:5140, stdin:
+//! token = { env = "METER_TOKEN" }        # the first line of each connection; needed to listen beyond this computer
+//!
 //! [feed.prices.kafka]                    # also sasl, user, password, tls, max_message, connect_timeout
 //! url = "kafka://host1:9092,host2:9092"  # or kafka+tls://
 //! topics = ["prices", "^prices-.*"]      # one that begins with ^ is a regular expression
@@ -101,7 +110,7 @@ mod look;
 mod name;
 pub mod paths;
 mod problem;
-mod protocols;
+pub(crate) mod protocols;
 mod query;
 mod read;
 mod secrets;
@@ -129,7 +138,10 @@ pub use name::suggest_name;
 pub use paths::Paths;
 pub(crate) use problem::is_unprintable;
 pub use problem::{EXCERPT_CHARS, Excerpt, MAX_PROBLEMS, Problem, Problems};
-pub use protocols::{Access, AmqpConfig, HttpConfig, KafkaConfig, MqttConfig, NatsConfig, PollConfig, ProxyConfig};
+pub use protocols::{
+    Access, AmqpConfig, HttpConfig, KafkaConfig, LinesConfig, MqttConfig, NatsConfig, PollConfig, ProxyConfig,
+    TailConfig,
+};
 pub use query::QuerySecret;
 pub(crate) use query::{decoded, is_plain, with_pairs};
 pub(crate) use read::bare;
@@ -262,6 +274,10 @@ pub enum SourceConfig {
     Mqtt(MqttConfig),
     /// NATS, core and JetStream.
     Nats(NatsConfig),
+    /// A file that grows.
+    Tail(TailConfig),
+    /// Lines of whoever sends them.
+    Lines(LinesConfig),
 }
 
 impl SourceConfig {
@@ -276,6 +292,8 @@ impl SourceConfig {
             SourceConfig::Poll(config) => config,
             SourceConfig::Mqtt(config) => config,
             SourceConfig::Nats(config) => config,
+            SourceConfig::Tail(config) => config,
+            SourceConfig::Lines(config) => config,
         }
     }
 

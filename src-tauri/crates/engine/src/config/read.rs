@@ -21,9 +21,9 @@ const LONGEST_TITLE: usize = 200;
 /// How long raw messages may be kept: 1 min to 10 years.
 const AGES: std::ops::RangeInclusive<Duration> = Duration::from_secs(60)..=Duration::from_secs(3_653 * 86_400);
 /// Tables of protocols.
-const TABLES: [&str; 8] = ["websocket", "sse", "file", "kafka", "amqp", "mqtt", "nats", "poll"];
+const TABLES: [&str; 10] = ["websocket", "sse", "file", "kafka", "amqp", "mqtt", "nats", "poll", "tail", "lines"];
 /// Protocols that are not there yet.
-const PLANNED: [&str; 3] = ["webhook", "tail", "lines"];
+const PLANNED: [&str; 1] = ["webhook"];
 /// Larger texts are told their first syntax error only: a list of millions helps nobody and costs the memory.
 const ALL_ERRORS_UP_TO: usize = 64 << 10;
 

@@ -12,8 +12,8 @@ use super::protocols;
 use super::read::bare;
 use super::walk::{Field, Table, Walk, quoted};
 use super::{
-    AmqpConfig, FileConfig, HttpConfig, MqttConfig, NatsConfig, Origin, Ping, PollConfig, ProxyConfig, SourceConfig,
-    SseConfig, WebSocketConfig, beside,
+    AmqpConfig, FileConfig, HttpConfig, LinesConfig, MqttConfig, NatsConfig, Origin, Ping, PollConfig, ProxyConfig,
+    SourceConfig, SseConfig, TailConfig, WebSocketConfig, beside,
 };
 
 pub(super) const MESSAGE_SIZES: std::ops::RangeInclusive<u64> = 1..=1 << 30;
@@ -29,12 +29,22 @@ pub(super) const MOST: usize = 100;
 pub(super) struct Places {
     secrets: Vec<Range<usize>>,
     captures: Vec<Range<usize>>,
+    /// A feed reads standard input already.
+    has_input: bool,
 }
 
 impl Places {
     /// A reference to a secret.
     pub(super) fn secret(&mut self, at: Range<usize>) {
         self.secrets.push(at);
+    }
+
+    /// A feed that reads standard input, of which there is one.
+    pub(super) fn input(&mut self, walk: &mut Walk<'_>, at: Range<usize>) {
+        if std::mem::replace(&mut self.has_input, true) {
+            let cure = "keep one, and give the other a port: url = \"tcp-listen://127.0.0.1:9000\"".to_owned();
+            walk.say(at, "two feeds cannot both read standard input", Some(cure));
+        }
     }
 
     /// With a problem without a message for each of them.
@@ -62,6 +72,8 @@ pub(super) fn read(walk: &mut Walk<'_>, feed: &str, field: &Field<'_>, places: &
         "poll" => PollConfig::read(walk, feed, table, places).map(SourceConfig::Poll),
         "mqtt" => MqttConfig::read(walk, feed, table, places).map(SourceConfig::Mqtt),
         "nats" => NatsConfig::read(walk, feed, table, places).map(SourceConfig::Nats),
+        "tail" => TailConfig::read(walk, table).map(SourceConfig::Tail),
+        "lines" => LinesConfig::read(walk, feed, table, places).map(SourceConfig::Lines),
         _ => file(walk, table, places).map(SourceConfig::File),
     }
 }
@@ -283,6 +295,6 @@ fn ping(walk: &mut Walk<'_>, mut table: Table<'_>) -> Option<Ping> {
 }
 
 /// A duration, or `"never"`.
-fn idle_timeout(walk: &mut Walk<'_>, field: &Field<'_>) -> Option<Duration> {
+pub(super) fn idle_timeout(walk: &mut Walk<'_>, field: &Field<'_>) -> Option<Duration> {
     if field.as_text() == Some("never") { None } else { field.duration(walk, IDLE_TIMEOUTS) }
 }

@@ -121,7 +121,7 @@ impl Engine {
             let own = redundant && number > 0;
             let feed = if own { format!("{}.{name}", config.name) } else { config.name.clone() };
             let (paths, clock, purpose) = (&options.paths, options.clock, Purpose::Watch);
-            let given = Given { feed: &feed, credentials, paths, clock, purpose };
+            let given = Given { feed: &feed, credentials, paths, clock, purpose, format: config.format };
             Endpoint { name: name.to_owned(), source: source.configured().source(&given) }
         });
         endpoints.collect()

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use feedwatch_model::{MessageMeta, Position};
+use feedwatch_model::{Cut, MessageMeta, Position};
 use serde_json::{Map, Value};
 
 /// A JSON object; `None` where nothing was said.
@@ -20,6 +20,7 @@ pub(super) fn json(meta: &MessageMeta) -> Option<Arc<str>> {
         awaits_ack: _,
         redelivered,
         deleted,
+        cut,
     } = meta;
     let mut said = Map::new();
     let mut add = |name: &str, value: Option<Value>| said.extend(value.map(|value| (name.to_owned(), value)));
@@ -36,6 +37,11 @@ pub(super) fn json(meta: &MessageMeta) -> Option<Arc<str>> {
     add("lane", lane);
     add("offset", offset.map(Value::from));
     add("time", stamp.map(|stamp| Value::from(stamp.to_string())));
+    let bytes = match cut {
+        Some(Cut::TooLarge { bytes }) => Some(Value::from(*bytes)),
+        Some(Cut::Unfinished) | None => None,
+    };
+    add("bytes", bytes);
     for (name, flag) in [("retained", retained), ("redelivered", redelivered), ("deleted", deleted)] {
         add(name, flag.then_some(Value::Bool(true)));
     }

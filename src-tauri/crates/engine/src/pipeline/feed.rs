@@ -10,7 +10,7 @@ use feedwatch_store::FeedRecord;
 
 use super::book::{Book, Intake, SeriesState, Tally};
 use super::lines::{Line, Lines};
-use super::link::Link;
+use super::link::{self, Link};
 use super::redelivery::Redelivery;
 use super::{Carried, FeedSettings, Shared};
 use crate::axis::Axis;
@@ -99,6 +99,10 @@ impl FeedStage {
             Event::Dropped { first, count, from, to, .. } => {
                 book.integrity.dropped(first, count, to);
                 book.link.dropped(count, from, to, shared);
+            }
+            Event::Missed(missed) => {
+                let finding = link::missed(book.id, &missed, !self.decoder.catalogue().rules.is_empty());
+                book.tell(Some(finding), shared);
             }
             Event::Ended { line, .. } if !book.lines.ends_with(line) => book.lines.ended(line),
             Event::Ended { at, reason, .. } => {

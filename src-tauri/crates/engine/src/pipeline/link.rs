@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use feedwatch_ingest::Shut;
+use feedwatch_ingest::{Missed, Shut};
 use feedwatch_model::{AlarmSource, Check, FeedId, FeedState, Finding, FindingKind, Gap, GapCause, Severity, Time};
 
 use super::Shared;
@@ -248,4 +248,12 @@ impl Link {
     fn source(&self) -> AlarmSource {
         AlarmSource { feed: self.feed, series: None, check: Check::Connection }
     }
+}
+
+/// What was lost before it came here. Where the feed is numbered its own numbers count it, so it is not counted twice.
+pub(super) fn missed(feed: FeedId, missed: &Missed, is_numbered: bool) -> Finding {
+    let Missed { count, from: _, to, reason } = missed;
+    let missing = Some(*count).filter(|_| !is_numbered);
+    let found = Finding::new(Check::Sequence, FindingKind::Gap, feed, *to, Severity::Warning, reason.clone());
+    Finding { missing, ..found }
 }

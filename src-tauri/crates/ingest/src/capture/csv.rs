@@ -9,7 +9,7 @@ use super::envelope;
 
 /// The first line, if it is a header.
 #[derive(Debug, Default)]
-pub(super) struct Header {
+pub(crate) struct Header {
     line: Option<Arc<str>>,
     /// The column that tells when a record was received.
     time: Option<usize>,
@@ -18,7 +18,7 @@ pub(super) struct Header {
 
 impl Header {
     /// A header has no number.
-    pub(super) fn of(line: &[u8]) -> Header {
+    pub(crate) fn of(line: &[u8]) -> Header {
         let Ok(line) = std::str::from_utf8(line) else { return Header::default() };
         let count = |separator: &char| line.matches(*separator).count();
         let separator = ['|', '\t', ';', ','].into_iter().max_by_key(count).unwrap_or(',');
@@ -31,16 +31,16 @@ impl Header {
         Header { line: Some(line.into()), time, separator }
     }
 
-    pub(super) fn is_there(&self) -> bool {
+    pub(crate) fn is_there(&self) -> bool {
         self.line.is_some()
     }
 
-    pub(super) fn line(&self) -> Option<Arc<str>> {
+    pub(crate) fn line(&self) -> Option<Arc<str>> {
         self.line.clone()
     }
 
     /// When a record says that it was received.
-    pub(super) fn time(&self, record: &[u8]) -> Option<Time> {
+    pub(crate) fn time(&self, record: &[u8]) -> Option<Time> {
         let record = std::str::from_utf8(record).ok()?;
         let field = fields(record, self.separator).nth(self.time?)?;
         envelope::time(&Value::String(field.to_owned()))

@@ -112,7 +112,7 @@ pub(in super::super) fn tls(walk: &mut Walk<'_>, table: &mut Table<'_>) -> TlsFi
     files.unwrap_or_default()
 }
 
-fn read_files(walk: &mut Walk<'_>, mut table: Table<'_>) -> TlsFiles {
+pub(super) fn read_files(walk: &mut Walk<'_>, mut table: Table<'_>) -> TlsFiles {
     let [ca, cert, key] = ["ca", "cert", "key"].map(|name| {
         let field = table.take(name)?;
         let text = field.text(walk)?;

@@ -39,6 +39,13 @@ fn line() -> impl Strategy<Value = String> {
         "stream = \"S\"",
         "durable = \"d\"",
         "creds = { file = \"c\" }",
+        "[feed.b.tail]",
+        "[feed.a.lines]",
+        "url = \"udp://0.0.0.0:1\"",
+        "url = \"stdin:\"",
+        "allow = [\"10.0.0.0/8\"]",
+        "framing = \"datagram\"",
+        "start = \"beginning\"",
         "queue = \"q\"",
         "exchange = \"e\"",
         "routing_keys = [\"#\"]",
@@ -168,6 +175,9 @@ fn source() -> impl Strategy<Value = SourceConfig> {
             SourceConfig::Poll(PollConfig { http, every, timeout, accept, body })
         });
     let file = "/[^\0/]{1,20}".prop_map(|path| SourceConfig::File(FileConfig { path: PathBuf::from(path) }));
+    let tail = ("/[^\0/]{1,20}", any::<bool>(), 1u64..1 << 20).prop_map(|(path, from_beginning, max_message)| {
+        SourceConfig::Tail(TailConfig { path: PathBuf::from(path), from_beginning, max_message })
+    });
     // On the heap: strategies of strategies are larger than a test's stack.
     prop_oneof![
         websocket.boxed(),
@@ -177,7 +187,9 @@ fn source() -> impl Strategy<Value = SourceConfig> {
         super::kafka::source().boxed(),
         amqp().boxed(),
         mqtt().boxed(),
-        nats().boxed()
+        nats().boxed(),
+        tail.boxed(),
+        super::lines::source().boxed(),
     ]
 }
 

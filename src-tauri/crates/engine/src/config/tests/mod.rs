@@ -5,8 +5,10 @@ mod disk;
 mod editing;
 mod endpoints;
 mod kafka;
+mod lines;
 mod messages;
 mod reading;
+mod tail;
 
 use std::path::Path;
 

@@ -181,6 +181,7 @@ fn a_look_uses_the_password_of_its_address_and_shows_none() {
         paths: &crate::config::Paths::new(&|_| Some("/home/ann".to_owned())).unwrap(),
         clock: crate::clock::now,
         purpose: Purpose::Look,
+        format: None,
     };
     let login = config.login(&given);
     assert_eq!(login.user.as_deref(), Some("ann"));
