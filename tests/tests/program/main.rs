@@ -18,4 +18,5 @@ mod probe;
 mod replay;
 mod restart;
 mod sse;
+mod webhook;
 mod websocket;

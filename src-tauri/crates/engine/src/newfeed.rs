@@ -8,8 +8,8 @@ use url::Url;
 
 use crate::config::{
     AmqpConfig, Config, FeedConfig, FileConfig, HeaderValue, HttpConfig, KafkaConfig, Limits, Open, PollConfig,
-    QuerySecret, SecretRef, SourceConfig, SseConfig, WebSocketConfig, decoded, is_plain, is_variable, resolve_secrets,
-    suggest_name,
+    QuerySecret, SecretRef, SourceConfig, SseConfig, WebSocketConfig, WebhookConfig, decoded, is_plain, is_variable,
+    resolve_secrets, suggest_name,
 };
 use crate::engine::failure;
 use crate::wire::{Failure, NewFeed};
@@ -57,6 +57,18 @@ pub fn understand(new: &NewFeed, existing: &[&str], secrets: Secrets) -> Result<
             open: Open(!address.pinned),
             ..SseConfig::new(url()?)
         }),
+        Protocol::Webhook => {
+            // What senders are to say, typed for a look.
+            let said = |(name, value): &(String, HeaderValue)| match value {
+                HeaderValue::Literal(text) if name.eq_ignore_ascii_case("authorization") => {
+                    text.split_once(' ').map(|(_, token)| token.trim().to_owned())
+                }
+                _ => None,
+            };
+            let typed = headers.iter().find_map(said).filter(|_| secrets == Secrets::Allowed);
+            let config = WebhookConfig::from_address(&address, bearer, typed.as_deref());
+            SourceConfig::Webhook(config.map_err(|(message, cure)| failure("bad_request", message, cure))?)
+        }
         Protocol::Poll | Protocol::Sse => SourceConfig::Poll(PollConfig {
             http: HttpConfig { headers, bearer, ..HttpConfig::new(url()?) },
             ..PollConfig::new(url()?)
@@ -83,6 +95,7 @@ pub fn understand(new: &NewFeed, existing: &[&str], secrets: Secrets) -> Result<
     };
     let name = match new.name.trim() {
         // Brokers say nothing of what they send, and a list of them is no URL.
+        "" if address.protocol == Protocol::Webhook => suggest_name("webhook", existing),
         "" if address.protocol == Protocol::Kafka => suggest_name(&format!("/{}", address.topic), existing),
         "" => suggest_name(&address.url, existing),
         name => name.to_owned(),
@@ -163,7 +176,9 @@ pub(crate) fn take_secrets(feed: &mut FeedConfig, is_taken: &dyn Fn(&Path) -> bo
         SourceConfig::WebSocket(WebSocketConfig { http, .. })
         | SourceConfig::Sse(SseConfig { http, .. })
         | SourceConfig::Poll(PollConfig { http, .. }) => (&mut http.url, &mut http.query),
-        SourceConfig::File(_) | SourceConfig::Kafka(_) | SourceConfig::Amqp(_) => return Vec::new(),
+        SourceConfig::File(_) | SourceConfig::Kafka(_) | SourceConfig::Amqp(_) | SourceConfig::Webhook(_) => {
+            return Vec::new();
+        }
     };
     let typed = url.query().unwrap_or_default().to_owned();
     let (secret, shown): (Vec<&str>, Vec<&str>) = typed.split('&').partition(|pair| is_secret_pair(pair));

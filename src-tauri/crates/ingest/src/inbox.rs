@@ -57,6 +57,13 @@ pub enum Event {
         /// When.
         at: Time,
     },
+    /// Something a person should know that is neither a message nor the end of the connection.
+    Notice {
+        /// When.
+        at: Time,
+        /// A sentence.
+        text: String,
+    },
     /// The connection is lost, or was not to be had.
     Lost {
         /// When it was noticed.

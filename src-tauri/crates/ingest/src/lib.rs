@@ -48,6 +48,7 @@ mod supervise;
 mod testkit;
 mod tls;
 mod web;
+mod webhook;
 mod websocket;
 
 pub use acks::Kept;
@@ -68,6 +69,7 @@ pub use sse::{Parser as SseParser, SseEvent, SseOptions, SseSource, TooBig as Ss
 pub use supervise::supervise;
 pub use tls::TlsFiles;
 pub use web::{EventsOrPoll, HttpOptions};
+pub use webhook::{WebhookOptions, WebhookSource};
 pub use websocket::{WebSocketOptions, WebSocketSource};
 
 /// Where the time comes from: the engine's one clock.

@@ -257,6 +257,9 @@ impl Supervision {
             self.last_good = at;
             self.inbox.alive(at);
         }
+        if let Some(text) = batch.take_notice() {
+            self.inbox.announce(Event::Notice { at: (self.clock)(), text });
+        }
         if let Some(last) = batch.messages().last() {
             self.last_good = last.received;
         }

@@ -41,6 +41,11 @@
 //! url = "http://node:9100/metrics"
 //! every = "5s"
 //!
+//! [feed.alerts.webhook]                  # further keys: `protocols/webhook.rs`
+//! listen = "127.0.0.1:8080"
+//! path = "/alerts"
+//! token = { env = "ALERTS_TOKEN" }
+//!
 //! [feed.orders.amqp]                     # further keys: `protocols/amqp.rs`
 //! url = "amqps://broker:5671"
 //! queue = "orders"                       # or exchange = "amq.topic" and routing_keys = ["plant.#"]
@@ -110,7 +115,7 @@ pub use name::suggest_name;
 pub use paths::Paths;
 pub(crate) use problem::is_unprintable;
 pub use problem::{EXCERPT_CHARS, Excerpt, MAX_PROBLEMS, Problem, Problems};
-pub use protocols::{Access, AmqpConfig, HttpConfig, KafkaConfig, PollConfig, ProxyConfig};
+pub use protocols::{Access, AmqpConfig, HttpConfig, KafkaConfig, PollConfig, ProxyConfig, WebhookConfig};
 pub use query::QuerySecret;
 pub(crate) use query::{decoded, is_plain, with_pairs};
 pub(crate) use read::bare;
@@ -217,6 +222,8 @@ pub enum SourceConfig {
     Amqp(AmqpConfig),
     /// HTTP, asked again and again.
     Poll(PollConfig),
+    /// HTTP, told by others.
+    Webhook(WebhookConfig),
 }
 
 impl SourceConfig {
@@ -229,6 +236,7 @@ impl SourceConfig {
             SourceConfig::Kafka(config) => config,
             SourceConfig::Amqp(config) => config,
             SourceConfig::Poll(config) => config,
+            SourceConfig::Webhook(config) => config,
         }
     }
 

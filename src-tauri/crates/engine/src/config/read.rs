@@ -20,9 +20,9 @@ const LONGEST_TITLE: usize = 200;
 /// How long raw messages may be kept: 1 min to 10 years.
 const AGES: std::ops::RangeInclusive<Duration> = Duration::from_secs(60)..=Duration::from_secs(3_653 * 86_400);
 /// Tables of protocols.
-const TABLES: [&str; 6] = ["websocket", "sse", "file", "kafka", "amqp", "poll"];
+const TABLES: [&str; 7] = ["websocket", "sse", "file", "kafka", "amqp", "poll", "webhook"];
 /// Protocols that are not there yet.
-const PLANNED: [&str; 5] = ["mqtt", "nats", "webhook", "tail", "lines"];
+const PLANNED: [&str; 4] = ["mqtt", "nats", "tail", "lines"];
 /// Larger texts are told their first syntax error only: a list of millions helps nobody and costs the memory.
 const ALL_ERRORS_UP_TO: usize = 64 << 10;
 

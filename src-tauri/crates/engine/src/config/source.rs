@@ -13,7 +13,7 @@ use super::read::bare;
 use super::walk::{Field, Table, Walk, quoted};
 use super::{
     AmqpConfig, FileConfig, HttpConfig, Origin, Ping, PollConfig, ProxyConfig, SourceConfig, SseConfig,
-    WebSocketConfig, beside,
+    WebSocketConfig, WebhookConfig, beside,
 };
 
 pub(super) const MESSAGE_SIZES: std::ops::RangeInclusive<u64> = 1..=1 << 30;
@@ -60,6 +60,7 @@ pub(super) fn read(walk: &mut Walk<'_>, feed: &str, field: &Field<'_>, places: &
         "kafka" => protocols::kafka::read(walk, feed, table, places).map(SourceConfig::Kafka),
         "amqp" => AmqpConfig::read(walk, feed, table, places).map(SourceConfig::Amqp),
         "poll" => PollConfig::read(walk, feed, table, places).map(SourceConfig::Poll),
+        "webhook" => WebhookConfig::read(walk, feed, table, places).map(SourceConfig::Webhook),
         _ => file(walk, table, places).map(SourceConfig::File),
     }
 }

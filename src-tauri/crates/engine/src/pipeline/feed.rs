@@ -10,10 +10,12 @@ use feedwatch_store::FeedRecord;
 
 use super::book::{Book, Intake, SeriesState, Tally};
 use super::link::Link;
+use super::output::News;
 use super::redelivery::Redelivery;
 use super::{Carried, FeedSettings, Shared};
 use crate::axis::Axis;
 use crate::meter::{LatenessMeter, RateMeter};
+use crate::wire::Level;
 
 /// A feed: its decoder beside everything that takes in what the decoder gives.
 pub struct FeedStage {
@@ -26,7 +28,11 @@ impl FeedStage {
         let book = Book {
             id,
             link: Link::new(id, settings.watched_until),
-            integrity: if settings.protocol == Protocol::Poll { Integrity::of_states(id) } else { Integrity::new(id) },
+            integrity: match settings.protocol {
+                Protocol::Poll => Integrity::of_states(id),
+                Protocol::Webhook => Integrity::of_calls(id),
+                _ => Integrity::new(id),
+            },
             axis: Axis::default(),
             rate: RateMeter::default(),
             lateness: LatenessMeter::default(),
@@ -82,6 +88,7 @@ impl FeedStage {
                 book.link.heard(at, shared);
                 book.flush_findings(shared);
             }
+            Event::Notice { text, .. } => shared.output.news.push(News::Notice(Level::Warning, text)),
             Event::Lost { at, last_good, reason, refused, retry_in } => {
                 let finding = book.link.lost(at, last_good, reason, refused, retry_in, shared);
                 book.integrity.lost(at);

@@ -9,6 +9,7 @@ mod http;
 pub(super) mod kafka;
 mod poll;
 mod proxy;
+mod webhook;
 
 pub use access::Access;
 pub use amqp::AmqpConfig;
@@ -16,3 +17,4 @@ pub use http::HttpConfig;
 pub use kafka::KafkaConfig;
 pub use poll::PollConfig;
 pub use proxy::ProxyConfig;
+pub use webhook::WebhookConfig;
