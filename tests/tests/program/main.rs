@@ -23,4 +23,5 @@ mod replay;
 mod restart;
 mod sse;
 mod tail;
+mod webhook;
 mod websocket;

@@ -6,13 +6,12 @@
 use tracing::{Level, Metadata};
 
 /// The crates that see requests.
-const NEAR_SECRETS: [&str; 9] = [
+const NEAR_SECRETS: [&str; 8] = [
     "tungstenite",
     "tokio_tungstenite",
     "hyper",
     "hyper_util",
     "h2",
-    "reqwest",
     "rustls",
     "tokio_rustls",
     "rustls_platform_verifier",

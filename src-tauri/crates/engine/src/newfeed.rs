@@ -9,7 +9,7 @@ use url::Url;
 use crate::config::{
     AmqpConfig, Config, FeedConfig, FileConfig, HeaderValue, HttpConfig, KafkaConfig, LinesConfig, MqttConfig,
     NatsConfig, Open, PollConfig, QuerySecret, SecretRef, SourceConfig, SseConfig, TailConfig, WebSocketConfig,
-    decoded, is_plain, is_variable, resolve_secrets, suggest_name,
+    WebhookConfig, decoded, is_plain, is_variable, resolve_secrets, suggest_name,
 };
 use crate::engine::failure;
 use crate::wire::{Failure, NewFeed};
@@ -58,6 +58,18 @@ pub fn understand(new: &NewFeed, existing: &[&str], secrets: Secrets) -> Result<
             open: Open(!address.pinned),
             ..SseConfig::new(url()?)
         }),
+        Protocol::Webhook => {
+            // What senders are to say, typed for a look.
+            let said = |(name, value): &(String, HeaderValue)| match value {
+                HeaderValue::Literal(text) if name.eq_ignore_ascii_case("authorization") => {
+                    text.split_once(' ').map(|(_, token)| token.trim().to_owned())
+                }
+                _ => None,
+            };
+            let typed = headers.iter().find_map(said).filter(|_| secrets == Secrets::Allowed);
+            let config = WebhookConfig::from_address(&address, bearer, typed.as_deref());
+            SourceConfig::Webhook(config.map_err(|(message, cure)| failure("bad_request", message, cure))?)
+        }
         Protocol::Poll | Protocol::Sse => SourceConfig::Poll(PollConfig {
             http: HttpConfig { headers, bearer, ..HttpConfig::new(url()?) },
             ..PollConfig::new(url()?)
@@ -98,13 +110,10 @@ pub fn understand(new: &NewFeed, existing: &[&str], secrets: Secrets) -> Result<
             NatsConfig::from_address(&address, bearer, secrets == Secrets::Allowed)
                 .map_err(|(message, cure)| failure("bad_request", message, cure))?,
         ),
-        planned => {
-            let message = format!("This version cannot read {} feeds yet.", planned.word());
-            return Err(failure("bad_request", message, ""));
-        }
     };
     let name = match new.name.trim() {
         // Brokers say nothing of what they send, and a list of them is no URL.
+        "" if address.protocol == Protocol::Webhook => suggest_name("webhook", existing),
         "" if address.protocol == Protocol::Kafka => suggest_name(&format!("/{}", address.topic), existing),
         "" => suggest_name(&address.url, existing),
         name => name.to_owned(),
@@ -191,6 +200,7 @@ pub(crate) fn take_secrets(feed: &mut FeedConfig, is_taken: &dyn Fn(&Path) -> bo
         | SourceConfig::Mqtt(_)
         | SourceConfig::Nats(_)
         | SourceConfig::Tail(_)
+        | SourceConfig::Webhook(_)
         | SourceConfig::Lines(_) => return Vec::new(),
     };
     let typed = url.query().unwrap_or_default().to_owned();

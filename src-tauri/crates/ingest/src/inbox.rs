@@ -69,6 +69,13 @@ pub enum Event {
     },
     /// Messages were lost before they came here.
     Missed(Missed),
+    /// Something a person should know that is neither a message nor the end of the connection.
+    Notice {
+        /// When.
+        at: Time,
+        /// A sentence.
+        text: String,
+    },
     /// The connection is lost, or was not to be had.
     Lost {
         /// When it was noticed.

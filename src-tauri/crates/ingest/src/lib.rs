@@ -58,6 +58,7 @@ mod tail;
 mod testkit;
 mod tls;
 mod web;
+mod webhook;
 mod websocket;
 
 pub use acks::Kept;
@@ -84,6 +85,7 @@ pub use supervise::supervise;
 pub use tail::{TailOptions, TailSource, TailStart};
 pub use tls::TlsFiles;
 pub use web::{EventsOrPoll, HttpOptions};
+pub use webhook::{WebhookOptions, WebhookSource};
 pub use websocket::{WebSocketOptions, WebSocketSource};
 
 /// Where the time comes from: the engine's one clock.

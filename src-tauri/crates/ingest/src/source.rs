@@ -100,6 +100,7 @@ pub struct Batch {
     retry: Option<Duration>,
     alive: Option<Time>,
     missed: Option<Missed>,
+    notice: Option<String>,
 }
 
 /// Messages that were sent to us and lost before they were ours, as the system tells.
@@ -157,6 +158,16 @@ impl Batch {
     /// The other side was asked and has nothing new: no message, and no silence either.
     pub fn alive(&mut self, at: Time) {
         self.alive = Some(at);
+    }
+
+    /// Something a person should know that is neither a message nor the end of the connection: a sentence.
+    pub fn notice(&mut self, text: String) {
+        self.notice = Some(text);
+    }
+
+    /// What [`Batch::notice`] left, once.
+    pub(crate) fn take_notice(&mut self) -> Option<String> {
+        self.notice.take()
     }
 
     /// What [`Batch::alive`] left, once.

@@ -291,6 +291,9 @@ impl Supervision {
             self.last_good = at;
             self.inbox.alive(at);
         }
+        if let Some(text) = batch.take_notice() {
+            self.inbox.announce(Event::Notice { at: (self.clock)(), text });
+        }
         if let [first, ..] = batch.messages()
             && let Some(last) = batch.messages().last()
         {

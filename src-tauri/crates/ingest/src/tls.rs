@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use rustls_platform_verifier::Verifier;
 
 use crate::ConnectError;
@@ -63,15 +63,7 @@ pub(crate) fn client_config_with(files: &TlsFiles, alpn: &[&[u8]]) -> Result<Cli
             match (cert, key) {
                 (Some(cert), Some(key)) => {
                     let chain = certificates(cert)?;
-                    let secret = PrivateKeyDer::from_pem_slice(&pem(key)?).map_err(|error| {
-                        ConnectError::Options(format!("{} holds no key in PEM: {error}.", key.display()))
-                    })?;
-                    builder.with_client_auth_cert(chain, secret).map_err(|error| {
-                        let (cert, key) = (cert.display(), key.display());
-                        ConnectError::Options(format!(
-                            "The certificate {cert} cannot be used with the key {key}: {error}."
-                        ))
-                    })?
+                    builder.with_client_auth_cert(chain, private_key(key)?).map_err(|error| unfit(cert, key, &error))?
                 }
                 _ => builder.with_no_client_auth(),
             }
@@ -79,6 +71,29 @@ pub(crate) fn client_config_with(files: &TlsFiles, alpn: &[&[u8]]) -> Result<Cli
     };
     config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
     Ok(config)
+}
+
+/// What we show as a server: a certificate and its key. Reads them: blocks shortly.
+///
+/// # Errors
+/// [`ConnectError::Options`] that names the file and what is wrong with it.
+pub(crate) fn server_config(cert: &Path, key: &Path) -> Result<ServerConfig, ConnectError> {
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| ConnectError::Tls(error.to_string()))?
+        .with_no_client_auth()
+        .with_single_cert(certificates(cert)?, private_key(key)?);
+    config.map_err(|error| unfit(cert, key, &error))
+}
+
+fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, ConnectError> {
+    PrivateKeyDer::from_pem_slice(&pem(path)?)
+        .map_err(|error| ConnectError::Options(format!("{} holds no key in PEM: {error}.", path.display())))
+}
+
+fn unfit(cert: &Path, key: &Path, error: &rustls::Error) -> ConnectError {
+    let (cert, key) = (cert.display(), key.display());
+    ConnectError::Options(format!("The certificate {cert} cannot be used with the key {key}: {error}."))
 }
 
 fn roots(path: &Path) -> Result<RootCertStore, ConnectError> {

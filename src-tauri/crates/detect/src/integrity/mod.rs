@@ -102,6 +102,12 @@ impl Integrity {
         Integrity { of_states: true, ..Integrity::new(feed) }
     }
 
+    /// The same for a feed to which nobody is connected: whether its senders have nothing to say or are gone cannot be
+    /// known, so silence is not judged.
+    pub fn of_calls(feed: FeedId) -> Integrity {
+        Integrity { silence: Silence::unjudged(feed), ..Integrity::new(feed) }
+    }
+
     /// Takes a decoded message in, in the order of receipt.
     pub fn observe(
         &mut self,

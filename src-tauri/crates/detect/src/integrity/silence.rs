@@ -21,6 +21,7 @@ const WINDOW_NANOS: f64 = 600.0 * NANOS_PER_SECOND as f64;
 #[derive(Debug)]
 pub(super) struct Silence {
     feed: FeedId,
+    judged: bool,
     open: bool,
     messages: u64,
     /// When the last sign of life came.
@@ -42,6 +43,7 @@ impl Silence {
     pub(super) fn new(feed: FeedId) -> Silence {
         Silence {
             feed,
+            judged: true,
             open: true,
             messages: 0,
             last: None,
@@ -53,6 +55,11 @@ impl Silence {
             told: 0.0,
             silent: false,
         }
+    }
+
+    /// The rhythm of a feed that may be silent.
+    pub(super) fn unjudged(feed: FeedId) -> Silence {
+        Silence { judged: false, ..Silence::new(feed) }
     }
 
     pub(super) fn connected(&mut self, at: Time) {
@@ -101,7 +108,7 @@ impl Silence {
 
     pub(super) fn elapse(&mut self, now: Time, out: &mut Vec<Finding>) {
         let Some(last) = self.last else { return };
-        if self.silent || !self.open || self.messages < MIN_MESSAGES {
+        if self.silent || !self.open || !self.judged || self.messages < MIN_MESSAGES {
             return;
         }
         let limit = self.limit();

@@ -47,6 +47,11 @@
 //! url = "http://node:9100/metrics"
 //! every = "5s"
 //!
+//! [feed.alerts.webhook]                  # further keys: `protocols/webhook.rs`
+//! listen = "127.0.0.1:8080"
+//! path = "/alerts"
+//! token = { env = "ALERTS_TOKEN" }
+//!
 //! [feed.orders.amqp]                     # further keys: `protocols/amqp.rs`
 //! url = "amqps://broker:5671"
 //! queue = "orders"                       # or exchange = "amq.topic" and routing_keys = ["plant.#"]
@@ -140,7 +145,7 @@ pub(crate) use problem::is_unprintable;
 pub use problem::{EXCERPT_CHARS, Excerpt, MAX_PROBLEMS, Problem, Problems};
 pub use protocols::{
     Access, AmqpConfig, HttpConfig, KafkaConfig, LinesConfig, MqttConfig, NatsConfig, PollConfig, ProxyConfig,
-    TailConfig,
+    TailConfig, WebhookConfig,
 };
 pub use query::QuerySecret;
 pub(crate) use query::{decoded, is_plain, with_pairs};
@@ -278,6 +283,8 @@ pub enum SourceConfig {
     Tail(TailConfig),
     /// Lines of whoever sends them.
     Lines(LinesConfig),
+    /// HTTP, told by others.
+    Webhook(WebhookConfig),
 }
 
 impl SourceConfig {
@@ -294,6 +301,7 @@ impl SourceConfig {
             SourceConfig::Nats(config) => config,
             SourceConfig::Tail(config) => config,
             SourceConfig::Lines(config) => config,
+            SourceConfig::Webhook(config) => config,
         }
     }
 

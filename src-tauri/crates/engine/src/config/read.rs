@@ -21,9 +21,8 @@ const LONGEST_TITLE: usize = 200;
 /// How long raw messages may be kept: 1 min to 10 years.
 const AGES: std::ops::RangeInclusive<Duration> = Duration::from_secs(60)..=Duration::from_secs(3_653 * 86_400);
 /// Tables of protocols.
-const TABLES: [&str; 10] = ["websocket", "sse", "file", "kafka", "amqp", "mqtt", "nats", "poll", "tail", "lines"];
-/// Protocols that are not there yet.
-const PLANNED: [&str; 1] = ["webhook"];
+const TABLES: [&str; 11] =
+    ["websocket", "sse", "file", "kafka", "amqp", "mqtt", "nats", "poll", "webhook", "tail", "lines"];
 /// Larger texts are told their first syntax error only: a list of millions helps nobody and costs the memory.
 const ALL_ERRORS_UP_TO: usize = 64 << 10;
 
@@ -116,7 +115,6 @@ fn feed(walk: &mut Walk<'_>, name: &str, field: &Field<'_>, places: &mut Places)
     let title = table.take("title").and_then(|field| title(walk, &field));
     let format = table.take("format").and_then(|field| format(walk, &field));
     let found = sources(walk, name, &mut table, places);
-    let planned = planned(walk, &mut table);
     let backups = endpoints::backups(walk, table.take("backup"), places, |walk, backup, field, places| {
         let mut table = field.table(walk)?;
         let sources = sources(walk, name, &mut table, places);
@@ -131,7 +129,7 @@ fn feed(walk: &mut Walk<'_>, name: &str, field: &Field<'_>, places: &mut Places)
     table.finish(walk, |field| {
         looks_like_a_feed(field).then(|| format!("a name with dots is quoted: [feed.\"{name}.{}\"]", field.key))
     });
-    let source = one_source(walk, name, &field.key_at, found, dotted || planned)?;
+    let source = one_source(walk, name, &field.key_at, found, dotted)?;
     let feed = FeedConfig { name: name.to_owned(), title, format, source, backups, endpoints, limits };
     check_inbox(walk, &feed, limits_at.unwrap_or(field.key_at.clone()));
     Some(feed)
@@ -150,17 +148,6 @@ fn sources<'a>(
         Some((field, source))
     };
     TABLES.into_iter().filter_map(read).collect()
-}
-
-/// Tables of protocols that are not there yet are told as such; are there any?
-fn planned(walk: &mut Walk<'_>, table: &mut Table<'_>) -> bool {
-    let found: Vec<Field<'_>> = PLANNED.into_iter().filter_map(|protocol| table.take_quietly(protocol)).collect();
-    for field in &found {
-        let message = format!("this version cannot read {} feeds yet", field.key);
-        let cure = "read it by websocket or sse, where there is a bridge, or take this feed out".to_owned();
-        walk.say(field.key_at.clone(), message, Some(cure));
-    }
-    !found.is_empty()
 }
 
 /// Is this unknown table a feed, whose name was meant to have a dot in it?

@@ -13,7 +13,7 @@ use super::read::bare;
 use super::walk::{Field, Table, Walk, quoted};
 use super::{
     AmqpConfig, FileConfig, HttpConfig, LinesConfig, MqttConfig, NatsConfig, Origin, Ping, PollConfig, ProxyConfig,
-    SourceConfig, SseConfig, TailConfig, WebSocketConfig, beside,
+    SourceConfig, SseConfig, TailConfig, WebSocketConfig, WebhookConfig, beside,
 };
 
 pub(super) const MESSAGE_SIZES: std::ops::RangeInclusive<u64> = 1..=1 << 30;
@@ -74,6 +74,7 @@ pub(super) fn read(walk: &mut Walk<'_>, feed: &str, field: &Field<'_>, places: &
         "nats" => NatsConfig::read(walk, feed, table, places).map(SourceConfig::Nats),
         "tail" => TailConfig::read(walk, table).map(SourceConfig::Tail),
         "lines" => LinesConfig::read(walk, feed, table, places).map(SourceConfig::Lines),
+        "webhook" => WebhookConfig::read(walk, feed, table, places).map(SourceConfig::Webhook),
         _ => file(walk, table, places).map(SourceConfig::File),
     }
 }

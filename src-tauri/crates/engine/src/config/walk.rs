@@ -60,15 +60,6 @@ impl<'a> Table<'a> {
         Some(Field { key, key_at: found.span(), value })
     }
 
-    /// The same for a key that is not offered as a cure.
-    pub(super) fn take_quietly(&mut self, key: &'static str) -> Option<Field<'a>> {
-        let field = self.take(key);
-        if field.is_none() {
-            self.asked.pop();
-        }
-        field
-    }
-
     /// Is there a key that was meant to be this one? It is told as an unknown key, with the cure.
     pub(super) fn has_misspelt(&self, key: &'static str) -> bool {
         self.table.iter().any(|(name, _)| likeness(name.get_ref(), key) >= LIKE)

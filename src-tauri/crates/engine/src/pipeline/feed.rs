@@ -11,10 +11,12 @@ use feedwatch_store::FeedRecord;
 use super::book::{Book, Intake, SeriesState, Tally};
 use super::lines::{Line, Lines};
 use super::link::{self, Link};
+use super::output::News;
 use super::redelivery::Redelivery;
 use super::{Carried, FeedSettings, Shared};
 use crate::axis::Axis;
 use crate::meter::{LatenessMeter, RateMeter};
+use crate::wire::Level;
 
 /// A feed: its decoder beside everything that takes in what the decoder gives.
 pub struct FeedStage {
@@ -29,7 +31,11 @@ impl FeedStage {
             link: Link::new(id, settings.watched_until),
             lines: Lines::new(id, &settings.lines, settings.redundant),
             certificates: Certificates::new(id, std::mem::take(&mut settings.certificates)),
-            integrity: if settings.protocol == Protocol::Poll { Integrity::of_states(id) } else { Integrity::new(id) },
+            integrity: match settings.protocol {
+                Protocol::Poll => Integrity::of_states(id),
+                Protocol::Webhook => Integrity::of_calls(id),
+                _ => Integrity::new(id),
+            },
             axis: Axis::default(),
             rate: RateMeter::default(),
             lateness: LatenessMeter::default(),
@@ -85,6 +91,7 @@ impl FeedStage {
                 book.link.heard(at, shared);
                 book.flush_findings(shared);
             }
+            Event::Notice { text, .. } => shared.output.news.push(News::Notice(Level::Warning, text)),
             Event::Lost { at, line, last_good, reason, refused, retry_in } => {
                 let meaning = book.lost(line, at, &reason, refused);
                 if meaning.concerns_feed {

@@ -1,4 +1,5 @@
-//! A state that is asked for again and again: what it says twice did not change, and is judged by its rhythm alone.
+//! A state that is asked for again and again: what it says twice did not change, and is judged by its rhythm alone. And
+//! calls, of which there may be none.
 
 use feedwatch_model::{FeedId, FindingKind, Time};
 
@@ -46,4 +47,15 @@ fn a_silence_that_is_noticed_by_its_end_is_told_all_the_same() {
     play.send_all(1..100);
     play.alive_after(10_000);
     assert_eq!(play.finish().len(), 2);
+}
+
+#[test]
+fn who_may_have_nothing_to_say_is_never_silent_but_numbers_are_judged() {
+    let mut play = Play { integrity: Integrity::of_calls(FeedId(7)), ..Play::new() };
+    play.send_all(1..100);
+    play.wait(100_000);
+    play.send(150);
+    play.wait(100_000);
+    let found = play.finish();
+    assert_eq!(found.iter().map(|f| f.kind).collect::<Vec<_>>(), [FindingKind::Gap]);
 }

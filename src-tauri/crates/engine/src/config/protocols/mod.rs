@@ -13,6 +13,7 @@ mod nats;
 mod poll;
 mod proxy;
 pub(crate) mod tail;
+mod webhook;
 
 pub use access::Access;
 pub use amqp::AmqpConfig;
@@ -24,3 +25,4 @@ pub use nats::NatsConfig;
 pub use poll::PollConfig;
 pub use proxy::ProxyConfig;
 pub use tail::TailConfig;
+pub use webhook::WebhookConfig;

@@ -22,6 +22,10 @@ fn line() -> impl Strategy<Value = String> {
         "[feed.b.file]",
         "[feed.b.amqp]",
         "[feed.b.poll]",
+        "[feed.b.webhook]",
+        "listen = \"127.0.0.1:80\"",
+        "token = { env = \"T\" }",
+        "token_header = \"X-T\"",
         "every = \"5s\"",
         "body = \"{}\"",
         "proxy = \"none\"",
@@ -183,6 +187,7 @@ fn source() -> impl Strategy<Value = SourceConfig> {
         websocket.boxed(),
         sse.boxed(),
         poll.boxed(),
+        webhook().boxed(),
         file.boxed(),
         super::kafka::source().boxed(),
         amqp().boxed(),
@@ -191,6 +196,26 @@ fn source() -> impl Strategy<Value = SourceConfig> {
         tail.boxed(),
         super::lines::source().boxed(),
     ]
+}
+
+fn webhook() -> impl Strategy<Value = SourceConfig> {
+    let file = || "/[^\0/]{1,8}".prop_map(PathBuf::from);
+    let names = (of("X-[A-Za-z]{1,8}"), of("[^\0]{1,8}"));
+    let listen = (any::<std::net::IpAddr>(), 1u16..);
+    (listen, "/[a-z0-9/._-]{0,9}", secret(), names, of((file(), file())), 1u64..1 << 20).prop_map(
+        |((ip, port), path, token, (token_header, token_parameter), tls, max_message)| {
+            let token_parameter = token_parameter.filter(|name: &String| !name.chars().any(char::is_control));
+            SourceConfig::Webhook(WebhookConfig {
+                path,
+                token: Some(token),
+                token_header,
+                token_parameter,
+                tls,
+                max_message,
+                ..WebhookConfig::new((ip, port).into())
+            })
+        },
+    )
 }
 
 fn amqp() -> impl Strategy<Value = SourceConfig> {

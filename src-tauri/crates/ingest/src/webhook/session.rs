@@ -1,0 +1,167 @@
+//! As long as it is listened.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use feedwatch_model::Time;
+use rustls::ServerConfig;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+
+use super::server::{Delivery, Reception};
+use crate::source::{Batch, FlowControl, Session};
+use crate::{Clock, SessionError};
+
+/// Messages that wait to be taken in.
+const WAITING: usize = 64;
+/// Requests without the token are told once in so long.
+const TELL: Duration = Duration::from_secs(60);
+
+/// Listening ends with it.
+pub(super) struct WebhookSession {
+    reception: Arc<Reception>,
+    address: String,
+    deliveries: mpsc::Receiver<Delivery>,
+    over: CancellationToken,
+    task: JoinHandle<()>,
+    /// Who waits for the thanks, in the order of the messages.
+    waiting: VecDeque<oneshot::Sender<()>>,
+    thanked: u64,
+    turned_away: TurnedAway,
+    heard: Time,
+    clock: Clock,
+    is_encrypted: bool,
+}
+
+/// What was told of requests without the token.
+struct TurnedAway {
+    told: u64,
+    next: Instant,
+}
+
+impl WebhookSession {
+    pub(super) fn open(
+        listener: TcpListener,
+        tls: Option<ServerConfig>,
+        reception: Arc<Reception>,
+        address: String,
+        clock: Clock,
+    ) -> WebhookSession {
+        let (sender, deliveries) = mpsc::channel(WAITING);
+        let over = CancellationToken::new();
+        let is_encrypted = tls.is_some();
+        let acceptor = tls.map(|config| TlsAcceptor::from(Arc::new(config)));
+        let task = tokio::spawn(Arc::clone(&reception).serve(listener, acceptor, sender, over.clone()));
+        let turned_away = TurnedAway { told: reception.turned_away(), next: Instant::now() };
+        WebhookSession {
+            reception,
+            address,
+            deliveries,
+            over,
+            task,
+            waiting: VecDeque::new(),
+            thanked: 0,
+            turned_away,
+            heard: clock(),
+            clock,
+            is_encrypted,
+        }
+    }
+
+    fn take(&mut self, delivery: Delivery, batch: &mut Batch) {
+        self.heard = delivery.received;
+        if self.reception.thanks() {
+            self.waiting.push_back(delivery.kept);
+        }
+        batch.push(delivery.received, delivery.payload, Some(delivery.meta));
+    }
+
+    /// Waits until there are requests without the token to be told of.
+    async fn turned_away(reception: &Reception, state: &mut TurnedAway) -> u64 {
+        while reception.turned_away() == state.told {
+            reception.another_turned_away().await;
+        }
+        sleep_until(state.next).await;
+        state.next = Instant::now() + TELL;
+        let now = reception.turned_away();
+        now - std::mem::replace(&mut state.told, now)
+    }
+}
+
+#[async_trait]
+impl Session for WebhookSession {
+    async fn recv(&mut self, batch: &mut Batch) -> Result<(), SessionError> {
+        let delivery = tokio::select! {
+            biased;
+            delivery = self.deliveries.recv() => delivery,
+            count = WebhookSession::turned_away(&self.reception, &mut self.turned_away) => {
+                let requests = if count == 1 { "A request was".to_owned() } else { format!("{count} requests were") };
+                batch.notice(format!(
+                    "{requests} turned away at {}: without the token, or with a wrong one.",
+                    self.address
+                ));
+                return Ok(());
+            }
+        };
+        let Some(delivery) = delivery else {
+            return Err(SessionError::Cut("Listening has ended by itself.".to_owned()));
+        };
+        self.take(delivery, batch);
+        while !batch.is_full()
+            && let Ok(delivery) = self.deliveries.try_recv()
+        {
+            self.take(delivery, batch);
+        }
+        Ok(())
+    }
+
+    fn acknowledges(&self) -> bool {
+        self.reception.thanks()
+    }
+
+    async fn ack(&mut self, count: u64) -> Result<(), SessionError> {
+        let fresh = usize::try_from(count.saturating_sub(self.thanked)).unwrap_or(usize::MAX).min(self.waiting.len());
+        self.thanked += fresh as u64;
+        for sender in self.waiting.drain(..fresh) {
+            // Who has given up waiting tries again, and is known.
+            let _ = sender.send(());
+        }
+        Ok(())
+    }
+
+    /// Whoever still waits is told to try again.
+    async fn close(&mut self) {
+        self.over.cancel();
+        self.waiting.clear();
+        self.deliveries.close();
+        while self.deliveries.try_recv().is_ok() {}
+        let _ = (&mut self.task).await;
+    }
+
+    fn detail(&self) -> String {
+        let encrypted = if self.is_encrypted { "TLS" } else { "not encrypted" };
+        format!("listening, {encrypted}")
+    }
+
+    fn last_heard(&self) -> Option<Time> {
+        // Nobody has to speak: as long as we listen, nothing is missed.
+        Some((self.clock)().max(self.heard))
+    }
+
+    /// A sender can wait.
+    fn flow(&self) -> FlowControl {
+        FlowControl::Wait
+    }
+}
+
+impl Drop for WebhookSession {
+    fn drop(&mut self) {
+        self.over.cancel();
+    }
+}
