@@ -93,18 +93,23 @@ impl DrillReport {
             None => "whether something was lost cannot be told, since the messages have no numbers".to_owned(),
         };
         let back = match (self.to_return_ms, *to == self.from) {
-            (Some(back), _) => format!(" The feed returned to {} after {}.", self.from, seconds(back / 1e3)),
+            (Some(back), _) => format!(" The feed returned to {} after {}.", self.from, time(back)),
             (None, true) => String::new(),
             (None, false) => format!(" {} brought nothing within 30 s after it was opened again.", self.from),
         };
         format!(
             "{} was cut; the first message came over {over} after {}, {lost}, {} filled, {} repeated.{back}",
             self.from,
-            seconds(first / 1e3),
+            time(first),
             self.filled,
             self.repeated
         )
     }
+}
+
+/// `33 ms`, `1.2 s`.
+fn time(millis: f64) -> String {
+    if millis < 1e3 { format!("{millis:.0} ms") } else { seconds(millis / 1e3) }
 }
 
 /// Counters of a feed at one moment.
@@ -286,8 +291,8 @@ mod tests {
         assert_eq!((report.lost, report.filled, report.repeated), (Some(1), 2, 9));
         assert_eq!(
             report.text,
-            "preferred was cut; the first message came over tokyo after 0.2 s, 1 message lost, 2 filled, 9 repeated. The \
-             feed returned to preferred after 0.1 s."
+            "preferred was cut; the first message came over tokyo after 240 ms, 1 message lost, 2 filled, 9 repeated. The \
+             feed returned to preferred after 100 ms."
         );
         let dead = Drilled { to: None, to_first_message: None, to_return: None, ..drilled };
         let report = DrillReport::new("spot", &dead, &counts(0, 0, 0), &counts(0, 0, 0));
