@@ -68,7 +68,7 @@ pub use arbiter::{LineCounters, MAX_LINES};
 pub use backoff::Backoff;
 pub use capture::{Capture, CaptureError, FileSource};
 pub use dial::{Hop, Proxy, ProxyError};
-pub use endpoints::{DrillOrder, Drilled, Endpoint, EndpointMode, EndpointRules, supervise_endpoints};
+pub use endpoints::{DrillOrder, Drilled, Endpoint, EndpointMode, EndpointRules, EndpointSet, supervise_endpoints};
 pub use error::{ConnectError, SessionError};
 pub use inbox::{Event, Inbox, InboxCounters, InboxLimits, Shut};
 pub use kafka::{KafkaOptions, KafkaRole, KafkaSasl, KafkaServers, KafkaSource, KafkaStart, ServersError};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use feedwatch_ingest::{DrillOrder, Endpoint, EndpointMode, Inbox, supervise_endpoints};
+use feedwatch_ingest::{DrillOrder, Endpoint, EndpointMode, EndpointSet, Inbox, supervise_endpoints};
 use feedwatch_model::{Accounts, FeedId, FeedState, Protocol};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -83,8 +83,7 @@ impl Engine {
         let cancel = CancellationToken::new();
         let (drills, ordered) = mpsc::channel(1);
         let supervision = supervise_endpoints(
-            endpoints,
-            config.endpoints.rules,
+            EndpointSet { endpoints, rules: config.endpoints.rules },
             Arc::clone(&inbox),
             resume,
             sources::backoff(),

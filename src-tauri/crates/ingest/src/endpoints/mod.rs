@@ -40,11 +40,18 @@ pub struct Endpoint {
     pub source: Arc<dyn Source>,
 }
 
-/// Keeps the endpoints of a feed connected as its rules want it, the preferred one first, until all have ended or
-/// `shutdown` is cancelled; see [`crate::supervise()`] for the rest. At most [`MAX_LINES`] are used.
+/// All endpoints of a feed, the preferred one first, and how they share the work.
+pub struct EndpointSet {
+    /// At most [`MAX_LINES`] are used.
+    pub endpoints: Vec<Endpoint>,
+    /// Which are connected when.
+    pub rules: EndpointRules,
+}
+
+/// Keeps the endpoints of a feed connected as its rules want it, until all have ended or `shutdown` is cancelled; see
+/// [`crate::supervise()`] for the rest.
 pub async fn supervise_endpoints(
-    endpoints: Vec<Endpoint>,
-    rules: EndpointRules,
+    set: EndpointSet,
     inbox: Arc<Inbox>,
     resume: Resume,
     policy: Backoff,
@@ -52,6 +59,7 @@ pub async fn supervise_endpoints(
     shutdown: CancellationToken,
     drills: mpsc::Receiver<DrillOrder>,
 ) {
+    let EndpointSet { endpoints, rules } = set;
     let endpoints: Vec<Endpoint> = endpoints.into_iter().take(MAX_LINES).collect();
     inbox.arbitrate(endpoints.len(), rules.window);
     let (told, says) = mpsc::unbounded_channel();

@@ -86,8 +86,7 @@ impl Feed {
         let (stop, (orders, drills)) = (CancellationToken::new(), mpsc::channel(1));
         let rules = EndpointRules { mode, ..EndpointRules::default() };
         let task = tokio::spawn(supervise_endpoints(
-            endpoints,
-            rules,
+            EndpointSet { endpoints, rules },
             Arc::clone(&inbox),
             Resume::default(),
             eager(),
