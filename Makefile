@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help run demo test test-rust test-ui bench lint fmt package setup setup-dev bindings accuracy soak window-cpu clean
+.PHONY: help run demo test test-rust test-ui bench lint fmt package setup setup-dev bindings accuracy conformance soak window-cpu clean
 
 CARGO := cargo
 NPM := npm --prefix ui --no-fund --no-audit
@@ -43,6 +43,9 @@ bench: .setup/build ## Speed as ratios against bare loops in the same run
 
 accuracy: .setup/build .setup/test ## The detector on labelled series, where ../shared has them
 	scripts/accuracy
+
+conformance: .setup/build ## The WebSocket client against Autobahn's test suite (needs Python 2.7; some minutes)
+	scripts/conformance
 
 soak: .setup/build .setup/test ui/dist/.built ## An hour of the window: does its memory grow? Reported, not asserted
 	$(CARGO) build --locked --release -p feedwatch-desktop

@@ -3,6 +3,8 @@
 //! The connect time-out covers the name, TCP, TLS, the handshake and the subscribe messages. Compression (permessage-deflate) is offered for what the server sends; what we send is plain. A payload shares a
 //! block of 32 KiB with its neighbours: what is kept for long should be copied, or it keeps them too.
 
+#[cfg(feature = "conformance")]
+mod echo;
 mod heard;
 mod inflate;
 mod offer;
@@ -148,6 +150,12 @@ impl WebSocketSource {
     }
 
     async fn open(&self) -> Result<Box<dyn Session>, ConnectError> {
+        let (stream, detail) = self.stream().await?;
+        Ok(Box::new(WebSocketSession::new(stream, &self.options, detail)))
+    }
+
+    /// Connected, agreed upon what is compressed, and subscribed; and what it is like.
+    async fn stream(&self) -> Result<(Stream, String), ConnectError> {
         let url = Url::parse(&self.options.url)
             .map_err(|error| ConnectError::Options(format!("The address cannot be used: {error}.")))?;
         let host = host_and_port(&url);
@@ -170,7 +178,7 @@ impl WebSocketSource {
         let begun = stream.get_mut().begin(inflater);
         begun.map_err(|broken| ConnectError::Network(words::inflating(broken).to_string()))?;
         self.subscribe(&mut stream).await.map_err(|error| words::handshake(&error, &host, (self.clock)()))?;
-        Ok(Box::new(WebSocketSession::new(stream, &self.options, detail(&url, &response, agreed))))
+        Ok((stream, detail(&url, &response, agreed)))
     }
 
     async fn encrypt(&self, url: &Url, target: &Target, socket: Heard) -> Result<MaybeTlsStream<Heard>, ConnectError> {

@@ -15,7 +15,7 @@ use feedwatch_model::Position;
 use super::TailOptions;
 use super::beside::{self, Beside};
 use super::identity::FileId;
-use super::lane::{Place, places};
+use super::lane::{HEAD, Place, places};
 use super::log::{Fate, Log, Open, head_of};
 use super::words;
 use crate::source::Batch;
@@ -112,7 +112,7 @@ impl Follow {
             let is_newest = number == newest;
             if at_path(place, &mut file)? {
                 if is_newest {
-                    let open = Open { offset: place.offset, ..self.open_as(place.since()) };
+                    let open = self.open_behind(place);
                     self.logs.push_back(Log::new(file, metadata, named(place), open)?);
                     return Ok(());
                 }
@@ -136,8 +136,8 @@ impl Follow {
                     self.word = Some(words::lost_file(&self.options.path));
                 }
             }
-            if let Some(found) = found.filter(|found| found.size > place.offset || is_newest) {
-                let open = Open { offset: place.offset, ..self.open_as(place.since()) };
+            if let Some(found) = found {
+                let open = self.open_behind(place);
                 self.add(&found.path, named(place), Some(open));
             }
         }
@@ -313,8 +313,12 @@ impl Follow {
         self.since
     }
 
+    fn open_behind(&self, place: &Place) -> Open {
+        Open { offset: place.offset, behind: true, ..self.open_as(place.since()) }
+    }
+
     fn open_as(&self, since: u64) -> Open {
-        Open { since, offset: 0, limit: self.options.max_message, csv: self.options.csv }
+        Open { since, offset: 0, behind: false, limit: self.options.max_message, csv: self.options.csv }
     }
 }
 
@@ -333,14 +337,14 @@ fn named(place: &Place) -> Option<FileId> {
 /// Is this the file of the place, and as long as it was?
 fn is_at(place: &Place, file: &mut File, metadata: &Metadata) -> io::Result<bool> {
     let id = FileId::of(metadata);
-    let can_be = metadata.len() >= place.offset && place.lanes.iter().all(|lane| lane.id == id);
-    Ok(can_be && place.is_of(Some(id), &head_of(file, place.offset)?))
+    let can_be = metadata.len() > place.offset && place.lanes.iter().all(|lane| lane.id == id);
+    Ok(can_be && place.is_of(Some(id), &head_of(file, HEAD as u64)?))
 }
 
 /// The same for a file beside the path; `id`: its identity, unless it may be a copy.
 fn is_beside(place: &Place, beside: &Beside, id: Option<FileId>) -> bool {
-    let can_be = beside.size >= place.offset && id.is_none_or(|id| place.lanes.iter().all(|lane| lane.id == id));
-    let is_of = || Ok::<_, io::Error>(place.is_of(id, &head_of(&mut opened(&beside.path)?.0, place.offset)?));
+    let can_be = beside.size > place.offset && id.is_none_or(|id| place.lanes.iter().all(|lane| lane.id == id));
+    let is_of = || Ok::<_, io::Error>(place.is_of(id, &head_of(&mut opened(&beside.path)?.0, HEAD as u64)?));
     can_be && is_of().unwrap_or(false)
 }
 

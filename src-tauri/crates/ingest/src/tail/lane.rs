@@ -67,12 +67,13 @@ impl From<Lane> for Arc<str> {
     }
 }
 
-/// A place in a file: behind the last line that was read of it.
+/// A place in a file: behind the line in which a byte stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Place {
     /// All lanes of the one file.
     pub(super) lanes: Vec<Lane>,
-    /// The byte behind the last line.
+    /// The first byte of the last line that was read; or, where it is in doubt whether the history has what follows, the end
+    /// of the line before that.
     pub(super) offset: u64,
 }
 
@@ -93,7 +94,7 @@ pub(super) fn places(resume: &Resume) -> Vec<Place> {
         .positions()
         .iter()
         .filter_map(|position| match position {
-            Position::Offset { lane, offset } => Some((Lane::parse(lane)?, offset.saturating_add(1))),
+            Position::Offset { lane, offset } => Some((Lane::parse(lane)?, *offset)),
             Position::EventId(_) => None,
         })
         .collect();
@@ -152,7 +153,7 @@ mod tests {
         .collect();
         let places = places(&resume);
         let found: Vec<_> = places.iter().map(|place| (place.since(), place.lanes.len(), place.offset)).collect();
-        assert_eq!(found, [(1, 2, 3000), (2, 1, 2)]);
+        assert_eq!(found, [(1, 2, 2999), (2, 1, 1)]);
         assert!(places[1].is_of(Some(ID), b"b\nc\n") && !places[1].is_of(Some(ID), b"c\n"));
         assert!(!places[1].is_of(Some(FileId { device: 1, number: 1 }), b"b\n") && places[1].is_of(None, b"b\n"));
     }

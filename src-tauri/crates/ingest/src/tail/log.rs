@@ -38,6 +38,8 @@ pub(super) struct Log {
     lanes: [Option<Arc<str>>; 2],
     /// It was begun inside a line, which is not taken.
     inside: bool,
+    /// Where the last line begins that was taken.
+    last: Option<u64>,
     csv: Csv,
     /// When something last came.
     pub(super) heard: Instant,
@@ -69,6 +71,8 @@ pub(super) struct Open {
     pub(super) since: u64,
     /// The byte to begin at.
     pub(super) offset: u64,
+    /// The rest of the line in which it stands was read before.
+    pub(super) behind: bool,
     /// The longest line.
     pub(super) limit: usize,
     /// Its lines are records of a CSV.
@@ -78,7 +82,7 @@ pub(super) struct Open {
 impl Log {
     /// Goes on in an opened file; `named`: the identity in its lanes, where it is not its own.
     pub(super) fn new(mut file: File, metadata: &Metadata, named: Option<FileId>, open: Open) -> io::Result<Log> {
-        let Open { since, offset, limit, csv } = open;
+        let Open { since, offset, behind, limit, csv } = open;
         let offset = offset.min(metadata.len());
         let head = head_of(&mut file, offset)?;
         let csv = match (csv, offset) {
@@ -86,12 +90,13 @@ impl Log {
             (true, 0) => Csv::Unseen,
             (true, _) => header_of(&mut file)?,
         };
-        let inside = offset > 0 && {
-            file.seek(SeekFrom::Start(offset - 1))?;
-            let mut before = [0];
-            file.read_exact(&mut before)?;
-            before != *b"\n"
-        };
+        let inside = behind
+            || offset > 0 && {
+                file.seek(SeekFrom::Start(offset - 1))?;
+                let mut before = [0];
+                file.read_exact(&mut before)?;
+                before != *b"\n"
+            };
         file.seek(SeekFrom::Start(offset))?;
         let id = FileId::of(metadata);
         Ok(Log {
@@ -105,6 +110,7 @@ impl Log {
             head,
             lanes: [None, None],
             inside,
+            last: if behind { Some(offset) } else { offset.checked_sub(1) },
             csv,
             heard: Instant::now(),
         })
@@ -120,9 +126,9 @@ impl Log {
         self.read - self.line
     }
 
-    /// Where the last whole line ends.
+    /// Where the last line begins: numbers are of first bytes, so that what stands before one is the line before it.
     pub(super) fn position(&mut self) -> Option<Position> {
-        let offset = self.line.checked_sub(1)?;
+        let offset = self.last?;
         Some(Position::Offset { lane: self.lane(self.line), offset })
     }
 
@@ -200,13 +206,13 @@ impl Log {
     }
 
     fn take(&mut self, line: Line, taken: u64, received: Time, batch: &mut Batch) {
-        let first = self.line == 0;
+        let begin = self.line;
         self.line += taken;
         if std::mem::replace(&mut self.inside, false) {
             return;
         }
         let (payload, cut) = match line {
-            Line::Whole(line) if first && line.starts_with(b"\xEF\xBB\xBF") => (line.slice(3..), None),
+            Line::Whole(line) if begin == 0 && line.starts_with(b"\xEF\xBB\xBF") => (line.slice(3..), None),
             Line::Whole(line) => (line, None),
             Line::TooLong { head, bytes } => (head, Some(Cut::TooLarge { bytes })),
         };
@@ -223,6 +229,7 @@ impl Log {
             Csv::Header(line) => vec![(CSV_HEADER.into(), line)],
             _ => Vec::new(),
         };
+        self.last = Some(begin);
         let position = self.position();
         let meta = MessageMeta { position, headers, cut, ..MessageMeta::default() };
         batch.push(received, payload, Some(Box::new(meta)));

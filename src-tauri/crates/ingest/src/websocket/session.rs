@@ -114,8 +114,7 @@ impl Session for WebSocketSession {
         loop {
             match self.wake(batch).await {
                 Wake::Read(Err(error)) => {
-                    // Lets the answer to a close frame out; the connection is over in any case.
-                    let _ = timeout(Duration::from_millis(100), self.stream.flush()).await;
+                    part(&mut self.stream).await;
                     return Err(error);
                 }
                 Wake::Read(Ok(())) => return Ok(()),
@@ -151,6 +150,11 @@ impl Session for WebSocketSession {
     fn last_heard(&self) -> Option<Time> {
         Some(heard(&self.stream).at)
     }
+}
+
+/// Lets the answer to a close frame out; the connection is over in any case.
+pub(super) async fn part(stream: &mut Stream) {
+    let _ = timeout(Duration::from_millis(100), stream.flush()).await;
 }
 
 fn heard(stream: &Stream) -> &Heard {

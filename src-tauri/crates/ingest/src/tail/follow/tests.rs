@@ -286,6 +286,20 @@ fn a_file_that_was_deleted_while_we_were_away_is_told() {
 }
 
 #[test]
+fn what_the_history_refused_is_read_from_its_very_line_on() {
+    let mut world = World::new();
+    world.write("app.log", "1\n22\n333\n");
+    world.start();
+    assert_eq!(world.read(), ["1", "22", "333"]);
+    world.stop();
+    // The line at byte 2 was refused: what stands before it is the end of the line before.
+    let lane = world.kept.positions()[0].lane().into();
+    world.kept = [Position::Offset { lane, offset: 1 }].into_iter().collect();
+    world.start();
+    assert_eq!(world.read(), ["22", "333"]);
+}
+
+#[test]
 fn an_old_file_beside_the_log_that_was_never_followed_is_left_alone() {
     let mut world = World::new();
     world.write("app.log.1", "ancient\n");
