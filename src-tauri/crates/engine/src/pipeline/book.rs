@@ -15,7 +15,7 @@ use feedwatch_store::{Outcome, StoredMessage};
 use super::episode::OpenEpisode;
 use super::lines::{Lines, Meaning};
 use super::link::Link;
-use super::redelivery::Redelivery;
+use super::redelivery::{Redelivery, Seen};
 use super::{FeedSettings, News, Shared};
 use crate::alarms;
 use crate::axis::Axis;
@@ -132,12 +132,17 @@ impl Book {
             self.told_limits |= told;
             shared.output.news.push(News::Notice(Level::Warning, text));
         }
-        if message.meta.is_some() && self.redelivery.is_known(&message) {
+        let seen = self.seen(&message);
+        if seen == Seen::Known {
             // The broker's own repetition, which it owns up to: nothing is wrong with the feed.
             self.tally.duplicate += 1;
             return self.keep(message, Outcome::Duplicate, shared);
         }
-        let arrival = self.integrity.observe(&message, reading, &Names(catalogue), &mut self.findings);
+        let arrival = match seen {
+            // It was judged when it came first, and would be taken for its own repetition.
+            Seen::Again => Arrival::Fresh,
+            _ => self.integrity.observe(&message, reading, &Names(catalogue), &mut self.findings),
+        };
         if let Some(event) = reading.time {
             self.axis.note(event, message.received);
             self.lateness.add(message.received.nanos_since(event));
@@ -161,6 +166,12 @@ impl Book {
         if !self.findings.is_empty() {
             self.flush_findings(shared);
         }
+    }
+
+    /// Did its broker send this message before?
+    #[inline]
+    fn seen(&mut self, message: &Message) -> Seen {
+        if message.meta.is_some() { self.redelivery.seen(message) } else { Seen::New }
     }
 
     /// Bounds that are passed and were not told yet.
@@ -238,7 +249,7 @@ impl Book {
 
     fn rejected(&mut self, message: Message, why: &Rejected, shared: &mut Shared) {
         self.below = message.number + 1;
-        if message.meta.is_some() && self.redelivery.is_known(&message) {
+        if self.seen(&message) == Seen::Known {
             self.tally.duplicate += 1;
             return self.keep(message, Outcome::Duplicate, shared);
         }

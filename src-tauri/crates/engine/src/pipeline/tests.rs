@@ -1,3 +1,4 @@
+mod again;
 mod endpoints;
 mod limits;
 mod watched;
