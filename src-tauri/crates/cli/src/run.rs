@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use feedwatch_engine::config::{self, Paths};
 use feedwatch_engine::report::RunReport;
-use feedwatch_engine::text::many;
+use feedwatch_engine::text::{many, traffic};
 use feedwatch_engine::{DemoMode, Engine, EngineError, EngineOptions};
 
 use crate::args;
@@ -77,6 +77,8 @@ fn say(report: &RunReport) -> Result<(), Trouble> {
             accounts.rejected,
             accounts.in_flight
         ))?;
+        let wire = accounts.wire_bytes.map(|bytes| bytes as f64);
+        out::line(format!("{feed}: {}", traffic(wire, accounts.bytes as f64, "")))?;
     }
     if let Some(history) = &report.history {
         let mb = |bytes: u64| format!("{:.1} MB", bytes as f64 / 1e6);

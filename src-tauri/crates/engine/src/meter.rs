@@ -1,6 +1,8 @@
 //! Small running figures of a feed: how many messages a second, and how late they are.
 
-use feedwatch_model::{NANOS_PER_MILLI, Time};
+use std::collections::VecDeque;
+
+use feedwatch_model::{Accounts, NANOS_PER_MILLI, Time};
 
 const SLOT: i64 = 250 * NANOS_PER_MILLI;
 const SLOTS: usize = 8;
@@ -51,6 +53,46 @@ impl RateMeter {
         }
         let counted: u32 = (1..=whole).map(|back| self.slots[(slot - back).rem_euclid(SLOTS as i64) as usize]).sum();
         f64::from(counted) / (whole as f64 * SLOT as f64 / 1e9)
+    }
+}
+
+/// Bytes a second, on the wire and of payload, over about the last 5 s.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TrafficMeter {
+    /// When, and what had come by then: on the wire, of payload.
+    seen: VecDeque<(Time, Option<u64>, u64)>,
+}
+
+/// Looks nearer to each other tell nothing new.
+const LOOK: i64 = 400 * NANOS_PER_MILLI;
+/// Looks that are remembered: they are half a second apart.
+const LOOKS: usize = 11;
+
+impl TrafficMeter {
+    /// Looks at the books.
+    pub(crate) fn note(&mut self, now: Time, accounts: &Accounts) {
+        if self.seen.back().is_some_and(|(last, ..)| now < *last) {
+            // The clock was set back.
+            self.seen.clear();
+        }
+        if self.seen.back().is_some_and(|(last, ..)| now.nanos_since(*last) < LOOK) {
+            return;
+        }
+        if self.seen.len() == LOOKS {
+            self.seen.pop_front();
+        }
+        self.seen.push_back((now, accounts.wire_bytes, accounts.bytes));
+    }
+
+    /// On the wire, where that is known, and of payload; `None` before the second look.
+    pub(crate) fn per_second(&self) -> Option<(Option<f64>, f64)> {
+        let (&(from, wire_before, before), &(to, wire, payload)) = (self.seen.front()?, self.seen.back()?);
+        let seconds = to.secs_since(from);
+        if seconds <= 0.0 {
+            return None;
+        }
+        let rate = |before: u64, now: u64| now.saturating_sub(before) as f64 / seconds;
+        Some((wire.map(|wire| rate(wire_before.unwrap_or(0), wire)), rate(before, payload)))
     }
 }
 
@@ -122,6 +164,22 @@ mod tests {
         }
         meter.add(9_000_000_000);
         assert_eq!(meter.median_ms(), Some(12.0));
+    }
+
+    #[test]
+    fn traffic_is_told_over_the_last_seconds() {
+        let mut meter = TrafficMeter::default();
+        let books = |wire_bytes, bytes| Accounts { wire_bytes, bytes, ..Accounts::default() };
+        meter.note(Time::from_millis(0), &books(Some(500), 1_000));
+        assert_eq!(meter.per_second(), None);
+        for look in 1..100 {
+            meter.note(Time::from_millis(look * 500), &books(Some(500 + look as u64 * 100), 1_000 * (look as u64 + 1)));
+            meter.note(Time::from_millis(look * 500 + 1), &books(Some(u64::MAX), u64::MAX));
+        }
+        assert_eq!(meter.per_second(), Some((Some(200.0), 2_000.0)));
+        let mut unknown = TrafficMeter::default();
+        (0..3).for_each(|look| unknown.note(Time::from_millis(look * 500), &books(None, look as u64 * 50)));
+        assert_eq!(unknown.per_second(), Some((None, 100.0)));
     }
 
     proptest! {

@@ -30,6 +30,28 @@ pub fn many(count: u64, thing: &str) -> String {
     format!("{} {thing}{}", count_of(count), if count == 1 { "" } else { "s" })
 }
 
+/// Bytes: `412 kB`, `1.9 MB`.
+pub(crate) fn bytes(count: f64) -> String {
+    match count {
+        count if count < 999.5 => format!("{count:.0} B"),
+        count if count < 99_950.0 => format!("{:.1} kB", count / 1e3),
+        count if count < 999_500.0 => format!("{:.0} kB", count / 1e3),
+        count if count < 99_950_000.0 => format!("{:.1} MB", count / 1e6),
+        count if count < 999_500_000.0 => format!("{:.0} MB", count / 1e6),
+        count => format!("{:.1} GB", count / 1e9),
+    }
+}
+
+/// What came over the wire and what was in it, `per` nothing or `/s`:
+/// `412 kB/s on the wire, 1.9 MB/s of payload: 78 % saved by compression`.
+pub fn traffic(wire: Option<f64>, payload: f64, per: &str) -> String {
+    let of_payload = format!("{}{per} of payload", bytes(payload));
+    let Some(wire) = wire else { return of_payload };
+    let saved = if payload > 0.0 { ((1.0 - wire / payload) * 100.0).round() } else { 0.0 };
+    let saved = if saved >= 1.0 { format!(": {saved:.0} % saved by compression") } else { String::new() };
+    format!("{}{per} on the wire, {of_payload}{saved}", bytes(wire))
+}
+
 /// A value to about a tenth of `scale`, thousands set apart: `6.3`, `3,932`.
 pub(crate) fn about(value: f64, scale: f64) -> String {
     let (size, scale) = (value.abs(), scale.abs());
@@ -58,6 +80,17 @@ mod tests {
     #[test]
     fn thousands_are_set_apart() {
         assert_eq!([0, 999, 1_000, 1_234_567].map(count_of), ["0", "999", "1,000", "1,234,567"]);
+    }
+
+    #[test]
+    fn traffic_tells_what_compression_saves_where_it_saves_anything() {
+        assert_eq!(
+            traffic(Some(412_000.0), 1_900_000.0, "/s"),
+            "412 kB/s on the wire, 1.9 MB/s of payload: 78 % saved by compression"
+        );
+        assert_eq!(traffic(Some(1_040.0), 1_000.0, ""), "1.0 kB on the wire, 1.0 kB of payload");
+        assert_eq!(traffic(None, 12.0, "/s"), "12 B/s of payload");
+        assert_eq!(traffic(Some(20.0), 0.0, "/s"), "20 B/s on the wire, 0 B/s of payload");
     }
 
     #[test]

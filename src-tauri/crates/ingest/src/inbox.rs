@@ -153,6 +153,8 @@ pub struct InboxCounters {
     pub duplicate: u64,
     /// Waiting here.
     pub queued: u64,
+    /// Bytes that came over the wire for all of that; `None` where no source tells.
+    pub wire_bytes: Option<u64>,
 }
 
 /// One feed's queue between its source and the pipeline.
@@ -228,6 +230,13 @@ impl Inbox {
 
     pub(crate) fn kept(&self) -> watch::Receiver<Kept> {
         self.acks.watch()
+    }
+
+    /// So many more bytes came over the wire, messages or not.
+    pub(crate) fn on_wire(&self, bytes: u64) {
+        let mut queue = self.lock();
+        let before = queue.counters.wire_bytes.unwrap_or(0);
+        queue.counters.wire_bytes = Some(before + bytes);
     }
 
     /// The number that the next message gets.

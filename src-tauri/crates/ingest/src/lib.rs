@@ -60,6 +60,7 @@ mod tls;
 mod web;
 mod webhook;
 mod websocket;
+mod wire_bytes;
 
 pub use acks::Kept;
 pub use address::{Address, AddressError, is_secret, redact};

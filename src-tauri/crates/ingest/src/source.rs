@@ -84,6 +84,12 @@ pub trait Session: Send {
         None
     }
 
+    /// Bytes that came over the wire so far, with all that stands around the messages and as they were compressed; `None`
+    /// where that cannot be known.
+    fn wire_bytes(&self) -> Option<u64> {
+        None
+    }
+
     /// What happens while the inbox is full.
     fn flow(&self) -> FlowControl {
         FlowControl::DropOldest

@@ -242,6 +242,7 @@ impl Supervision {
         self.line.say(Said::Connected);
         let mut ledger = session.acknowledges().then(|| Ledger::new(&self.inbox));
         let mut sleep = Sleep::new();
+        let mut counted = None;
         let outcome = loop {
             let woken = tokio::select! {
                 biased;
@@ -262,6 +263,7 @@ impl Supervision {
             };
             // What was read before the end was received all the same.
             let delivered = self.deliver(session.flow(), batch, ledger.as_mut()).await;
+            self.count_wire(session, &mut counted);
             let ours = if delivered { ours } else { Some(Outcome::Stopped) };
             if let Some(ours) = ours {
                 if !matches!(ours, Outcome::StoodDown(Shut::Drill | Shut::Silent)) {
@@ -278,6 +280,17 @@ impl Supervision {
             (self.failures, self.tries) = (0, 0);
         }
         outcome
+    }
+
+    /// Tells the inbox what came over the wire since it was last told.
+    fn count_wire(&self, session: &dyn Session, counted: &mut Option<u64>) {
+        let now = session.wire_bytes();
+        if let Some(bytes) = now
+            && now != *counted
+        {
+            self.inbox.on_wire(bytes.saturating_sub(counted.unwrap_or(0)));
+            *counted = now;
+        }
     }
 
     /// Puts the batch into the inbox; `false` if it was stopped while it waited for room.

@@ -23,6 +23,8 @@ pub struct Accounts {
     pub conflated: u64,
     /// Payload bytes of everything received.
     pub bytes: u64,
+    /// Bytes that came over the wire for all of that, as they were compressed; `None` where that is not known.
+    pub wire_bytes: Option<u64>,
 }
 
 impl Accounts {
@@ -42,5 +44,15 @@ impl AddAssign for Accounts {
         self.in_flight += other.in_flight;
         self.conflated += other.conflated;
         self.bytes += other.bytes;
+        // Of those that are known.
+        self.wire_bytes = added(self.wire_bytes, other.wire_bytes);
+    }
+}
+
+/// The sum of what is known.
+fn added(a: Option<u64>, b: Option<u64>) -> Option<u64> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a + b),
+        (one, None) | (None, one) => one,
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use feedwatch_decode::Decoder;
 use feedwatch_detect::{Certificates, Integrity};
 use feedwatch_ingest::{Event, InboxCounters};
-use feedwatch_model::{AlarmSource, Check, FeedId, FeedState, Profile, Protocol, SeriesId, Time};
+use feedwatch_model::{Accounts, AlarmSource, Check, FeedId, FeedState, Profile, Protocol, SeriesId, Time};
 use feedwatch_store::FeedRecord;
 
 use super::book::{Book, Intake, SeriesState, Tally};
@@ -15,13 +15,14 @@ use super::output::News;
 use super::redelivery::Redelivery;
 use super::{Carried, FeedSettings, Shared};
 use crate::axis::Axis;
-use crate::meter::{LatenessMeter, RateMeter};
+use crate::meter::{LatenessMeter, RateMeter, TrafficMeter};
 use crate::wire::Level;
 
 /// A feed: its decoder beside everything that takes in what the decoder gives.
 pub struct FeedStage {
     decoder: Decoder,
     book: Book,
+    traffic: TrafficMeter,
 }
 
 impl FeedStage {
@@ -52,7 +53,7 @@ impl FeedStage {
             redelivery: Redelivery::new(std::mem::take(&mut settings.known)),
             settings,
         };
-        FeedStage { decoder: Decoder::new(book.settings.decode.clone()), book }
+        FeedStage { decoder: Decoder::new(book.settings.decode.clone()), book, traffic: TrafficMeter::default() }
     }
 
     pub(super) fn record(&self) -> FeedRecord {
@@ -233,6 +234,13 @@ impl FeedStage {
         self.book.rate.per_second(now)
     }
 
+    /// Bytes a second in words, told by how the books moved between the looks at them.
+    pub fn traffic(&mut self, now: Time, accounts: &Accounts) -> Option<String> {
+        self.traffic.note(now, accounts);
+        let (wire, payload) = self.traffic.per_second()?;
+        Some(crate::text::traffic(wire, payload, "/s"))
+    }
+
     /// Median lateness of the last messages, milliseconds.
     pub fn latency_ms(&self) -> Option<f64> {
         self.book.lateness.median_ms()
@@ -295,6 +303,10 @@ impl FeedStage {
         InboxCounters {
             received: before.received + inbox.received,
             bytes: before.bytes + inbox.bytes,
+            wire_bytes: match (before.wire_bytes, inbox.wire_bytes) {
+                (Some(before), Some(now)) => Some(before + now),
+                (one, None) | (None, one) => one,
+            },
             dropped: before.dropped + inbox.dropped,
             duplicate: before.duplicate + inbox.duplicate,
             queued: inbox.queued,

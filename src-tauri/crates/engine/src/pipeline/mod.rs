@@ -265,6 +265,7 @@ impl Pipeline {
             in_flight: inbox.queued + stage.held() + waiting + kept.queued,
             conflated: stage.conflated(),
             bytes: inbox.bytes,
+            wire_bytes: inbox.wire_bytes,
         }
     }
 

@@ -27,6 +27,7 @@ impl From<Accounts> for AccountsRow {
             rejected: accounts.rejected,
             in_flight: accounts.in_flight,
             bytes: accounts.bytes,
+            wire_bytes: accounts.wire_bytes,
         }
     }
 }
@@ -56,6 +57,7 @@ impl Pipeline {
         let stage = self.feed_mut(place)?;
         let (state, level, state_text) = state_words(stage, now);
         let rate = stage.rate(now);
+        let traffic = stage.traffic(now, &accounts);
 
         let settings = stage.settings();
         Some(FeedRow {
@@ -75,6 +77,7 @@ impl Pipeline {
             series: stage.series_count() as u32,
             last_message_ms: stage.last_message().map(Time::millis_f64),
             receive_time: stage.is_receive_time(),
+            traffic,
             lines: line_rows(stage, brought),
         })
     }

@@ -75,7 +75,7 @@ fn messages(faults: &[u8]) -> Vec<Message> {
 
 fn counters(messages: &[Message]) -> InboxCounters {
     let bytes = messages.iter().map(|message| message.payload.len() as u64).sum();
-    InboxCounters { received: messages.len() as u64, bytes, dropped: 0, duplicate: 0, queued: 0 }
+    InboxCounters { received: messages.len() as u64, bytes, dropped: 0, duplicate: 0, queued: 0, wire_bytes: None }
 }
 
 /// Everything that came out, with the accounts at the end.

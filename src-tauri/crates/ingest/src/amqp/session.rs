@@ -132,6 +132,10 @@ impl Session for AmqpSession {
         self.reading.detail.clone()
     }
 
+    fn wire_bytes(&self) -> Option<u64> {
+        Some(self.reading.intake.bytes())
+    }
+
     fn last_heard(&self) -> Option<Time> {
         Some(self.reading.intake.heard())
     }

@@ -17,6 +17,7 @@ use super::trouble;
 use super::wire::{Cutter, Intake, Io, Kit, Wire, connected_by_us};
 use crate::certificate;
 use crate::dial::{self, Handshake, Target, Traffic, Trust};
+use crate::wire_bytes::WireBytes;
 use crate::{Clock, ConnectError, reason};
 
 /// What RabbitMQ itself offers: a publisher's headers must fit into a frame.
@@ -39,6 +40,8 @@ pub(super) async fn line(options: &AmqpOptions, clock: Clock) -> Result<Line, Co
     let socket = dial::tcp(&target, &options.proxy).await?;
     let (socket, twin) = twins(socket).map_err(|error| reason::connect_error(&error, &host))?;
     let cutter = Cutter(twin);
+    let bytes = WireBytes::default();
+    let socket = bytes.of(socket);
     let (io, detail, certificate): (Box<dyn Io>, _, _) = if options.encrypted {
         let trust = Trust::Files(options.tls.clone());
         let stream = match dial::encrypt(&target, &trust, &[], socket).await {
@@ -56,7 +59,7 @@ pub(super) async fn line(options: &AmqpOptions, clock: Clock) -> Result<Line, Co
     } else {
         (Box::new(socket), "not encrypted", None)
     };
-    let intake = Intake::new(options.max_message, clock);
+    let intake = Intake::new(options.max_message, bytes, clock);
     let wire = Wire::new(io, options.max_message, Arc::clone(&intake));
     Ok(Line { wire, intake, cutter, detail, certificate })
 }

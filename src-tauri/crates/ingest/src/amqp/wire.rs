@@ -22,6 +22,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::frames::Frames;
 use crate::Clock;
+use crate::wire_bytes::WireBytes;
 
 /// Bytes of bodies that may wait in the library, unless a message may be larger than half of them.
 const WAITING: u64 = 64 << 20;
@@ -34,24 +35,30 @@ pub(super) struct Intake {
     at_most: u64,
     room: AtomicWaker,
     heard: AtomicI64,
+    bytes: WireBytes,
     clock: Clock,
 }
 
 impl Intake {
-    pub(super) fn new(largest_message: usize, clock: Clock) -> Arc<Intake> {
+    pub(super) fn new(largest_message: usize, bytes: WireBytes, clock: Clock) -> Arc<Intake> {
         // With two of the largest one is whole, so there is something to take out.
         let largest = u64::try_from(largest_message).unwrap_or(u64::MAX);
-        Intake::holding(largest.saturating_mul(2).max(WAITING), clock)
+        Intake::holding(largest.saturating_mul(2).max(WAITING), bytes, clock)
     }
 
-    fn holding(at_most: u64, clock: Clock) -> Arc<Intake> {
+    fn holding(at_most: u64, bytes: WireBytes, clock: Clock) -> Arc<Intake> {
         let heard = AtomicI64::new(clock().nanos());
-        Arc::new(Intake { waiting: AtomicU64::new(0), at_most, room: AtomicWaker::new(), heard, clock })
+        Arc::new(Intake { waiting: AtomicU64::new(0), at_most, room: AtomicWaker::new(), heard, bytes, clock })
     }
 
     /// When the broker was last heard.
     pub(super) fn heard(&self) -> Time {
         Time::from_nanos(self.heard.load(Ordering::Relaxed))
+    }
+
+    /// Bytes that came over the wire.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes.get()
     }
 
     /// A body of this size was taken out of the library.

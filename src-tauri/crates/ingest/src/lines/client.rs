@@ -16,6 +16,7 @@ use super::{LinesOptions, words};
 use crate::dial::{self, Handshake, Proxy, Target, Traffic, Trust};
 use crate::error::seconds;
 use crate::source::{Batch, Session};
+use crate::wire_bytes::WireBytes;
 use crate::{Clock, ConnectError, SessionError, certificate, reason};
 
 /// How often TCP itself asks whether the other side is there.
@@ -33,6 +34,8 @@ pub(super) async fn connect(
     let target = Target::new(host, port, Traffic::Other);
     let socket = dial::tcp(&target, &Proxy::Direct).await?;
     keep_alive(&socket);
+    let bytes = WireBytes::default();
+    let socket = bytes.of(socket);
     let (mut io, detail, certificate): (Box<dyn Io>, _, _) = if encrypted {
         let trust = Trust::Files(options.tls.clone());
         let stream = dial::encrypt(&target, &trust, &[], socket).await.map_err(|error| match error {
@@ -57,6 +60,7 @@ pub(super) async fn connect(
         idle: options.idle_timeout,
         detail,
         certificate,
+        bytes,
     }))
 }
 
@@ -73,6 +77,7 @@ struct Client {
     idle: Option<Duration>,
     detail: &'static str,
     certificate: Option<Certificate>,
+    bytes: WireBytes,
 }
 
 #[async_trait]
@@ -110,6 +115,10 @@ impl Session for Client {
 
     fn certificate(&self) -> Option<Certificate> {
         self.certificate.clone()
+    }
+
+    fn wire_bytes(&self) -> Option<u64> {
+        Some(self.bytes.get())
     }
 
     fn last_heard(&self) -> Option<Time> {

@@ -50,6 +50,7 @@ pub(super) async fn listen(
         drops,
         ask,
         asked: clock(),
+        bytes: 0,
     }))
 }
 
@@ -65,6 +66,8 @@ struct Datagrams {
     ask: Interval,
     /// Up to when it is known what was dropped.
     asked: Time,
+    /// Of all datagrams that were taken.
+    bytes: u64,
 }
 
 impl Datagrams {
@@ -85,6 +88,7 @@ impl Datagrams {
             if !self.options.allows(from.ip()) {
                 continue;
             }
+            self.bytes += read.filled().len() as u64;
             let datagram = self.arena.copy(read.filled());
             let received = (self.clock)();
             let sender = match &self.from {
@@ -135,6 +139,10 @@ impl Session for Datagrams {
             }
         })
         .await
+    }
+
+    fn wire_bytes(&self) -> Option<u64> {
+        Some(self.bytes)
     }
 
     fn detail(&self) -> String {

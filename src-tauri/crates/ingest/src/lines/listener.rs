@@ -13,6 +13,7 @@ use super::peer::{Given, PIECE, Peer};
 use super::{LinesOptions, client, words};
 use crate::cutter::Line;
 use crate::source::{Batch, Session};
+use crate::wire_bytes::{Counted, WireBytes};
 use crate::{Clock, ConnectError, SessionError};
 
 /// Clients at once.
@@ -39,6 +40,7 @@ pub(super) async fn listen(
         first: 0,
         room: vec![0; PIECE].into(),
         rest_until: None,
+        bytes: WireBytes::default(),
     }))
 }
 
@@ -51,10 +53,12 @@ struct Listener {
     first: usize,
     room: Box<[u8]>,
     rest_until: Option<Instant>,
+    /// Of all clients.
+    bytes: WireBytes,
 }
 
 struct Client {
-    peer: Peer<TcpStream>,
+    peer: Peer<Counted<TcpStream>>,
     /// It has said the token, where one is wanted.
     is_known: bool,
     since: Instant,
@@ -68,7 +72,7 @@ impl Client {
 
     /// Tells it why it is turned away, as far as that goes without waiting.
     fn turn_away(&self, why: &[u8]) {
-        let _ = self.peer.io.try_write(why);
+        let _ = self.peer.io.get_ref().try_write(why);
     }
 }
 
@@ -94,7 +98,7 @@ impl Listener {
         client::keep_alive(&socket);
         let is_known = self.options.token.is_none();
         let limit = if is_known { self.options.max_message } else { LONGEST_TOKEN };
-        let peer = Peer::new(socket, Some(from.to_string().into()), limit, self.clock);
+        let peer = Peer::new(self.bytes.of(socket), Some(from.to_string().into()), limit, self.clock);
         let client = Client { peer, is_known, since: Instant::now() };
         if self.clients.len() >= CLIENTS {
             client.turn_away(words::TOO_MANY);
@@ -189,6 +193,10 @@ impl Session for Listener {
                 } => self.give_up_idle(),
             }
         }
+    }
+
+    fn wire_bytes(&self) -> Option<u64> {
+        Some(self.bytes.get())
     }
 
     fn detail(&self) -> String {

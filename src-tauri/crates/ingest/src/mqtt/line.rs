@@ -14,6 +14,7 @@ use super::trouble;
 use super::ws::Frames;
 use crate::certificate;
 use crate::dial::{self, Handshake, Target, Traffic, Trust};
+use crate::wire_bytes::{Counted, WireBytes};
 use crate::{Clock, ConnectError, reason, websocket};
 
 /// Bytes of any kind.
@@ -27,6 +28,8 @@ pub(super) struct Line {
     pub(super) detail: &'static str,
     /// By which the broker has proved who it is.
     pub(super) certificate: Option<Certificate>,
+    /// What came.
+    pub(super) bytes: WireBytes,
 }
 
 /// What a WebSocket message may hold beside the largest message: several packets, their topics and properties.
@@ -42,10 +45,11 @@ pub(super) async fn line(options: &MqttOptions, clock: Clock) -> Result<Line, Co
         (Some(_), true) => Traffic::Https,
     };
     let target = Target::new(&options.host, options.port, traffic);
-    let socket = dial::tcp(&target, &options.proxy).await?;
+    let bytes = WireBytes::default();
+    let socket = bytes.of(dial::tcp(&target, &options.proxy).await?);
     let line = match options.encrypted {
-        true => encrypt(options, &target, socket).await?,
-        false => Line { io: Box::new(socket), detail: "not encrypted", certificate: None },
+        true => encrypt(options, &target, socket, bytes).await?,
+        false => Line { io: Box::new(socket), detail: "not encrypted", certificate: None, bytes },
     };
     match &options.websocket {
         Some(path) => Ok(Line { io: Box::new(upgrade(options, path, line.io, clock).await?), ..line }),
@@ -53,7 +57,12 @@ pub(super) async fn line(options: &MqttOptions, clock: Clock) -> Result<Line, Co
     }
 }
 
-async fn encrypt(options: &MqttOptions, target: &Target, socket: TcpStream) -> Result<Line, ConnectError> {
+async fn encrypt(
+    options: &MqttOptions,
+    target: &Target,
+    socket: Counted<TcpStream>,
+    bytes: WireBytes,
+) -> Result<Line, ConnectError> {
     let trust = Trust::Files(options.tls.clone());
     let stream = match dial::encrypt(target, &trust, &[], socket).await {
         Ok(stream) => stream,
@@ -65,7 +74,7 @@ async fn encrypt(options: &MqttOptions, target: &Target, socket: TcpStream) -> R
         Some(rustls::ProtocolVersion::TLSv1_3) => "TLS 1.3",
         _ => "TLS",
     };
-    Ok(Line { certificate: certificate::of(&stream), io: Box::new(stream), detail })
+    Ok(Line { certificate: certificate::of(&stream), io: Box::new(stream), detail, bytes })
 }
 
 async fn upgrade(

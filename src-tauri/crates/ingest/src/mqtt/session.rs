@@ -24,6 +24,7 @@ use super::trouble;
 use crate::arena::Arena;
 use crate::error::seconds;
 use crate::source::{Batch, FlowControl, Session};
+use crate::wire_bytes::WireBytes;
 use crate::{Clock, ConnectError, SessionError};
 
 /// Bytes asked of the socket at once.
@@ -40,6 +41,8 @@ pub(super) struct Terms {
     pub(super) detail: &'static str,
     /// By which the broker has proved who it is.
     pub(super) certificate: Option<Certificate>,
+    /// What came.
+    pub(super) bytes: WireBytes,
 }
 
 /// One open session with a broker.
@@ -57,6 +60,7 @@ pub(super) struct MqttSession {
     heard: Instant,
     detail: String,
     certificate: Option<Certificate>,
+    bytes: WireBytes,
 }
 
 /// What is read, and how far.
@@ -85,7 +89,7 @@ impl MqttSession {
         clock: Clock,
     ) -> MqttSession {
         let detail = detail(options, &terms);
-        let Terms { version, client_id, welcome, detail: _, certificate } = terms;
+        let Terms { version, client_id, welcome, detail: _, certificate, bytes } = terms;
         let theirs = welcome.keep_alive.filter(|seconds| *seconds > 0);
         let keep_alive = theirs.map_or(options.keep_alive, |seconds| Duration::from_secs(seconds.into()));
         let (io, out) = tokio::io::split(io);
@@ -115,6 +119,7 @@ impl MqttSession {
             heard,
             detail,
             certificate,
+            bytes,
         }
     }
 
@@ -335,6 +340,10 @@ impl Session for MqttSession {
 
     fn detail(&self) -> String {
         self.detail.clone()
+    }
+
+    fn wire_bytes(&self) -> Option<u64> {
+        Some(self.bytes.get())
     }
 
     fn last_heard(&self) -> Option<Time> {

@@ -25,7 +25,8 @@ pub(super) async fn open(options: &MqttOptions, clock: Clock, known: bool) -> Re
     cannot(&welcome, &wanted)?;
     // An MQTT 5 broker is told not to repeat retained messages of a topic that it knows.
     let subscribes = version == MqttVersion::V5 || !welcome.session || !known;
-    let terms = Terms { version, client_id, welcome, detail: line.detail, certificate: line.certificate };
+    let terms =
+        Terms { version, client_id, welcome, detail: line.detail, certificate: line.certificate, bytes: line.bytes };
     let mut session = MqttSession::new(options, terms, line.io, input, clock);
     if subscribes {
         for (number, topics) in (1..).zip(wanted.chunks(AT_ONCE)) {

@@ -13,6 +13,7 @@ use super::wire::{Broken, Wire};
 use super::words;
 use crate::certificate;
 use crate::dial::{self, Handshake, Target, Traffic, Trust};
+use crate::wire_bytes::WireBytes;
 use crate::{Clock, ConnectError};
 
 /// What a server says of itself, as far as it matters here.
@@ -64,6 +65,8 @@ pub(super) struct Greeted {
     pub(super) detail: &'static str,
     /// The server's, where it is encrypted.
     pub(super) certificate: Option<Certificate>,
+    /// What came.
+    pub(super) bytes: WireBytes,
 }
 
 /// Connects to `at`, encrypts where that is wanted, and says who we are.
@@ -71,7 +74,8 @@ pub(super) async fn greet(options: &NatsOptions, at: &Endpoint, clock: Clock) ->
     let identity = Identity::of(options)?;
     let host = at.shown();
     let socket = dial::tcp(&Target::new(&at.host, at.port, Traffic::Other), &options.proxy).await?;
-    let mut wire = Wire::new(Box::new(socket), options.max_message, clock);
+    let bytes = WireBytes::default();
+    let mut wire = Wire::new(Box::new(bytes.of(socket)), options.max_message, clock);
     let broken = |broken: Broken| words::not_greeted(&broken, options, &host);
     let said = wire.next(|op| match op {
         Op::Info(json) => Some(Info::of(json).ok_or(None)),
@@ -105,7 +109,7 @@ pub(super) async fn greet(options: &NatsOptions, at: &Endpoint, clock: Clock) ->
         _ => None,
     });
     match answer.await {
-        Ok(Ok(())) => Ok(Greeted { wire, detail, certificate }),
+        Ok(Ok(())) => Ok(Greeted { wire, detail, certificate, bytes }),
         Ok(Err(text)) => Err(words::refused(&text, options, &host)),
         // A server that ends the encryption may do so before its alert is read.
         Err(_) if lacks_certificate => Err(words::wants_certificate(&host)),

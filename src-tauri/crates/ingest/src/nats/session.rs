@@ -26,6 +26,7 @@ use super::words;
 use crate::SessionError;
 use crate::arena::Arena;
 use crate::source::{Batch, FlowControl, Session};
+use crate::wire_bytes::WireBytes;
 
 /// What is to be written and cannot be for so long: the connection is dead.
 const STUCK: Duration = Duration::from_secs(5);
@@ -39,6 +40,7 @@ pub(super) struct NatsSession {
     pub(super) reading: Reading,
     pub(super) detail: String,
     pub(super) certificate: Option<Certificate>,
+    pub(super) bytes: WireBytes,
 }
 
 /// What is made of what the server says.
@@ -391,6 +393,10 @@ impl Session for NatsSession {
 
     fn detail(&self) -> String {
         self.detail.clone()
+    }
+
+    fn wire_bytes(&self) -> Option<u64> {
+        Some(self.bytes.get())
     }
 
     fn last_heard(&self) -> Option<Time> {

@@ -75,7 +75,7 @@ impl NatsSource {
     }
 
     async fn open(&self, resume: &Resume) -> Result<Box<dyn Session>, ConnectError> {
-        let (Greeted { mut wire, detail, certificate }, at) = self.greet().await?;
+        let (Greeted { mut wire, detail, certificate, bytes }, at) = self.greet().await?;
         let host = at.shown();
         let (what, consuming) = match &self.options.read {
             NatsRead::Core { queue } => {
@@ -94,7 +94,14 @@ impl NatsSource {
         };
         let pulse = Pulse::new(self.options.ping_interval);
         let elsewhere = if at == self.endpoint() { String::new() } else { format!(", at {host}") };
-        Ok(Box::new(NatsSession { wire, pulse, reading, detail: format!("{detail}{elsewhere}, {what}"), certificate }))
+        Ok(Box::new(NatsSession {
+            wire,
+            pulse,
+            reading,
+            detail: format!("{detail}{elsewhere}, {what}"),
+            certificate,
+            bytes,
+        }))
     }
 
     /// Subscribes, and waits until the server has taken it.

@@ -188,6 +188,10 @@ impl Session for PollSession {
         self.detail.clone()
     }
 
+    fn wire_bytes(&self) -> Option<u64> {
+        Some(self.asker.bytes().get())
+    }
+
     fn last_heard(&self) -> Option<Time> {
         Some(self.heard)
     }

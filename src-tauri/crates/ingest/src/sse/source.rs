@@ -23,6 +23,7 @@ use crate::web::asker::{Asker, Question, detail, is_ok, text};
 use crate::web::coding::{self, Broken, Coding, Inflater};
 use crate::web::line::Line;
 use crate::web::{HttpOptions, Kind};
+use crate::wire_bytes::WireBytes;
 use crate::{Clock, ConnectError, Resume, SessionError, reason};
 
 /// How to reach an event stream.
@@ -103,6 +104,7 @@ pub(crate) fn session(
         detail: detail(&response, asker.is_encrypted()),
         body: response.into_body(),
         inflater,
+        bytes: asker.bytes().clone(),
         line: asker.take_line(),
         parser: Parser::new(options.http.max_message),
         clock,
@@ -165,6 +167,7 @@ pub(crate) fn no_events(response: &Response<Incoming>, kind: Kind) -> ConnectErr
 }
 
 struct SseSession {
+    bytes: WireBytes,
     body: Incoming,
     inflater: Inflater,
     /// The connection lives as long as the session.
@@ -269,6 +272,10 @@ impl Session for SseSession {
 
     fn detail(&self) -> String {
         self.detail.clone()
+    }
+
+    fn wire_bytes(&self) -> Option<u64> {
+        Some(self.bytes.get())
     }
 
     fn last_heard(&self) -> Option<Time> {

@@ -16,6 +16,7 @@ use super::line::{Line, Unanswered};
 use crate::address::{host_and_port, without_values};
 use crate::dial::Trust;
 use crate::headers::{basic, insert};
+use crate::wire_bytes::WireBytes;
 use crate::{Clock, ConnectError, reason};
 
 /// More of them are a circle.
@@ -49,6 +50,8 @@ pub(crate) struct Asker {
     options: HttpOptions,
     clock: Clock,
     line: Option<Line>,
+    /// Over all connections.
+    bytes: WireBytes,
 }
 
 impl Asker {
@@ -63,7 +66,7 @@ impl Asker {
         // Neither can fail where there is a host.
         let _ = url.set_username("").and_then(|()| url.set_password(None));
         url.set_fragment(None);
-        Ok(Asker { url, credentials, trust, options: options.clone(), clock, line: None })
+        Ok(Asker { url, credentials, trust, options: options.clone(), clock, line: None, bytes: WireBytes::default() })
     }
 
     /// Whom it asks, for sentences.
@@ -80,6 +83,11 @@ impl Asker {
         self.line.as_ref().and_then(Line::certificate).cloned()
     }
 
+    /// What comes over its connections.
+    pub(crate) fn bytes(&self) -> &WireBytes {
+        &self.bytes
+    }
+
     /// The connection, for who reads an answer as long as it lasts.
     pub(crate) fn take_line(&mut self) -> Option<Line> {
         self.line.take()
@@ -91,7 +99,7 @@ impl Asker {
             self.line = None;
             let after = self.options.connect_timeout;
             // The future of a handshake is large, and is held only for a moment.
-            let opening = Box::pin(Line::open(&self.url, &self.trust, &self.options.proxy));
+            let opening = Box::pin(Line::open(&self.url, &self.trust, &self.options.proxy, &self.bytes));
             let opened = timeout(after, opening).await;
             self.line = Some(opened.unwrap_or_else(|_| Err(ConnectError::TimedOut { host: self.host(), after }))?);
         }

@@ -15,6 +15,7 @@ use url::Url;
 use crate::certificate;
 use crate::dial::{self, Hop, HopKind, Target, Traffic, Trust};
 use crate::headers::basic_plain;
+use crate::wire_bytes::WireBytes;
 use crate::{ConnectError, Proxy};
 
 type Body = Full<Bytes>;
@@ -50,11 +51,11 @@ pub(crate) struct Unanswered {
 }
 
 impl Line {
-    /// Connects to the origin of `url`.
-    pub(crate) async fn open(url: &Url, trust: &Trust, proxy: &Proxy) -> Result<Line, ConnectError> {
+    /// Connects to the origin of `url`; what comes is counted.
+    pub(crate) async fn open(url: &Url, trust: &Trust, proxy: &Proxy, bytes: &WireBytes) -> Result<Line, ConnectError> {
         let target = Target::of(url);
         if target.traffic == Traffic::Https {
-            let socket = dial::tcp(&target, proxy).await?;
+            let socket = bytes.of(dial::tcp(&target, proxy).await?);
             let encrypted = dial::encrypt(&target, trust, &[b"h2", b"http/1.1"], socket).await;
             let stream = encrypted.map_err(|error| error.told(&target))?;
             let certificate = certificate::of(&stream);
@@ -68,9 +69,9 @@ impl Line {
         }
         match proxy.hop(&target)? {
             Some(hop) if hop.kind == HopKind::Http => {
-                Line::one(dial::to_proxy(&hop).await?, Some(Told::by(&hop))).await
+                Line::one(bytes.of(dial::to_proxy(&hop).await?), Some(Told::by(&hop))).await
             }
-            _ => Line::one(dial::tcp(&target, proxy).await?, None).await,
+            _ => Line::one(bytes.of(dial::tcp(&target, proxy).await?), None).await,
         }
     }
 

@@ -18,11 +18,13 @@ pub(crate) struct Heard {
     clock: Clock,
     pub(crate) at: Time,
     pub(crate) instant: Instant,
+    /// Bytes that came.
+    pub(crate) bytes: u64,
 }
 
 impl Heard {
     pub(crate) fn new(socket: TcpStream, clock: Clock) -> Heard {
-        Heard { socket, clock, at: clock(), instant: Instant::now() }
+        Heard { socket, clock, at: clock(), instant: Instant::now(), bytes: 0 }
     }
 }
 
@@ -31,6 +33,7 @@ impl AsyncRead for Heard {
         let before = buf.filled().len();
         let polled = Pin::new(&mut self.socket).poll_read(cx, buf);
         if buf.filled().len() > before {
+            self.bytes += (buf.filled().len() - before) as u64;
             self.at = (self.clock)();
             self.instant = Instant::now();
         }

@@ -147,6 +147,10 @@ impl Session for WebSocketSession {
         self.detail.clone()
     }
 
+    fn wire_bytes(&self) -> Option<u64> {
+        Some(heard(&self.stream).bytes)
+    }
+
     fn last_heard(&self) -> Option<Time> {
         Some(heard(&self.stream).at)
     }
