@@ -43,6 +43,7 @@ fn filled(from: Time) -> (Pipeline, Time) {
         protocol_word: "ws",
         protocol: Protocol::WebSocket,
         address: String::new(),
+        rate: None,
         decode: feedwatch_decode::Options::default(),
         watched_until: None,
         known: Known::default(),

@@ -41,6 +41,20 @@ describe('the page', () => {
     expect(one('accounts').textContent).toContain('▲ 3 not accounted for');
   });
 
+  it('what_comes_over_the_wire_and_what_a_rate_limit_leaves_out_is_said', async () => {
+    one('feed').click();
+    await pass(0);
+    expect(one('traffic').textContent).toContain('78 % saved by compression');
+    expect(all('thinned')).toHaveLength(0);
+    const feed = backend.world.feeds[0]!;
+    feed.thinned = 'the newest value per 250 ms';
+    feed.accounts.left_out = 12_480;
+    await pass(600);
+    expect(one('thinned').textContent).toMatch(
+      /the newest value per 250 ms is charted and kept: 12,480\s+left out/
+    );
+  });
+
   it('says_when_history_is_not_kept', async () => {
     const status = backend.status();
     const history = {

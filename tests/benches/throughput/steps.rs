@@ -157,6 +157,7 @@ fn settings() -> FeedSettings {
         protocol_word: "ws",
         protocol: Protocol::WebSocket,
         address: String::new(),
+        rate: None,
         decode: options(),
         watched_until: None,
         known: Known::default(),

@@ -23,5 +23,6 @@ mod replay;
 mod restart;
 mod sse;
 mod tail;
+mod traffic;
 mod webhook;
 mod websocket;

@@ -253,3 +253,30 @@ fn a_look_at_a_log_says_what_its_last_lines_are() {
         assert!(profile.contains(name), "{name}: {profile}");
     }
 }
+
+#[test]
+fn a_log_that_is_rotated_for_years_does_not_fill_the_history_with_places() {
+    let home = Home::new();
+    let mut log = Log::new(home.path("app.log"));
+    let text = config(log.path(), "");
+    for _ in 0..3 {
+        for _ in 0..50 {
+            log.write(1);
+            log.rotate();
+        }
+        log.write(1);
+        let engine = home.engine(&text);
+        settled(&engine, "log", 1);
+        wait_until("all is stored", LONG, || {
+            let books = accounts(&engine, "log");
+            engine.reader().is_some_and(|reader| stored(&reader).len() as u64 == log.written()) && books.in_flight == 0
+        });
+        engine.stop();
+    }
+    each_once(&home.reader(), log.written());
+    let engine = home.engine(&text);
+    state(&engine, "log", "live");
+    engine.stop();
+    let places = home.reader().positions().expect("positions").len();
+    assert!(places <= 64, "{places} places of {} files", 153);
+}

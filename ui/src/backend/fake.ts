@@ -128,11 +128,13 @@ export class FakeBackend implements Backend {
       duplicate: 0,
       rejected: 0,
       in_flight: 0,
-      bytes: 0
+      left_out: 0,
+      bytes: 0,
+      wire_bytes: 0
     };
     for (const feed of this.world.feeds) {
       for (const key of Object.keys(accounts) as (keyof typeof accounts)[])
-        accounts[key] += feed.accounts[key];
+        accounts[key] += feed.accounts[key] ?? 0;
     }
     return {
       now_ms: this.now(),

@@ -29,6 +29,14 @@ rejected: number,
  */
 in_flight: number, 
 /**
+ * Samples that the feed's rate limit left out.
+ */
+left_out: number, 
+/**
  * Payload bytes received.
  */
-bytes: number, };
+bytes: number, 
+/**
+ * Bytes that came over the wire for all of that, where that is known.
+ */
+wire_bytes: number | null, };

@@ -22,6 +22,10 @@ pub fn run(args: &args::Export) -> Result<Outcome, Trouble> {
     let reader = export::open(&args.from_what, &paths).map_err(told)?;
     let series = export::select(&reader, &args.series).map_err(told)?;
     let count = series.len();
+    let thinned = export::thinned(&reader, &series).map_err(told)?;
+    for (feed, kept) in &thinned {
+        out::progress(format!("{feed}: its rate limit kept {kept} of each series."));
+    }
     let interrupt = Interrupt::watch()?;
     if args.out.is_none() {
         interrupt.all_is_saved();
@@ -43,7 +47,9 @@ pub fn run(args: &args::Export) -> Result<Outcome, Trouble> {
         Some(path) if args.json => {
             // Of an export that was cancelled there is no file.
             let (rows, out) = if report.cancelled { (0, None) } else { (rows, Some(path.display().to_string())) };
-            out::fields(&json!({ "rows": rows, "series": count, "out": out, "cancelled": report.cancelled }))?;
+            out::fields(
+                &json!({ "rows": rows, "series": count, "out": out, "cancelled": report.cancelled, "thinned": thinned }),
+            )?;
         }
         Some(path) if report.cancelled => out::progress(format!("Cancelled: {} was not written.", path.display())),
         Some(path) => out::line(format!("{} of {count} series in {}", many(rows, "row"), path.display()))?,

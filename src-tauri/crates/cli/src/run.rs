@@ -77,6 +77,9 @@ fn say(report: &RunReport) -> Result<(), Trouble> {
             accounts.rejected,
             accounts.in_flight
         ))?;
+        if accounts.left_out > 0 {
+            out::line(format!("{feed}: {} left out by its rate limit", many(accounts.left_out, "sample")))?;
+        }
         let wire = accounts.wire_bytes.map(|bytes| bytes as f64);
         out::line(format!("{feed}: {}", traffic(wire, accounts.bytes as f64, "")))?;
     }

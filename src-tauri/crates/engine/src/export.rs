@@ -1,5 +1,6 @@
 //! CSV from a history without an engine: what `feedwatch export` does.
 
+use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::io::{self, Read as _, Write};
 use std::ops::ControlFlow;
@@ -132,4 +133,15 @@ pub fn write(
         None => feedwatch_store::export_to(reader, &selection, out, progress)?,
     };
     Ok(report)
+}
+
+/// Feeds of which not every sample was kept, and what was instead, since they were last started: by the name of the feed.
+///
+/// # Errors
+/// [`ExportError::Store`].
+pub fn thinned(reader: &Reader, series: &[SeriesId]) -> Result<BTreeMap<String, String>, ExportError> {
+    let chosen: HashSet<FeedId> =
+        reader.series()?.iter().filter(|meta| series.contains(&meta.id)).map(|meta| meta.feed).collect();
+    let feeds = reader.feeds()?.into_iter().filter(|feed| chosen.contains(&feed.id));
+    Ok(feeds.filter_map(|feed| Some((feed.name.to_string(), feed.thinned?))).collect())
 }

@@ -114,6 +114,7 @@ impl Probe {
                 protocol_word: feed.source.configured().word(),
                 protocol: feed.source.protocol(),
                 address: source.address(),
+                rate: None,
                 decode: sources::decoding(feed),
                 watched_until: None,
                 known: Known::default(),

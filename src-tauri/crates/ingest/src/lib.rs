@@ -83,7 +83,7 @@ pub use secret::Secret;
 pub use source::{Batch, FlowControl, Missed, Session, Source};
 pub use sse::{Parser as SseParser, SseEvent, SseOptions, SseSource, TooBig as SseTooBig};
 pub use supervise::supervise;
-pub use tail::{TailOptions, TailSource, TailStart};
+pub use tail::{TailOptions, TailSource, TailStart, outlived_lanes};
 pub use tls::TlsFiles;
 pub use web::{EventsOrPoll, HttpOptions};
 pub use webhook::{WebhookOptions, WebhookSource};

@@ -29,6 +29,8 @@ pub struct Batch {
     pub transitions: Vec<AlarmTransition>,
     /// Where each feed would resume after what this batch holds, for each lane of its positions.
     pub positions: Vec<(FeedId, Position)>,
+    /// Lanes in which no feed will resume any more.
+    pub outlived: Vec<(FeedId, Arc<str>)>,
     /// The latest moment up to which each feed was watched.
     pub heartbeats: Vec<(FeedId, Time)>,
     /// The certificate that an endpoint, by its name, has shown.
@@ -89,6 +91,8 @@ pub struct FeedRecord {
     pub protocol: Protocol,
     /// Its address, with secrets already taken out.
     pub address: String,
+    /// What its rate limit keeps of each series, in words; `None`: everything.
+    pub thinned: Option<String>,
 }
 
 impl StoredMessage {
@@ -115,6 +119,7 @@ impl Batch {
             && self.alarms.is_empty()
             && self.transitions.is_empty()
             && self.positions.is_empty()
+            && self.outlived.is_empty()
             && self.heartbeats.is_empty()
             && self.drills.is_empty()
             && self.certificates.is_empty()
@@ -150,6 +155,7 @@ impl Batch {
                 .map(|line| size_of::<AlarmTransition>() + line.note.as_ref().map_or(0, String::len))
                 .sum::<usize>()
             + self.positions.iter().map(|(_, position)| position_bytes(position)).sum::<usize>()
+            + self.outlived.iter().map(|(_, lane)| 24 + lane.len()).sum::<usize>()
             + 16 * (self.heartbeats.len() + self.counted.len())
     }
 }

@@ -17,6 +17,11 @@ pub(crate) fn write(transaction: &Transaction<'_>, batch: &Batch) -> Sql<()> {
     gaps::write(transaction, &batch.gaps)?;
     write_findings(transaction, &batch.findings)?;
     write_alarms(transaction, batch)?;
+    for (feed, lane) in &batch.outlived {
+        transaction
+            .prepare_cached("DELETE FROM resume WHERE feed = ?1 AND lane = ?2")?
+            .execute(params![feed.0, lane])?;
+    }
     for (feed, position) in &batch.positions {
         transaction
             .prepare_cached("INSERT OR REPLACE INTO resume (feed, lane, position) VALUES (?1, ?2, ?3)")?
@@ -59,9 +64,9 @@ fn write_names(transaction: &Transaction<'_>, batch: &Batch) -> Sql<()> {
     for feed in &batch.feeds {
         transaction
             .prepare_cached(
-                "INSERT OR REPLACE INTO feed (id, name, title, protocol, address) VALUES (?1, ?2, ?3, ?4, ?5)",
+                "INSERT OR REPLACE INTO feed (id, name, title, protocol, address, thinned) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             )?
-            .execute(params![feed.id.0, &*feed.name, feed.title, feed.protocol.word(), feed.address])?;
+            .execute(params![feed.id.0, &*feed.name, feed.title, feed.protocol.word(), feed.address, feed.thinned])?;
     }
     for series in &batch.series {
         transaction
@@ -189,13 +194,14 @@ pub(crate) fn newest<T>(
 }
 
 pub(crate) fn feeds(connection: &Connection) -> Result<Vec<FeedRecord>, StoreError> {
-    rows(connection, "SELECT id, name, title, protocol, address FROM feed ORDER BY id", [], |row| {
+    rows(connection, "SELECT id, name, title, protocol, address, thinned FROM feed ORDER BY id", [], |row| {
         Ok(FeedRecord {
             id: FeedId(row.get(0)?),
             name: row.get(1)?,
             title: row.get(2)?,
             protocol: word(row, 3, protocol)?,
             address: row.get(4)?,
+            thinned: row.get(5)?,
         })
     })
 }

@@ -14,7 +14,12 @@ use crate::StoreError;
 /// `FWdb`, in the header of the file.
 const APPLICATION_ID: i32 = 0x4657_6462;
 /// What changes the tables, in order; the number of those applied is the schema's number.
-const MIGRATIONS: &[&str] = &[include_str!("schema_1.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema_1.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"),
+    include_str!("schema_4.sql"),
+];
 /// How long a statement waits for another process's lock.
 const BUSY: Duration = Duration::from_millis(1000);
 /// Beyond this the write-ahead log is cut after a checkpoint.

@@ -34,6 +34,8 @@
 //! series = 5000
 //! inbox_messages = 65536
 //! inbox_bytes = "64MiB"
+//! rate = { conflate = "250ms" }           # of each series the newest value of each 250 ms; or every = 10: one of ten;
+//!                                        # or at_most = 5: values a second. Checks see every message
 //!
 //! [feed.spot.backup.tokyo.websocket]     # further endpoints, and how they share the work: `endpoints.rs`
 //! url = "wss://other.example/feed"
@@ -132,6 +134,7 @@ use feedwatch_decode::Format;
 use feedwatch_model::Protocol;
 use url::Url;
 
+pub use crate::pipeline::Rate;
 pub(crate) use configured::Configured;
 #[cfg(test)]
 pub(crate) use configured::with_query;
@@ -403,11 +406,13 @@ pub struct Limits {
     pub inbox_messages: usize,
     /// Bytes that may wait for the pipeline.
     pub inbox_bytes: u64,
+    /// Which samples of a series are charted and kept; `None`: all of them.
+    pub rate: Option<Rate>,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { series: 5000, inbox_messages: 65_536, inbox_bytes: 64 << 20 }
+        Limits { series: 5000, inbox_messages: 65_536, inbox_bytes: 64 << 20, rate: None }
     }
 }
 

@@ -12,7 +12,7 @@ use super::hidden;
 use super::problem::{Problem, Problems, Source};
 use super::source::{self, Places};
 use super::walk::{Field, Table, Walk, quoted};
-use super::{Config, Console, FeedConfig, Limits, SourceConfig, beside};
+use super::{Config, Console, FeedConfig, Limits, Rate, SourceConfig, beside};
 
 /// The longest feed name, in characters.
 const LONGEST_NAME: usize = 64;
@@ -20,6 +20,8 @@ const LONGEST_NAME: usize = 64;
 const LONGEST_TITLE: usize = 200;
 /// How long raw messages may be kept: 1 min to 10 years.
 const AGES: std::ops::RangeInclusive<Duration> = Duration::from_secs(60)..=Duration::from_secs(3_653 * 86_400);
+/// Of what stretch the newest value may be taken.
+const CONFLATED: std::ops::RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(3_600);
 /// Tables of protocols.
 const TABLES: [&str; 11] =
     ["websocket", "sse", "file", "kafka", "amqp", "mqtt", "nats", "poll", "webhook", "tail", "lines"];
@@ -247,18 +249,46 @@ fn limits(walk: &mut Walk<'_>, mut table: Table<'_>) -> Limits {
     let messages = usual.inbox_messages as u64;
     let messages = table.take("inbox_messages").and_then(|field| field.count(walk, 1..=1 << 24, messages));
     let bytes = table.take("inbox_bytes").and_then(|field| field.size(walk, 1 << 10..=64 << 30));
+    let rate = table.take("rate").and_then(|field| field.table(walk)).and_then(|table| rate(walk, table));
     table.finish(walk, |_| None);
     Limits {
         series: series.and_then(|series| u32::try_from(series).ok()).unwrap_or(usual.series),
         inbox_messages: messages.and_then(|messages| usize::try_from(messages).ok()).unwrap_or(usual.inbox_messages),
         inbox_bytes: bytes.unwrap_or(usual.inbox_bytes),
+        rate,
+    }
+}
+
+/// Which samples are charted and kept: one of three ways to say it.
+fn rate(walk: &mut Walk<'_>, mut table: Table<'_>) -> Option<Rate> {
+    let count = |walk: &mut Walk<'_>, field: &Field<'_>, range, usual| {
+        field.count(walk, range, usual).and_then(|count| u32::try_from(count).ok())
+    };
+    let newest = table.take("conflate").map(|field| field.duration(walk, CONFLATED).map(Rate::Newest));
+    let every = table.take("every").map(|field| count(walk, &field, 2..=1_000_000, 10).map(Rate::Every));
+    let at_most = table.take("at_most").map(|field| count(walk, &field, 1..=1_000_000, 5).map(Rate::AtMost));
+    let at = table.at.clone();
+    table.finish(walk, |_| None);
+    let mut said = [newest, every, at_most].into_iter().flatten();
+    match (said.next(), said.next()) {
+        (Some(one), None) => one,
+        (None, _) => {
+            let cure = "write rate = { conflate = \"250ms\" }, { every = 10 } or { at_most = 5 }".to_owned();
+            walk.say(at, "\"rate\" says no limit", Some(cure));
+            None
+        }
+        (Some(_), Some(_)) => {
+            let cure = "keep one of conflate, every and at_most".to_owned();
+            walk.say(at, "\"rate\" says more than one limit", Some(cure));
+            None
+        }
     }
 }
 
 /// A message that is allowed to come must be able to wait.
 fn check_inbox(walk: &mut Walk<'_>, feed: &FeedConfig, at: Range<usize>) {
     let FeedConfig { name: _, title: _, format: _, source, backups, endpoints: _, limits } = feed;
-    let Limits { series: _, inbox_messages: _, inbox_bytes } = limits;
+    let Limits { series: _, inbox_messages: _, inbox_bytes, rate: _ } = limits;
     let sources = backups.iter().map(|backup| &backup.source).chain([source]);
     let Some(max_message) = sources.filter_map(|source| source.configured().max_message()).max() else { return };
     if max_message > *inbox_bytes {

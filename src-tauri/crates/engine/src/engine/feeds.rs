@@ -70,6 +70,7 @@ impl Engine {
             lines: line_settings(config),
             certificates,
             redundant: config.endpoints.rules.mode == EndpointMode::Redundant,
+            rate: config.limits.rate,
             // Nobody asks a feed that is watched for its profile.
             decode: feedwatch_decode::Options { summarise: false, ..sources::decoding(config) },
             watched_until,

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use feedwatch_ingest::outlived_lanes;
 use feedwatch_model::{Check, FeedId, Finding, Gap, GapCause, NANOS_PER_MILLI, NANOS_PER_SECOND, SeriesId, Time};
 use feedwatch_store::{Options, Reader, StoreError, StoreEvent, Writer};
 use parking_lot::{Mutex, RwLock};
@@ -171,7 +172,9 @@ impl History {
     pub(super) fn known(&self, feed: FeedId, messages: bool) -> Known {
         let Some(reader) = &self.reader else { return Known { in_any_order: messages, ..Known::default() } };
         let positions = told(reader.positions(), "positions").into_iter();
-        let positions = positions.filter_map(|(id, position)| (id == feed).then_some(position)).collect();
+        let mut positions: Vec<_> = positions.filter_map(|(id, position)| (id == feed).then_some(position)).collect();
+        let outlived = outlived_lanes(&positions);
+        positions.retain(|position| !outlived.iter().any(|lane| **lane == *position.lane()));
         let latest = if messages {
             told(reader.messages(feed, Time::MIN, Time::MAX, pipeline::WINDOW), "messages")
         } else {
@@ -181,7 +184,7 @@ impl History {
             let place = message.meta.as_deref().and_then(pipeline::place);
             Latest { topic: message.topic, payload: message.payload, place }
         });
-        Known { positions, latest: latest.collect(), in_any_order: messages }
+        Known { positions, outlived, latest: latest.collect(), in_any_order: messages }
     }
 
     /// The certificates that the endpoints of a feed have shown last.

@@ -59,7 +59,10 @@ impl Engine {
         };
         let cause = |code: u32| frame::cause_of(code).map_or("", GapCause::word).to_owned();
         Ok(Picture {
-            title: meta.name.to_string(),
+            title: match self.core.pipeline.lock().thinned(meta.feed) {
+                Some(thinned) => format!("{} ({thinned})", meta.name),
+                None => meta.name.to_string(),
+            },
             unit: meta.unit.map(|unit| unit.to_string()),
             from: time(request.from_ms),
             to: time(request.to_ms),

@@ -27,6 +27,7 @@ fn pipeline() -> (Pipeline, u32) {
         protocol_word: "ws",
         protocol: Protocol::WebSocket,
         address: String::new(),
+        rate: None,
         decode: feedwatch_decode::Options::default(),
         watched_until: None,
         known: Known::default(),

@@ -16,6 +16,7 @@ use super::episode::OpenEpisode;
 use super::lines::{Lines, Meaning};
 use super::link::Link;
 use super::redelivery::{Redelivery, Seen};
+use super::thin::{Ready, Thin};
 use super::{FeedSettings, News, Shared};
 use crate::alarms;
 use crate::axis::Axis;
@@ -66,6 +67,8 @@ pub(crate) struct Tally {
     pub(super) filled: u64,
     pub(super) reordered: u64,
     pub(super) conflated: u64,
+    /// Samples that the rate limit left out.
+    pub(super) left_out: u64,
 }
 
 /// One series, live.
@@ -73,6 +76,8 @@ pub(crate) struct SeriesState {
     pub(crate) id: SeriesId,
     pub(crate) live: LiveSeries,
     pub(super) watch: Watch,
+    /// What the feed's rate limit remembers.
+    pub(super) thin: Thin,
     pub(super) episode: Option<OpenEpisode>,
     /// Marks for the chart: time, value, level; bounded.
     pub(crate) marks: Vec<Mark>,
@@ -111,6 +116,23 @@ impl Sink for Intake<'_> {
 
     fn rejected(&mut self, message: Message, why: Rejected) {
         self.book.rejected(message, &why, self.shared);
+    }
+}
+
+impl SeriesState {
+    /// Into the live view, the detector and the history.
+    fn enter(&mut self, feed: FeedId, sample: &Ready, shared: &mut Shared) {
+        let Ready { at, received, value, quality } = *sample;
+        // The band before this value: a value must not widen the band it is judged by.
+        let band = self.watch.band();
+        let verdict = self.watch.observe(at, value.as_f64());
+        self.live.add(at.min(received.plus_nanos(AHEAD)), value.as_f64(), band);
+        if shared.output.keeps() {
+            shared.output.batch.samples.push(Sample { series: self.id, at, received, value, quality });
+        }
+        if let Some(verdict) = verdict {
+            super::episode::follow(feed, self, &verdict, shared);
+        }
     }
 }
 
@@ -215,34 +237,44 @@ impl Book {
             id,
             live: LiveSeries::default(),
             watch: Watch::new(),
+            thin: Thin::default(),
             episode: None,
             marks: Vec::new(),
         });
     }
 
     fn samples(&mut self, received: Time, reading: &Reading, late: bool, shared: &mut Shared) {
-        let keeps = shared.output.keeps();
         let of_message = self.axis.place(reading.time, received);
-        let latest = received.plus_nanos(AHEAD);
+        let rate = self.settings.rate;
         for point in &reading.points {
             let (at, own) = point.time.map_or(of_message, |time| self.axis.place(Some(time), received));
             let Some(state) = self.series.get_mut(point.series as usize) else { continue };
-            let value = point.value.as_f64();
-            // The band before this value: a value must not widen the band it is judged by.
-            let band = state.watch.band();
-            let verdict = state.watch.observe(at, value);
-            state.live.add(at.min(latest), value, band);
-            if keeps {
-                let quality = match (value.is_finite(), late || !own && reading.time.is_some()) {
-                    (false, _) => Quality::Bad,
-                    (true, true) => Quality::Uncertain,
-                    (true, false) => Quality::Good,
-                };
-                let sample = Sample { series: state.id, at, received, value: point.value, quality };
-                shared.output.batch.samples.push(sample);
+            let quality = match (point.value.as_f64().is_finite(), late || !own && reading.time.is_some()) {
+                (false, _) => Quality::Bad,
+                (true, true) => Quality::Uncertain,
+                (true, false) => Quality::Good,
+            };
+            let sample = Ready { at, received, value: point.value, quality };
+            let ready = match rate {
+                None => Some(sample),
+                Some(rate) => {
+                    let (ready, left_out) = state.thin.take(rate, sample);
+                    self.tally.left_out += left_out;
+                    ready
+                }
+            };
+            if let Some(sample) = ready {
+                state.enter(self.id, &sample, shared);
             }
-            if let Some(verdict) = verdict {
-                super::episode::follow(self.id, state, &verdict, shared);
+        }
+    }
+
+    /// Samples whose slot is over at `now` go on; with `None` all that are held.
+    fn release(&mut self, now: Option<Time>, shared: &mut Shared) {
+        let Some(rate) = self.settings.rate else { return };
+        for state in &mut self.series {
+            if let Some(sample) = state.thin.elapse(rate, now) {
+                state.enter(self.id, &sample, shared);
             }
         }
     }
@@ -416,6 +448,7 @@ impl Book {
     }
 
     pub(super) fn finish_watches(&mut self, shared: &mut Shared) {
+        self.release(None, shared);
         for state in &mut self.series {
             // Closes the open slot, not the episode: what lasts, lasts.
             let end = state.live.last().map(|(last, _)| last.plus_nanos(2 * WATCH_SLOT));

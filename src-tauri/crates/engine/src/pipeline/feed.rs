@@ -64,6 +64,7 @@ impl FeedStage {
             title: settings.title.clone(),
             protocol: settings.protocol,
             address: settings.address.clone(),
+            thinned: settings.rate.map(|rate| rate.to_string()),
         }
     }
 
@@ -295,6 +296,11 @@ impl FeedStage {
     pub fn conflated(&self) -> u64 {
         let now: u64 = self.book.series.iter().map(|state| state.watch.conflated()).sum();
         self.book.tally.conflated + now
+    }
+
+    /// Samples that the rate limit left out.
+    pub fn left_out(&self) -> u64 {
+        self.book.tally.left_out
     }
 
     /// The inbox's counters with those of the feed's earlier stay in this run.

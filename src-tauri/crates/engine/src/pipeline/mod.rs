@@ -22,6 +22,7 @@ pub mod rows;
 mod shift;
 #[cfg(test)]
 mod tests;
+mod thin;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -38,6 +39,7 @@ pub use lines::{Line, LineSettings, LineState};
 pub use output::{News, NumberedFinding, Output};
 pub(crate) use redelivery::WINDOW;
 pub use redelivery::{Known, Latest};
+pub use thin::Rate;
 
 use crate::alarms::Alarms;
 use crate::registry::Registry;
@@ -56,6 +58,8 @@ pub struct FeedSettings {
     pub protocol: feedwatch_model::Protocol,
     /// The address without secrets.
     pub address: String,
+    /// Which samples are charted and kept; `None`: all of them.
+    pub rate: Option<Rate>,
     /// How decoding is bounded.
     pub decode: feedwatch_decode::Options,
     /// Its endpoints, the preferred one first; may be empty where there is one.
@@ -119,8 +123,10 @@ impl Pipeline {
     }
 
     /// Adds a feed; tells its place, for [`Pipeline::step`].
-    pub fn add_feed(&mut self, settings: FeedSettings, now: Time) -> usize {
+    pub fn add_feed(&mut self, mut settings: FeedSettings, now: Time) -> usize {
         let (id, _) = self.shared.registry.feed(&settings.name);
+        let outlived = std::mem::take(&mut settings.known.outlived).into_iter().map(|lane| (id, lane));
+        self.shared.output.batch_mut(|batch| batch.outlived.extend(outlived));
         self.shared.registry.touch();
         let carried = self.carried.get(&id).copied().unwrap_or_default();
         let stage = FeedStage::new(id, settings, carried, now);
@@ -264,6 +270,7 @@ impl Pipeline {
             rejected: stage.rejected(),
             in_flight: inbox.queued + stage.held() + waiting + kept.queued,
             conflated: stage.conflated(),
+            left_out: stage.left_out(),
             bytes: inbox.bytes,
             wire_bytes: inbox.wire_bytes,
         }

@@ -139,6 +139,7 @@ impl Output {
         earlier.gaps.extend(later.gaps);
         earlier.alarms.extend(later.alarms);
         earlier.transitions.extend(later.transitions);
+        earlier.outlived.extend(later.outlived);
         earlier.positions.extend(later.positions);
         earlier.positions = last_of_each(earlier.positions, |(feed, position)| (*feed, position.lane().to_owned()));
         earlier.certificates.extend(later.certificates);

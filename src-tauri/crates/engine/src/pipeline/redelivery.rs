@@ -26,6 +26,8 @@ pub(crate) const WINDOW: usize = 8_192;
 pub struct Known {
     /// Where each lane stands.
     pub positions: Vec<Position>,
+    /// Lanes in which nothing will come any more; not among the positions.
+    pub outlived: Vec<Arc<str>>,
     /// The latest messages, in order of receipt.
     pub latest: Vec<Latest>,
     /// Its broker may hand out numbers again in any order: those that came are remembered one by one.
@@ -369,7 +371,7 @@ mod tests {
         let positions = vec![Position::Offset { lane: "S".into(), offset: 9 }];
         let place = |offset| Latest { topic: None, payload: bytes::Bytes::new(), place: Some(("S".into(), offset)) };
         let latest = vec![place(7), place(9)];
-        let mut redelivery = Redelivery::new(Known { positions, latest, in_any_order: true });
+        let mut redelivery = Redelivery::new(Known { positions, latest, in_any_order: true, ..Known::default() });
         assert!(redelivery.known(&again("S", 7)) && redelivery.known(&again("S", 9)));
         assert!(!redelivery.known(&again("S", 8)), "it was received, but not kept");
         assert!(!redelivery.known(&numbered("S", 6)), "nobody knows: stored twice rather than lost");

@@ -26,6 +26,7 @@ impl From<Accounts> for AccountsRow {
             duplicate: accounts.duplicate,
             rejected: accounts.rejected,
             in_flight: accounts.in_flight,
+            left_out: accounts.left_out,
             bytes: accounts.bytes,
             wire_bytes: accounts.wire_bytes,
         }
@@ -78,6 +79,7 @@ impl Pipeline {
             last_message_ms: stage.last_message().map(Time::millis_f64),
             receive_time: stage.is_receive_time(),
             traffic,
+            thinned: settings.rate.map(|rate| rate.to_string()),
             lines: line_rows(stage, brought),
         })
     }
@@ -156,6 +158,12 @@ impl Pipeline {
         let stage = self.feeds.iter().flatten().find(|stage| stage.id() == feed);
         let name = stage.map(|stage| stage.settings().name.clone());
         name.or_else(|| self.registry().name_of(feed)).unwrap_or_else(|| format!("feed {}", feed.0))
+    }
+
+    /// What its rate limit keeps of a feed's series, where it has one.
+    pub fn thinned(&self, feed: FeedId) -> Option<String> {
+        let stage = self.feeds.iter().flatten().find(|stage| stage.id() == feed)?;
+        stage.settings().rate.map(|rate| rate.to_string())
     }
 
     /// The title of a feed and the name of a series, for people.

@@ -39,6 +39,7 @@ fn settings(watched_until: Option<Time>) -> FeedSettings {
         protocol_word: "ws",
         protocol: Protocol::WebSocket,
         address: "ws://127.0.0.1/".to_owned(),
+        rate: None,
         decode: feedwatch_decode::Options::default(),
         watched_until,
         known: Known::default(),

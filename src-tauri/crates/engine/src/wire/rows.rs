@@ -67,6 +67,8 @@ pub struct AccountsRow {
     pub rejected: u64,
     /// In a queue now.
     pub in_flight: u64,
+    /// Samples that the feed's rate limit left out.
+    pub left_out: u64,
     /// Payload bytes received.
     pub bytes: u64,
     /// Bytes that came over the wire for all of that, where that is known.
@@ -111,6 +113,8 @@ pub struct FeedRow {
     /// What comes over the wire and what is in it, a second: `412 kB/s on the wire, 1.9 MB/s of payload: 78 % saved by
     /// compression`. Not before that can be told.
     pub traffic: Option<String>,
+    /// What its rate limit charts and keeps of each series, where it has one: `the newest value per 250 ms`.
+    pub thinned: Option<String>,
     /// Its endpoints, the preferred one first, where it has several.
     pub lines: Vec<LineRow>,
 }

@@ -212,7 +212,7 @@ mod tests {
     #[tokio::test]
     async fn the_socket_is_not_read_while_enough_waits() {
         let (ours, mut theirs) = tokio::io::duplex(1024);
-        let intake = Intake::holding(10, clock);
+        let intake = Intake::holding(10, WireBytes::default(), clock);
         let mut wire = Wire::new(Box::new(ours), 5, Arc::clone(&intake));
         let before = intake.heard();
         theirs.write_all(&BODY.repeat(2)).await.unwrap();
@@ -229,7 +229,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_announced_too_large_ends_the_reading() {
         let (ours, mut theirs) = tokio::io::duplex(1024);
-        let mut wire = Wire::new(Box::new(ours), 5, Intake::new(5, clock));
+        let mut wire = Wire::new(Box::new(ours), 5, Intake::new(5, WireBytes::default(), clock));
         theirs
             .write_all(b"\x02\x00\x01\x00\x00\x00\x0e\x00\x3c\x00\x00\x00\x00\x00\x00\x00\x00\x00\x06")
             .await

@@ -112,6 +112,33 @@ pub(super) fn places(resume: &Resume) -> Vec<Place> {
     places
 }
 
+/// Files whose places are kept: what is written to an older one is nobody's any more.
+const KEPT: usize = 64;
+
+/// The lanes, as the history calls them, of all but the latest files that were followed: a feed that is rotated every hour
+/// would have some ten thousand after a year.
+pub fn outlived_lanes(positions: &[Position]) -> Vec<Arc<str>> {
+    // A backup's lanes stand behind its name.
+    let of = |lane: &str| {
+        let (endpoint, own) = lane.rsplit_once('|').unwrap_or(("", lane));
+        Lane::parse(own).map(|parsed| (endpoint.to_owned(), parsed.since))
+    };
+    let mut files: Vec<(String, u64)> = positions.iter().filter_map(|position| of(position.lane())).collect();
+    files.sort_unstable();
+    files.dedup();
+    let latest = |file: &(String, u64)| {
+        let newer = files.iter().filter(|(endpoint, since)| *endpoint == file.0 && *since > file.1).count();
+        newer < KEPT
+    };
+    let outlived = positions.iter().filter(|position| of(position.lane()).is_some_and(|file| !latest(&file)));
+    outlived
+        .filter_map(|position| match position {
+            Position::Offset { lane, .. } => Some(Arc::clone(lane)),
+            Position::EventId(_) => None,
+        })
+        .collect()
+}
+
 /// FNV-1a, 64 bits: it guards against accidents, not against forgery. Kept in histories, so it must stay as it is.
 fn digest(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xCBF2_9CE4_8422_2325, |digest, byte| (digest ^ u64::from(*byte)).wrapping_mul(0x100_0000_01B3))
@@ -156,6 +183,20 @@ mod tests {
         assert_eq!(found, [(1, 2, 2999), (2, 1, 1)]);
         assert!(places[1].is_of(Some(ID), b"b\nc\n") && !places[1].is_of(Some(ID), b"c\n"));
         assert!(!places[1].is_of(Some(FileId { device: 1, number: 1 }), b"b\n") && places[1].is_of(None, b"b\n"));
+    }
+
+    #[test]
+    fn of_many_files_the_latest_are_remembered() {
+        let place = |prefix: &str, since: u64| {
+            let lane = format!("{prefix}{}", Lane::of(since, ID, b"x\n", 2));
+            Position::Offset { lane: lane.into(), offset: 0 }
+        };
+        let mut positions: Vec<Position> = (0..100).map(|since| place("", since)).collect();
+        positions.extend((0..10).map(|since| place("tokyo|", since)));
+        positions.push(Position::Offset { lane: "prices/0".into(), offset: 7 });
+        let outlived = outlived_lanes(&positions);
+        let expected: Vec<Arc<str>> = (0..36).map(|since| place("", since).lane().into()).collect();
+        assert_eq!(outlived, expected);
     }
 
     proptest! {

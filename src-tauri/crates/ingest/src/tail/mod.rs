@@ -30,6 +30,7 @@ mod words;
 
 use std::path::PathBuf;
 
+pub use lane::outlived_lanes;
 pub use source::TailSource;
 
 use crate::MAX_MESSAGE;

@@ -50,6 +50,7 @@ pub(crate) fn feed(id: u32, name: &str) -> FeedRecord {
         title: name.to_uppercase(),
         protocol: Protocol::Sse,
         address: "http://127.0.0.1/feed".to_owned(),
+        thinned: None,
     }
 }
 

@@ -9,7 +9,7 @@ use toml_edit::{Array, InlineTable, Value};
 
 use super::super::read::bare;
 use super::super::units::{duration_text, size_text};
-use super::super::{FeedConfig, Limits, Ping, SecretRef, SseConfig, WebSocketConfig};
+use super::super::{FeedConfig, Limits, Ping, Rate, SecretRef, SseConfig, WebSocketConfig};
 
 /// The tables of a feed, without blank lines between them.
 pub(super) fn feed(feed: &FeedConfig) -> String {
@@ -108,13 +108,21 @@ fn limits(tables: &mut Tables, limits: &Limits) {
     if *limits == usual {
         return;
     }
-    let Limits { series, inbox_messages, inbox_bytes } = limits;
+    let Limits { series, inbox_messages, inbox_bytes, rate } = limits;
     tables.open(".limits");
     tables.line_unless("series", series, &usual.series, |&count| i64::from(count).into());
     tables.line_unless("inbox_messages", inbox_messages, &usual.inbox_messages, |&count| {
         i64::try_from(count).unwrap_or(i64::MAX).into()
     });
     tables.line_unless("inbox_bytes", inbox_bytes, &usual.inbox_bytes, |&bytes| size_text(bytes).into());
+    if let Some(rate) = rate {
+        let (key, value) = match rate {
+            Rate::Newest(per) => ("conflate", Value::from(duration_text(*per))),
+            Rate::Every(count) => ("every", Value::from(i64::from(*count))),
+            Rate::AtMost(count) => ("at_most", Value::from(i64::from(*count))),
+        };
+        tables.line("rate", [(key, value)].into_iter().collect::<InlineTable>());
+    }
 }
 
 /// A path that is no UTF-8 cannot stand in TOML; the check after the change refuses it, as it does not read back equal.

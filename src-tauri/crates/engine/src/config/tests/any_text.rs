@@ -75,6 +75,8 @@ fn line() -> impl Strategy<Value = String> {
         "'''] # end",
         "ping = { every = \"1s\", text = \"\" }",
         "series = 0x10",
+        "rate = { conflate = \"250ms\" }",
+        "rate = { every = 1, at_most = 2 }",
         "inbox_bytes = \"1KiB\"",
         "# a comment",
         "",
@@ -369,8 +371,13 @@ fn nats() -> impl Strategy<Value = SourceConfig> {
 }
 
 fn feed() -> impl Strategy<Value = FeedConfig> {
-    let limits = (1u32..1_000_000, 1usize..1 << 24, 1u64 << 20..1 << 36)
-        .prop_map(|(series, inbox_messages, inbox_bytes)| Limits { series, inbox_messages, inbox_bytes });
+    let rate = prop_oneof![
+        millis(1, 3_600_000).prop_map(Rate::Newest),
+        (2u32..1_000_000).prop_map(Rate::Every),
+        (1u32..1_000_000).prop_map(Rate::AtMost),
+    ];
+    let limits = (1u32..1_000_000, 1usize..1 << 24, 1u64 << 20..1 << 36, of(rate))
+        .prop_map(|(series, inbox_messages, inbox_bytes, rate)| Limits { series, inbox_messages, inbox_bytes, rate });
     let format = of(prop::sample::select(Format::ALL.to_vec()));
     let limits = prop_oneof![Just(Limits::default()), limits];
     ("[a-zA-Z0-9_.-]{1,12}", of("[ -~äöü„“]{0,9}[!-~]"), format, source(), shared(), limits).prop_map(

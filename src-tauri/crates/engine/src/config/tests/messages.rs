@@ -426,3 +426,18 @@ fn problems_go_to_json_without_the_excerpt() {
         r#"[{"file":"feeds.toml","line":2,"column":1,"message":"unknown key \"pth\"","cure":"did you mean \"path\"?"}]"#
     );
 }
+
+#[test]
+fn a_rate_says_one_thing() {
+    let limits = |rate: &str| said(&format!("[feed.a.file]\npath = \"x\"\n[feed.a.limits]\nrate = {rate}\n"));
+    for (rate, message) in [
+        ("{}", "\"rate\" says no limit"),
+        ("{ every = 10, at_most = 5 }", "\"rate\" says more than one limit"),
+        ("{ every = 1 }", "\"every\" must lie between 2 and 1000000"),
+        ("{ conflate = \"2h\" }", "\"conflate\" must lie between"),
+        ("{ evry = 2 }", "did you mean \"every\"?"),
+    ] {
+        let told = limits(rate);
+        assert!(told.contains(message), "{rate}: {told}");
+    }
+}

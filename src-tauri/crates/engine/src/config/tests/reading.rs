@@ -89,7 +89,7 @@ fn every_key_is_read() {
     };
     let feed = FeedConfig {
         title: Some("Spot prices".into()),
-        limits: Limits { series: 7, inbox_messages: 8, inbox_bytes: 4 << 30 },
+        limits: Limits { series: 7, inbox_messages: 8, inbox_bytes: 4 << 30, rate: None },
         ..FeedConfig::new("spot", SourceConfig::WebSocket(spot))
     };
     assert_eq!(config.feeds[0], feed);

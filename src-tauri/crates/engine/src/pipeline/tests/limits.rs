@@ -1,5 +1,7 @@
 //! What is bounded is said.
 
+use feedwatch_model::Sample;
+
 use super::*;
 use crate::wire::Level;
 
@@ -19,4 +21,42 @@ fn more_series_than_allowed_are_told_once() {
         matches!(&told[..], [News::Notice(Level::Warning, text)] if text.contains("more than 3 series")),
         "{told:?}"
     );
+}
+
+/// A feed of numbered messages, 10 ms apart, of which one is missing.
+fn limited(rate: Option<Rate>) -> (Pipeline, Vec<Sample>, Vec<News>) {
+    let mut pipeline = Pipeline::new(Registry::default(), Alarms::default(), true);
+    pipeline.add_feed(FeedSettings { rate, ..settings(None) }, at(0));
+    for number in (0..400_i64).filter(|number| *number != 300) {
+        let text = format!(r#"{{"seq":{number},"level":{}}}"#, 20 + number * 7 % 11);
+        pipeline.step(0, Event::Message(Message::new(number as u64, at(number * 10), text)));
+    }
+    pipeline.elapse(at(6_000), true);
+    pipeline.finish();
+    let output = pipeline.take_output();
+    (pipeline, output.batch.samples, output.news)
+}
+
+#[test]
+fn a_rate_limit_thins_what_is_kept_and_no_check_misses_a_message() {
+    let (whole, samples, _) = limited(None);
+    assert_eq!((samples.len(), whole.feed(0).unwrap().left_out()), (399, 0));
+    for (rate, kept) in [(Rate::Newest(Duration::from_millis(250)), 16), (Rate::Every(10), 40), (Rate::AtMost(5), 20)] {
+        let (pipeline, samples, news) = limited(Some(rate));
+        let books = pipeline.accounts(0, InboxCounters { received: 399, ..InboxCounters::default() }, None);
+        assert_eq!((samples.len(), books.left_out), (kept, 399 - kept as u64), "{rate}");
+        assert_eq!((books.stored, books.dropped, pipeline.feed(0).unwrap().lost()), (399, 0, 1), "{rate}");
+        assert!(news.iter().any(|news| matches!(news, News::Gap(gap) if gap.missing == Some(1))), "{rate}");
+    }
+}
+
+#[test]
+fn of_each_slot_the_newest_value_is_kept_with_its_own_time() {
+    let (_, whole, _) = limited(None);
+    let (_, samples, _) = limited(Some(Rate::Newest(Duration::from_millis(250))));
+    assert!(samples.iter().all(|sample| whole.contains(sample)));
+    let slot = |time: Time| time.nanos_since(at(0)) / 250_000_000;
+    let newest = |wanted: i64| whole.iter().rfind(|sample| slot(sample.received) == wanted);
+    let expected: Vec<&Sample> = (0..16).filter_map(newest).collect();
+    assert_eq!(samples.iter().collect::<Vec<_>>(), expected);
 }
