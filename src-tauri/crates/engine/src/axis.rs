@@ -37,6 +37,11 @@ impl Axis {
         }
     }
 
+    /// The same for a time in a message that was held up by an outage: it is old, and no fault of the clock.
+    pub(crate) fn place_held_up(&self, sent: Time, received: Time) -> (Time, bool) {
+        if self.receive || sent > received { self.place(Some(sent), received) } else { (sent, true) }
+    }
+
     /// Is it the receive time for good?
     pub(crate) fn is_receive_time(&self) -> bool {
         self.receive

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use feedwatch_model::{Accounts, NANOS_PER_MILLI, Time};
+use feedwatch_model::{Accounts, NANOS_PER_MILLI, NANOS_PER_SECOND, Time};
 
 const SLOT: i64 = 250 * NANOS_PER_MILLI;
 const SLOTS: usize = 8;
@@ -116,6 +116,15 @@ impl LatenessMeter {
         self.count += 1;
     }
 
+    /// The greatest, nanoseconds, not below 0; a second more while too few are known. `None` before the first.
+    pub(crate) fn greatest(&self) -> Option<i64> {
+        const FEW: usize = 8;
+        let known = self.ring.get(..self.count.min(64))?;
+        let greatest = *known.iter().max()?;
+        let more = if known.len() < FEW { NANOS_PER_SECOND } else { 0 };
+        Some(greatest.max(0).saturating_add(more))
+    }
+
     /// The median in milliseconds; `None` before the first.
     pub(crate) fn median_ms(&self) -> Option<f64> {
         let filled = self.count.min(64);
@@ -164,6 +173,19 @@ mod tests {
         }
         meter.add(9_000_000_000);
         assert_eq!(meter.median_ms(), Some(12.0));
+    }
+
+    #[test]
+    fn the_greatest_lateness_is_that_of_the_last_messages() {
+        let mut meter = LatenessMeter::default();
+        assert_eq!(meter.greatest(), None);
+        meter.add(-5);
+        assert_eq!(meter.greatest(), Some(NANOS_PER_SECOND), "one message says little");
+        meter.add(9_000);
+        (0..63).for_each(|late| meter.add(late));
+        assert_eq!(meter.greatest(), Some(9_000));
+        meter.add(1);
+        assert_eq!(meter.greatest(), Some(62));
     }
 
     #[test]

@@ -30,7 +30,7 @@ impl Value {
     }
 }
 
-/// How far a sample can be trusted (OPC UA's three classes).
+/// How far a sample can be trusted (OPC UA's three classes), and whether it came when it was due.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[repr(u8)]
@@ -42,6 +42,8 @@ pub enum Quality {
     Uncertain = 1,
     /// It is not a number, or the check of its message failed.
     Bad = 2,
+    /// As the feed sent it, and held up by an outage: it came behind that, and its time is that of its sending.
+    Backfilled = 3,
 }
 
 impl Quality {
@@ -51,6 +53,7 @@ impl Quality {
             Quality::Good => "good",
             Quality::Uncertain => "uncertain",
             Quality::Bad => "bad",
+            Quality::Backfilled => "backfilled",
         }
     }
 
@@ -59,6 +62,7 @@ impl Quality {
         match code {
             0 => Quality::Good,
             1 => Quality::Uncertain,
+            3 => Quality::Backfilled,
             _ => Quality::Bad,
         }
     }

@@ -37,6 +37,8 @@ pub(super) struct Book {
     pub(super) axis: Axis,
     pub(super) rate: RateMeter,
     pub(super) lateness: LatenessMeter,
+    /// The same by the broker's word, of messages that tell no time themselves.
+    pub(super) underway: LatenessMeter,
     pub(super) series: Vec<SeriesState>,
     pub(super) tally: Tally,
     pub(super) carried: InboxCounters,
@@ -165,10 +167,9 @@ impl Book {
             Seen::Again => Arrival::Fresh,
             _ => self.integrity.observe(&message, reading, &Names(catalogue), &mut self.findings),
         };
-        if let Some(event) = reading.time {
-            self.axis.note(event, message.received);
-            self.lateness.add(message.received.nanos_since(event));
-        }
+        let sent = reading.time.or(message.meta.as_ref().and_then(|meta| meta.stamp));
+        let held_up =
+            sent.is_some_and(|sent| arrival != Arrival::Duplicate && self.held_up(sent, message.received, reading));
         let outcome = match arrival {
             Arrival::Fresh => Outcome::Read,
             Arrival::Late => Outcome::Late,
@@ -178,10 +179,12 @@ impl Book {
             self.tally.duplicate += 1;
         } else {
             self.tally.read += 1;
-            if let Some(at) = reading.time.or(message.meta.as_ref().and_then(|meta| meta.stamp)) {
-                self.link.sent(at);
-            }
-            self.samples(message.received, reading, arrival == Arrival::Late, shared);
+            let quality = match arrival {
+                _ if held_up => Quality::Backfilled,
+                Arrival::Late => Quality::Uncertain,
+                _ => Quality::Good,
+            };
+            self.samples(message.received, reading, if held_up { sent } else { reading.time }, quality, shared);
             shared.output.count(self.id);
         }
         self.keep(message, outcome, shared);
@@ -243,16 +246,50 @@ impl Book {
         });
     }
 
-    fn samples(&mut self, received: Time, reading: &Reading, late: bool, shared: &mut Shared) {
-        let of_message = self.axis.place(reading.time, received);
+    /// Was this message, new and sent at that time, held up by an outage? If not, it tells how late messages usually are.
+    #[inline]
+    fn held_up(&mut self, sent: Time, received: Time, reading: &Reading) -> bool {
+        if self.link.held_up(sent, received) {
+            return true;
+        }
+        let late = received.nanos_since(sent);
+        if reading.time.is_some() {
+            self.axis.note(sent, received);
+            self.lateness.add(late);
+        } else {
+            self.underway.add(late);
+        }
+        false
+    }
+
+    /// No message is usually later, nanoseconds.
+    pub(super) fn usual_lateness(&self) -> i64 {
+        let known = self.lateness.greatest().or_else(|| self.underway.greatest());
+        known.unwrap_or(feedwatch_model::NANOS_PER_SECOND)
+    }
+
+    fn samples(
+        &mut self,
+        received: Time,
+        reading: &Reading,
+        sent: Option<Time>,
+        quality: Quality,
+        shared: &mut Shared,
+    ) {
+        let held_up = quality == Quality::Backfilled;
+        let place = |axis: &Axis, time: Time| match held_up {
+            true => axis.place_held_up(time, received),
+            false => axis.place(Some(time), received),
+        };
+        let of_message = sent.map_or((received, false), |sent| place(&self.axis, sent));
         let rate = self.settings.rate;
         for point in &reading.points {
-            let (at, own) = point.time.map_or(of_message, |time| self.axis.place(Some(time), received));
+            let (at, own) = point.time.map_or(of_message, |time| place(&self.axis, time));
             let Some(state) = self.series.get_mut(point.series as usize) else { continue };
-            let quality = match (point.value.as_f64().is_finite(), late || !own && reading.time.is_some()) {
+            let quality = match (point.value.as_f64().is_finite(), own || sent.is_none()) {
                 (false, _) => Quality::Bad,
-                (true, true) => Quality::Uncertain,
-                (true, false) => Quality::Good,
+                (true, false) => Quality::Uncertain,
+                (true, true) => quality,
             };
             let sample = Ready { at, received, value: point.value, quality };
             let ready = match rate {
@@ -343,7 +380,11 @@ impl Book {
         }
         if !self.certificates.expires(at) {
             let source = AlarmSource { feed: self.id, series: None, check: Check::Security };
-            shared.alarms.clear(&source, at, "The certificates in use are valid for more than 14 days.");
+            shared.alarms.clear(
+                &source,
+                at,
+                "No certificate has changed since, and those in use are valid for more than 14 days.",
+            );
         }
         self.flush_findings(shared);
     }
@@ -366,6 +407,7 @@ impl Book {
             self.lines.stood_down(line, why)
         };
         if concerns_feed {
+            self.link.usually(self.usual_lateness());
             self.link.stood_down(at, last_good, why, shared);
             self.integrity.lost(at);
         }
@@ -387,7 +429,10 @@ impl Book {
                     self.tally.filled += came;
                 }
                 (Check::Order, _) => self.tally.reordered += 1,
-                (Check::Silence, FindingKind::Silent) => self.link.silent(&finding.text, shared),
+                (Check::Silence, FindingKind::Silent) => {
+                    self.link.usually(self.usual_lateness());
+                    self.link.silent(&finding.text, shared);
+                }
                 (Check::Silence, FindingKind::Resumed) => self.link.heard(finding.at, shared),
                 _ => {}
             }
@@ -415,6 +460,7 @@ impl Book {
     }
 
     pub(super) fn elapse(&mut self, now: Time, shared: &mut Shared) {
+        self.release(Some(now), shared);
         self.integrity.elapse(now, &mut self.findings);
         self.certificates.elapse(now, &mut self.findings);
         self.link.tell_filled(shared);

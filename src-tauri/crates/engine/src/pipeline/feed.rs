@@ -40,6 +40,7 @@ impl FeedStage {
             axis: Axis::default(),
             rate: RateMeter::default(),
             lateness: LatenessMeter::default(),
+            underway: LatenessMeter::default(),
             series: Vec::new(),
             tally: carried.tally,
             carried: carried.inbox,
@@ -97,6 +98,7 @@ impl FeedStage {
             Event::Lost { at, line, last_good, reason, refused, retry_in } => {
                 let meaning = book.lost(line, at, &reason, refused);
                 if meaning.concerns_feed {
+                    book.link.usually(book.usual_lateness());
                     let finding = book.link.lost(at, last_good, reason, refused, retry_in, shared);
                     book.integrity.lost(at);
                     book.tell(finding, shared);

@@ -115,14 +115,18 @@ impl Lines {
         if self.lines.len() < 2 || self.is_drilled() {
             return None;
         }
-        let down: Vec<&Line> = self.lines.iter().filter(|line| line.state == LineState::Down).collect();
+        let is_up = |line: &Line| line.state == LineState::Up;
+        // The best one is in use: what the others do matters only where all are wanted.
+        let wanted = if self.redundant { self.lines.len() } else { self.lines.iter().position(is_up)? };
+        let wanted = self.lines.iter().take(wanted);
+        let down: Vec<&Line> = wanted.filter(|line| line.state == LineState::Down).collect();
         let names: Vec<&str> = down.iter().map(|line| line.settings.name.as_str()).collect();
         let first = down.first()?;
         if self.redundant {
             let of = format!("{} of {}", self.up(), self.lines.len());
             Some(format!("{of} endpoints, without {}: {}", names.join(" and "), first.reason))
         } else {
-            let over = self.lines.iter().find(|line| line.state == LineState::Up)?;
+            let over = self.lines.iter().find(|line| is_up(line))?;
             Some(format!("over {}, since {} is down: {}", over.settings.name, first.settings.name, first.reason))
         }
     }
@@ -147,9 +151,10 @@ impl Lines {
         let name = of.settings.name.clone();
         let mut finding = None;
         let tells = |kind, severity, text| Some(Finding::new(Check::Connection, kind, feed, at, severity, text));
-        let lost = self.lines.iter().take(usize::from(line)).find(|before| before.state == LineState::Down);
+        let wanted = if self.redundant { self.lines.len() } else { usize::from(line) };
+        let lost = self.lines.iter().take(wanted).find(|other| other.state == LineState::Down);
         if alone {
-        } else if let Some(lost) = lost.filter(|_| !self.redundant && first) {
+        } else if let Some(lost) = lost.filter(|_| first) {
             let text = format!("The feed goes on over {name}. {} is down: {}", lost.settings.name, lost.reason);
             finding = tells(FindingKind::FailedOver, Severity::Warning, text);
         } else if drilling && line > 0 {
@@ -254,6 +259,30 @@ mod tests {
         assert_eq!(told(&lines.lost(1, at(2), "Nobody there.", false)), None, "it is still down");
         assert_eq!(lines.degraded().unwrap(), "1 of 2 endpoints, without tokyo: Nobody there.");
         assert_eq!(told(&lines.connected(1, at(3))).unwrap().0, FindingKind::Resumed);
+        assert_eq!(lines.degraded(), None);
+    }
+
+    #[test]
+    fn when_all_lines_of_a_redundant_feed_were_down_the_one_that_still_is_is_told_again() {
+        let mut lines = lines(true);
+        lines.connected(0, at(0));
+        lines.connected(1, at(0));
+        lines.lost(1, at(1), "It was cut.", false);
+        assert!(lines.lost(0, at(2), "So was this.", false).concerns_feed);
+        let back = lines.connected(0, at(3));
+        let text = "The feed goes on over preferred. tokyo is down: It was cut.".to_owned();
+        assert_eq!(told(&back), Some((FindingKind::FailedOver, Severity::Warning, text)));
+        assert_eq!(told(&lines.connected(1, at(4))).unwrap().0, FindingKind::Resumed);
+    }
+
+    #[test]
+    fn a_backup_that_cannot_be_had_does_not_degrade_a_feed_that_is_back_on_its_preferred_endpoint() {
+        let mut lines = lines(false);
+        lines.connected(0, at(0));
+        lines.lost(0, at(1), "It was cut.", false);
+        lines.lost(1, at(2), "Nobody there.", false);
+        assert_eq!(lines.degraded(), None, "it is down");
+        lines.connected(0, at(3));
         assert_eq!(lines.degraded(), None);
     }
 

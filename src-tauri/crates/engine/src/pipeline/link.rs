@@ -6,7 +6,7 @@ use feedwatch_ingest::{Missed, Shut};
 use feedwatch_model::{AlarmSource, Check, FeedId, FeedState, Finding, FindingKind, Gap, GapCause, Severity, Time};
 
 use super::Shared;
-use crate::text::count_of;
+use super::outages::Outages;
 
 /// The connection of one feed.
 #[derive(Clone, Debug)]
@@ -22,16 +22,10 @@ pub(crate) struct Link {
     last_message: Option<Time>,
     /// The last gap of messages that were dropped here.
     overflow: Option<Gap>,
-    /// The last outage that is over, and what came of its time since.
-    outage: Option<Outage>,
-}
-
-/// An outage, and how many messages of its time came after all: sent again by a broker, or by a server that resumes.
-#[derive(Clone, Debug)]
-struct Outage {
-    gap: Gap,
-    filled: u64,
-    told: u64,
+    /// Those that are over, and what came of their time since.
+    outages: Outages,
+    /// No message of the feed is usually later than this, nanoseconds.
+    late: i64,
 }
 
 /// Drops that end so soon after a gap began are part of it: what is too fast drops thousands of times a second.
@@ -50,7 +44,8 @@ impl Link {
             watched_until,
             last_message: None,
             overflow: None,
-            outage: None,
+            outages: Outages::default(),
+            late: feedwatch_model::NANOS_PER_SECOND,
         }
     }
 
@@ -100,7 +95,7 @@ impl Link {
             self.state = FeedState::Live;
         }
         if let Some(gap) = self.silence.take() {
-            shared.gap(Gap { to: Some(at), ..gap });
+            self.over(Gap { to: Some(at), ..gap }, shared);
         }
     }
 
@@ -141,26 +136,23 @@ impl Link {
 
     fn over(&mut self, gap: Gap, shared: &mut Shared) {
         shared.gap(gap.clone());
-        self.outage = Some(Outage { gap, filled: 0, told: 0 });
+        self.outages.over(gap, self.late);
     }
 
-    /// A message was sent at this time, by its own word or its broker's.
-    pub(crate) fn sent(&mut self, at: Time) {
-        if let Some(outage) = &mut self.outage
-            && at > outage.gap.from
-            && outage.gap.to.is_some_and(|to| at < to)
-        {
-            outage.filled += 1;
-        }
+    /// The feed was well until now: no message of it is usually later than so many nanoseconds.
+    pub(crate) fn usually(&mut self, late: i64) {
+        self.late = late;
     }
 
-    /// Tells in the gap of the last outage how much of it was filled since.
+    /// Was a message that came now held up by an outage? It was sent at this time, by its own word or its broker's.
+    #[inline]
+    pub(crate) fn held_up(&mut self, sent: Time, received: Time) -> bool {
+        self.outages.held_up(sent, received)
+    }
+
+    /// Tells in the gaps of outages how much of them was filled since.
     pub(crate) fn tell_filled(&mut self, shared: &mut Shared) {
-        let Some(outage) = self.outage.as_mut().filter(|outage| outage.filled > outage.told) else { return };
-        outage.told = outage.filled;
-        let came = if outage.filled == 1 { "message of this time came" } else { "messages of this time came" };
-        let detail = format!("{} {} {came} after all.", outage.gap.detail, count_of(outage.filled));
-        shared.gap(Gap { detail, ..outage.gap.clone() });
+        self.outages.told().for_each(|gap| shared.gap(gap));
     }
 
     /// The connection is lost or not to be had. Gives a finding for the first failure of an outage, and when a person
@@ -176,13 +168,19 @@ impl Link {
     ) -> Option<Finding> {
         self.heard(at, shared);
         self.watched_again(last_good, shared);
+        // A drill that goes wrong is an outage from here on.
+        let drilled = self.open_gap.take_if(|gap| gap.cause == GapCause::Drill);
+        let from = if drilled.is_some() { at } else { last_good };
+        if let Some(gap) = drilled {
+            self.over(Gap { to: Some(at), ..gap }, shared);
+        }
         let begins = self.open_gap.is_none();
         let worse = refused && self.state != FeedState::Refused;
         self.state = if refused { FeedState::Refused } else { FeedState::Down };
         self.retry_at = Some(at.plus(retry_in));
         let cause = if self.connected_once { GapCause::Disconnected } else { GapCause::Unreachable };
         if begins {
-            let gap = Gap { feed: self.feed, from: last_good, to: None, cause, missing: None, detail: reason.clone() };
+            let gap = Gap { feed: self.feed, from, to: None, cause, missing: None, detail: reason.clone() };
             shared.gap(gap.clone());
             self.open_gap = Some(gap);
         }

@@ -16,6 +16,7 @@ mod episode;
 mod feed;
 mod lines;
 mod link;
+mod outages;
 mod output;
 mod redelivery;
 pub mod rows;

@@ -1,5 +1,6 @@
 mod again;
 mod endpoints;
+mod held_up;
 mod limits;
 mod watched;
 

@@ -22,6 +22,13 @@ pub enum Rate {
     AtMost(u32),
 }
 
+impl Ready {
+    /// The time by which a limit counts: what was held up by an outage comes all at once, and was not sent so.
+    fn due(&self) -> Time {
+        if self.quality == Quality::Backfilled { self.at } else { self.received }
+    }
+}
+
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -61,7 +68,7 @@ impl Thin {
         match rate {
             Rate::Newest(per) => {
                 let Some(held) = self.held.replace(sample) else { return (None, 0) };
-                let same = slot(held.received, per) == slot(sample.received, per);
+                let same = slot(held.due(), per) == slot(sample.due(), per);
                 if same { (None, 1) } else { (Some(held), 0) }
             }
             Rate::Every(count) => {
@@ -71,13 +78,13 @@ impl Thin {
             }
             Rate::AtMost(count) => {
                 let apart = feedwatch_model::NANOS_PER_SECOND / i64::from(count.max(1));
-                let since = self.last.map(|last| sample.received.nanos_since(last));
+                let since = self.last.map(|last| sample.due().nanos_since(last));
                 // A clock that was set back begins anew.
                 let passes = since.is_none_or(|since| since >= apart || since < 0);
                 if !passes {
                     return (None, 1);
                 }
-                self.last = Some(sample.received);
+                self.last = Some(sample.due());
                 (Some(sample), 0)
             }
         }
@@ -86,7 +93,7 @@ impl Thin {
     /// Time goes by: gives what was held of a slot that is over at `now`; with `None` whatever is held.
     pub(super) fn elapse(&mut self, rate: Rate, now: Option<Time>) -> Option<Ready> {
         let Rate::Newest(per) = rate else { return None };
-        self.held.take_if(|held| now.is_none_or(|now| slot(now, per) > slot(held.received, per)))
+        self.held.take_if(|held| now.is_none_or(|now| slot(now, per) > slot(held.due(), per)))
     }
 }
 
@@ -138,6 +145,24 @@ mod tests {
     fn at_most_so_many_a_second_go_on() {
         assert_eq!(run(Rate::AtMost(5), 8), (vec![0, 2, 4, 6], 4));
         assert_eq!(run(Rate::AtMost(1), 25), (vec![0, 10, 20], 22));
+    }
+
+    #[test]
+    fn what_was_held_up_is_limited_by_when_it_was_sent() {
+        let held_up = |millis: i64| Ready {
+            received: Time::from_millis(90_000),
+            quality: Quality::Backfilled,
+            ..sample(millis, 1.0)
+        };
+        for (rate, passed) in [(Rate::AtMost(5), 4), (Rate::Newest(Duration::from_millis(300)), 2)] {
+            let mut thin = Thin::default();
+            let went_on = (0..8).filter(|number| thin.take(rate, held_up(number * 100)).0.is_some()).count();
+            assert_eq!(went_on, passed, "{rate}");
+            assert!(
+                thin.take(rate, sample(90_001, 2.0)).0.is_some(),
+                "and what comes behind it is not compared with it"
+            );
+        }
     }
 
     #[test]

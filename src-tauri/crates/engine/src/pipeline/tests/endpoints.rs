@@ -42,6 +42,10 @@ fn a_redundant_feed_is_live_while_one_line_is_and_its_loss_is_an_alarm_that_ends
     pipeline.step(0, lost(1, 700));
     assert_eq!(pipeline.feed(0).unwrap().state(), FeedState::Down);
     assert_eq!(pipeline.gaps().filter(|gap| gap.cause == GapCause::Disconnected).count(), 1);
+    pipeline.step(0, connected(0, 800, None));
+    assert_eq!(open_alarms(&pipeline).len(), 1, "one is still down");
+    pipeline.step(0, connected(1, 900, None));
+    assert!(open_alarms(&pipeline).is_empty());
 }
 
 #[test]
@@ -103,6 +107,21 @@ fn a_certificate_that_expires_raises_an_alarm_that_its_renewal_ends() {
     assert!(open_alarms(&pipeline).is_empty());
     let renewed = pipeline.findings().filter(|found| found.finding.text.contains("was renewed")).count();
     assert_eq!(renewed, 1);
+}
+
+#[test]
+fn a_drill_that_goes_wrong_is_an_outage_with_its_alarm() {
+    let mut pipeline = pair(false);
+    pipeline.step(0, connected(0, 0, None));
+    pipeline.step(0, Event::StoodDown { at: at(1_000), line: 0, last_good: at(990), why: Shut::Drill });
+    assert!(open_alarms(&pipeline).is_empty());
+    pipeline.step(0, lost(1, 2_000));
+    assert_eq!(open_alarms(&pipeline).len(), 1);
+    let gaps: Vec<_> = pipeline.gaps().map(|gap| (gap.cause, gap.from, gap.to)).collect();
+    assert!(gaps.contains(&(GapCause::Drill, at(990), Some(at(2_000)))), "{gaps:?}");
+    assert!(gaps.contains(&(GapCause::Disconnected, at(2_000), None)), "{gaps:?}");
+    pipeline.step(0, connected(0, 3_000, None));
+    assert!(open_alarms(&pipeline).is_empty());
 }
 
 #[test]

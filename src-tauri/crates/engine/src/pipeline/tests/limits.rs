@@ -51,6 +51,23 @@ fn a_rate_limit_thins_what_is_kept_and_no_check_misses_a_message() {
 }
 
 #[test]
+fn the_newest_value_of_a_slot_goes_on_when_the_slot_is_over_though_nothing_follows() {
+    let rate = Some(Rate::Newest(Duration::from_millis(250)));
+    let mut pipeline = Pipeline::new(Registry::default(), Alarms::default(), true);
+    pipeline.add_feed(FeedSettings { rate, ..settings(None) }, at(0));
+    for number in 0..100 {
+        let text = format!(r#"{{"level":{}}}"#, number % 7);
+        pipeline.step(0, Event::Message(Message::new(number, at(number as i64 * 10), text)));
+    }
+    let mut kept = |ms: i64| {
+        pipeline.elapse(at(ms), true);
+        pipeline.take_output().batch.samples.last().map(|sample| sample.received)
+    };
+    assert_eq!(kept(995), Some(at(740)), "the last slot is under way");
+    assert_eq!(kept(1_000), Some(at(990)));
+}
+
+#[test]
 fn of_each_slot_the_newest_value_is_kept_with_its_own_time() {
     let (_, whole, _) = limited(None);
     let (_, samples, _) = limited(Some(Rate::Newest(Duration::from_millis(250))));
