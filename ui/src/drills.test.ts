@@ -50,11 +50,11 @@ describe('the endpoints', () => {
       ['preferred', 'down'],
       ['backup', 'up']
     ]);
-    expect(words(preferred!)).toMatch(/^preferred down [\d,]+ received 3 missed$/);
-    expect(words(backup!)).toMatch(/^backup up [\d,]+ received 0 missed$/);
-    expect(preferred!.title).toBe(
-      `wss://orders.example/feed\nThe server closed the connection (1006).\n10,766,400 of its messages came here first`
+    expect(words(preferred!)).toMatch(
+      /^preferred down wss:\/\/orders\.example\/feed The server closed the connection \(1006\)\. [\d,]+ received 3 missed$/
     );
+    expect(words(backup!)).toMatch(/^backup up [\d,]+ received 0 missed$/);
+    expect(preferred!.title).toBe('10,766,400 of its messages came here first');
   });
 
   it('that_are_up_are_grey_and_one_that_is_down_has_a_shape_and_a_word', async () => {
@@ -86,7 +86,7 @@ describe('the endpoints', () => {
     const before = words(one('endpoint'));
     await pass(600);
     expect(words(one('endpoint'))).not.toBe(before);
-    expect(words(all('endpoint')[1]!)).toBe('tokyo standby 0 received');
+    expect(words(all('endpoint')[1]!)).toBe('tokyo standby wss://spot-tokyo.example/feed 0 received');
   });
 
   it('of_a_feed_with_one_are_not_listed', async () => {
@@ -103,8 +103,8 @@ describe('the endpoints', () => {
     await pass(600);
     expect(one('endpoints').querySelector('img')).toBe(null);
     expect(all('endpoint').map(words)).toEqual([
-      `${hostile} down 0 received`,
-      `${hostile} ${hostile} 0 received`
+      `${hostile} down wss://${hostile}.example/feed ${hostile} 0 received`,
+      `${hostile} ${hostile} wss://${hostile}.example/feed 0 received`
     ]);
   });
 });

@@ -41,7 +41,7 @@ const LONGEST_PATH: usize = 103;
 /// Where the engine with these options listens.
 pub fn socket_of(options: &EngineOptions) -> Option<PathBuf> {
     let named = options.history.as_ref().unwrap_or(&options.config_path);
-    let named = std::path::absolute(named).unwrap_or_else(|_| named.clone());
+    let named = feedwatch_store::true_path(named);
     let mut hash = DefaultHasher::new();
     named.hash(&mut hash);
     let path = options.paths.runtime.join(format!("engine-{:016x}.sock", hash.finish()));
@@ -73,10 +73,14 @@ mod unix {
 
     use super::*;
 
-    /// Listens; the caller holds the lock of the history, so what lies at this path is left of a process that is gone.
+    /// Listens. What lies at this path and answers nobody is left of a process that is gone.
     pub(crate) fn listen(path: &Path) -> io::Result<std::os::unix::net::UnixListener> {
         if let Some(folder) = path.parent() {
             std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        }
+        // Where no history is kept there is no lock.
+        if std::os::unix::net::UnixStream::connect(path).is_ok() {
+            return Err(io::ErrorKind::AddrInUse.into());
         }
         if let Err(error) = std::fs::remove_file(path)
             && error.kind() != io::ErrorKind::NotFound
@@ -91,7 +95,12 @@ mod unix {
 
     pub(crate) async fn serve(core: Arc<Core>, listener: std::os::unix::net::UnixListener) {
         let Ok(listener) = UnixListener::from_std(listener) else { return };
-        while let Ok((stream, _)) = listener.accept().await {
+        loop {
+            let Ok((stream, _)) = listener.accept().await else {
+                // No descriptor is free; one may be later.
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                continue;
+            };
             let core = Arc::clone(&core);
             tokio::spawn(async move {
                 if let Err(error) = answer(&core, stream).await {

@@ -100,7 +100,16 @@ impl Probe {
         let inbox = Inbox::new(InboxLimits::default(), Arc::new(move || ring.notify_one()));
         let source = sources::source_of(
             feed,
-            &Given { feed: &feed.name, credentials, paths, clock, purpose: Purpose::Look, format: feed.format },
+            &Given {
+                feed: &feed.name,
+                own: &feed.name,
+                in_turns: false,
+                credentials,
+                paths,
+                clock,
+                purpose: Purpose::Look,
+                format: feed.format,
+            },
         );
         let mut pipeline = Pipeline::new(Registry::default(), Alarms::default(), false);
         let began = clock();

@@ -60,6 +60,7 @@ pub use export::{ExportReport, Progress, Selection, export, export_to};
 pub use name::sync_name;
 pub use queue::{MessageCounts, WriterStatus};
 pub use reader::Reader;
+pub use schema::true_path;
 pub use series::{Cursor, Page};
 pub use writer::{StoreEvent, Writer};
 

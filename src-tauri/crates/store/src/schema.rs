@@ -26,7 +26,7 @@ const BUSY: Duration = Duration::from_millis(1000);
 const WAL_LIMIT_BYTES: i64 = 64 << 20;
 
 /// The path with links resolved, so that two names of one file have one lock.
-pub(crate) fn true_path(path: &Path) -> PathBuf {
+pub fn true_path(path: &Path) -> PathBuf {
     if let Ok(path) = fs::canonicalize(path) {
         return path;
     }
@@ -148,6 +148,32 @@ mod tests {
         let row: (String, i64) =
             connection.query_row("SELECT name, size FROM thing", [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
         assert_eq!(row, ("kept".to_owned(), 7));
+    }
+
+    /// What a file holds may be more with each version; nothing of it is lost.
+    #[test]
+    fn a_history_of_every_earlier_version_is_migrated_with_its_feeds() {
+        for version in 1..MIGRATIONS.len() {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("old.db");
+            let mut connection = Connection::open(&path).unwrap();
+            migrate(&mut connection, &MIGRATIONS[..version]).unwrap();
+            let feed =
+                "INSERT INTO feed (id, name, title, protocol, address) VALUES (7, 'a', 'A', 'mqtt', 'mqtt://b/')";
+            connection.execute(feed, []).unwrap();
+            drop(connection);
+            assert!(open_for_reading(&path).is_err(), "{version}: it is older");
+            drop(open_for_writing(&path).unwrap());
+            let connection = open_for_reading(&path).unwrap();
+            let row: (String, Option<String>) = connection
+                .query_row("SELECT address, thinned FROM feed WHERE id = 7", [], |row| Ok((row.get(0)?, row.get(1)?)))
+                .unwrap();
+            assert_eq!(row, ("mqtt://b/".to_owned(), None), "{version}");
+            for table in ["drill", "certificate"] {
+                let count = format!("SELECT count(*) FROM {table}");
+                assert_eq!(connection.query_row(&count, [], |row| row.get::<_, i64>(0)).unwrap(), 0, "{version}");
+            }
+        }
     }
 
     #[test]

@@ -94,12 +94,22 @@ impl Certificates {
             let Some(known) = self.known.get_mut(&name) else { continue };
             known.told = Some(now);
             let left = known.certificate.until.nanos_since(now);
-            let text = format!(
-                "The certificate of {name} expires {}, on {}. From then on no connection can be had: ask the feed's owner \
-                 to renew it.",
-                if left < 0 { "now".to_owned() } else { format!("in {} days", left / DAY) },
-                day(known.certificate.until)
-            );
+            let until = day(known.certificate.until);
+            let text = match left / DAY {
+                _ if left < 0 => format!(
+                    "The certificate of {name} has expired, on {until}. The next connection cannot be had: ask the \
+                     feed's owner to renew it."
+                ),
+                days => format!(
+                    "The certificate of {name} expires {}, on {until}. From then on no connection can be had: ask the \
+                     feed's owner to renew it.",
+                    match days {
+                        0 => "within a day".to_owned(),
+                        1 => "in 1 day".to_owned(),
+                        days => format!("in {days} days"),
+                    }
+                ),
+            };
             out.push(Finding::new(Check::Security, FindingKind::Certificate, feed, now, Severity::Warning, text));
         }
     }
@@ -147,8 +157,16 @@ mod tests {
         certificates.elapse(at("2026-03-02T01:30:00Z"), &mut out);
         assert_eq!(told(&mut out).len(), 1);
         assert!(certificates.expires(at("2026-03-02T01:30:00Z")));
+        let said = |certificates: &mut Certificates, now: &str| {
+            let mut out = Vec::new();
+            certificates.elapse(at(now), &mut out);
+            told(&mut out).remove(0).1
+        };
+        assert!(said(&mut certificates, "2026-03-13T12:00:00Z").contains("expires in 1 day, on"));
+        assert!(said(&mut certificates, "2026-03-14T12:30:00Z").contains("expires within a day, on"));
+        assert!(said(&mut certificates, "2026-03-15T13:00:00Z").contains("has expired, on 2026-03-15"));
         certificates.closed("preferred");
-        certificates.elapse(at("2026-03-03T09:30:00Z"), &mut out);
+        certificates.elapse(at("2026-03-17T09:30:00Z"), &mut out);
         assert_eq!(told(&mut out), [], "it is not in use");
     }
 

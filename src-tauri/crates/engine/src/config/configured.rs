@@ -26,8 +26,12 @@ pub enum Purpose {
 
 /// What a source is made of beside its table.
 pub struct Given<'a> {
-    /// The feed's name.
+    /// The feed's name; where several endpoints are read at once, that of the feed and the endpoint.
     pub feed: &'a str,
+    /// A name that no other endpoint of the feed has, whenever it is read.
+    pub own: &'a str,
+    /// Another endpoint of the feed, under the same name, may be read for a while beside this one: the feed fails over.
+    pub in_turns: bool,
     /// The secrets, looked up.
     pub credentials: &'a Credentials,
     /// Where files are.

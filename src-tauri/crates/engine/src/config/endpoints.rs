@@ -33,6 +33,9 @@ const RETURNS: std::ops::RangeInclusive<Duration> = Duration::from_secs(2)..=Dur
 /// How far one endpoint may be behind another.
 const WINDOWS: std::ops::RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(300);
 
+/// What the first endpoint of a feed is called.
+pub const PREFERRED: &str = "preferred";
+
 /// A further endpoint of a feed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Backup {
@@ -116,6 +119,10 @@ pub(super) fn backups(
         if !is_name(name) {
             let cure = "use letters a to z, digits, - _ .".to_owned();
             walk.say(field.key_at.clone(), format!("{} is no name for an endpoint", quoted(name)), Some(cure));
+        }
+        if name == PREFERRED {
+            let cure = "give the backup another name".to_owned();
+            walk.say(field.key_at.clone(), "the feed's first endpoint is called preferred", Some(cure));
         }
         if backups.len() + 1 == MAX_LINES {
             let message = format!("a feed has at most {MAX_LINES} endpoints");

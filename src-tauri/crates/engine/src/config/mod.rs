@@ -139,7 +139,7 @@ pub(crate) use configured::Configured;
 #[cfg(test)]
 pub(crate) use configured::with_query;
 pub use configured::{Given, Purpose};
-pub use endpoints::{Backup, DrillEvery, Endpoints};
+pub use endpoints::{Backup, DrillEvery, Endpoints, PREFERRED};
 pub use load::{MAX_FILE_BYTES, load};
 pub use look::check;
 pub use name::suggest_name;
@@ -255,6 +255,11 @@ impl FeedConfig {
     /// All its endpoints, the preferred one first.
     pub fn sources(&self) -> impl Iterator<Item = &SourceConfig> {
         std::iter::once(&self.source).chain(self.backups.iter().map(|backup| &backup.source))
+    }
+
+    /// The names of its endpoints, in the same order.
+    pub fn endpoint_names(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(PREFERRED).chain(self.backups.iter().map(|backup| backup.name.as_str()))
     }
 
     /// What people call it: the title, else the name.

@@ -86,7 +86,6 @@ impl DrillReport {
         let Some((to, first)) = self.to.as_ref().zip(self.to_first_message_ms) else {
             return format!("No message came within 30 s after {} was cut.", self.from);
         };
-        let over = if *to == self.from { "the same endpoint".to_owned() } else { to.clone() };
         let lost = match self.lost {
             Some(0) => "nothing was lost".to_owned(),
             Some(lost) => format!("{} lost", many(lost, "message")),
@@ -97,13 +96,11 @@ impl DrillReport {
             (None, true) => String::new(),
             (None, false) => format!(" {} brought nothing within 30 s after it was opened again.", self.from),
         };
-        format!(
-            "{} was cut; the first message came over {over} after {}, {lost}, {} filled, {} repeated.{back}",
-            self.from,
-            time(first),
-            self.filled,
-            self.repeated
-        )
+        let begun = match *to == self.from {
+            true => "The connection was cut; the first message came over a new one".to_owned(),
+            false => format!("{} was cut; the first message came over {to}", self.from),
+        };
+        format!("{begun} after {}, {lost}, {} filled, {} repeated.{back}", time(first), self.filled, self.repeated)
     }
 }
 
@@ -151,15 +148,18 @@ impl Core {
         let found = {
             let feeds = self.feeds.lock();
             let running = feeds.iter().find(|running| running.name == feed);
-            running.map(|running| (running.place, running.feed, running.drills.clone()))
+            running.map(|running| (running.place, running.feed, Arc::clone(&running.drills)))
         };
         let no_feed = || failure("not_found", format!("There is no feed named {feed:?}."), "Check the name.");
         let (place, id, drills) = found.ok_or_else(no_feed)?;
+        // Held till the end: a second drill would count what the first one cost.
+        let drills = drills
+            .try_lock()
+            .map_err(|_| failure("bad_request", "A drill of this feed is under way.", "Wait for its end."))?;
         let before = self.counts(place).ok_or_else(no_feed)?;
         let (reply, answer) = oneshot::channel();
-        drills.try_send(DrillOrder { hold, reply }).map_err(|_| {
-            failure("bad_request", "A drill of this feed is under way, or the feed has ended.", "Wait for its end.")
-        })?;
+        let ended = |_| failure("bad_request", "The feed has ended.", "");
+        drills.try_send(DrillOrder { hold, reply }).map_err(ended)?;
         let stopped = || failure("connect", "The feed was stopped during the drill.", "");
         let drilled = answer.await.map_err(|_| stopped())?;
         let drilled = drilled.map_err(|why| failure("connect", why, ""))?;
@@ -193,8 +193,7 @@ impl Core {
             look.tick().await;
             let now = self.now();
             for (name, every) in self.scheduled() {
-                let known = self.drills(&name, 1).ok().and_then(|drills| drills.first().map(|drill| drill.at));
-                let last = known.max(tried.get(&name).copied());
+                let last = self.last_drill(&name).await.max(tried.get(&name).copied());
                 let since = self.live_since(&name);
                 if since.is_some_and(|since| is_due(every, last, since, now)) {
                     // A drill that fails is not tried again at once.
@@ -205,6 +204,13 @@ impl Core {
                 }
             }
         }
+    }
+
+    /// When a feed was last drilled. The history is not read where sockets are.
+    async fn last_drill(self: &Arc<Core>, feed: &str) -> Option<Time> {
+        let (core, feed) = (Arc::clone(self), feed.to_owned());
+        let drills = tokio::task::spawn_blocking(move || core.drills(&feed, 1)).await.ok()?.ok()?;
+        drills.first().map(|drill| drill.at)
     }
 
     fn scheduled(&self) -> Vec<(String, DrillEvery)> {
@@ -293,6 +299,13 @@ mod tests {
             report.text,
             "preferred was cut; the first message came over tokyo after 240 ms, 1 message lost, 2 filled, 9 repeated. The \
              feed returned to preferred after 100 ms."
+        );
+        let same = Drilled { to: Some("preferred".to_owned()), to_return: None, ..drilled.clone() };
+        let report = DrillReport::new("spot", &same, &counts(0, 0, 0), &counts(0, 0, 0));
+        assert_eq!(
+            report.text,
+            "The connection was cut; the first message came over a new one after 240 ms, nothing was lost, 0 filled, 0 \
+             repeated."
         );
         let dead = Drilled { to: None, to_first_message: None, to_return: None, ..drilled };
         let report = DrillReport::new("spot", &dead, &counts(0, 0, 0), &counts(0, 0, 0));

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{Core, Engine, worker};
-use crate::config::{Credentials, DrillEvery, FeedConfig, Given, Purpose};
+use crate::config::{Credentials, DrillEvery, FeedConfig, Given, Purpose, SourceConfig};
 use crate::pipeline::{FeedSettings, Known, LineSettings, Pipeline};
 use crate::sources;
 
@@ -28,18 +28,19 @@ pub struct Running {
     /// Its connection has ended or was lost since [`Core::quiet`].
     pub(crate) disconnected: AtomicBool,
     /// Who fails it over on purpose.
-    pub(crate) drills: mpsc::Sender<DrillOrder>,
+    pub(crate) drills: Arc<tokio::sync::Mutex<mpsc::Sender<DrillOrder>>>,
     /// When that is due.
     pub(crate) drill: Option<DrillEvery>,
 }
 
-/// What the first endpoint of a feed is called.
-const PREFERRED: &str = "preferred";
-
 fn line_settings(config: &FeedConfig) -> Vec<LineSettings> {
-    let names = std::iter::once(PREFERRED).chain(config.backups.iter().map(|backup| backup.name.as_str()));
-    let lines = config.sources().zip(names);
-    lines.map(|(source, name)| LineSettings { name: name.to_owned(), address: source.shown_address() }).collect()
+    let lines = config.sources().zip(config.endpoint_names());
+    let settings = |(source, name): (&SourceConfig, &str)| {
+        // There is nothing to tell it from where it is the only one.
+        let name = if config.backups.is_empty() { "" } else { name };
+        LineSettings { name: name.to_owned(), address: source.shown_address() }
+    };
+    lines.map(settings).collect()
 }
 
 impl Engine {
@@ -102,7 +103,7 @@ impl Engine {
             cancel,
             task: Some(task),
             disconnected: AtomicBool::new(false),
-            drills,
+            drills: Arc::new(tokio::sync::Mutex::new(drills)),
             drill: config.endpoints.drill,
         });
         Some(feed)
@@ -111,17 +112,18 @@ impl Engine {
     fn endpoints_of(&self, config: &FeedConfig, credentials: &Credentials) -> Vec<Endpoint> {
         let options = &self.core.options;
         let none = Credentials::default();
-        let names = std::iter::once(PREFERRED).chain(config.backups.iter().map(|backup| backup.name.as_str()));
         let credentials = std::iter::once(credentials).chain(&credentials.backups).chain(std::iter::repeat(&none));
         let redundant = config.endpoints.rules.mode == EndpointMode::Redundant;
-        let endpoints = config.sources().zip(names).zip(credentials).enumerate();
+        let endpoints = config.sources().zip(config.endpoint_names()).zip(credentials).enumerate();
         let endpoints = endpoints.map(|(number, ((source, name), credentials))| {
-            // What is named after the feed (a client, a queue, a group) must not be the same for two lines to one broker:
-            // they would take it from each other, or get a part each.
-            let own = redundant && number > 0;
-            let feed = if own { format!("{}.{name}", config.name) } else { config.name.clone() };
+            let own = if number > 0 { format!("{}.{name}", config.name) } else { config.name.clone() };
+            // What is named after the feed (a queue, a consumer, a group) is read by one endpoint after the other, so that
+            // the next one goes on behind the last; but not by two at once, each of which is to get all of it.
+            let feed = if redundant { own.as_str() } else { config.name.as_str() };
+            let in_turns = !redundant && !config.backups.is_empty();
             let (paths, clock, purpose) = (&options.paths, options.clock, Purpose::Watch);
-            let given = Given { feed: &feed, credentials, paths, clock, purpose, format: config.format };
+            let format = config.format;
+            let given = Given { feed, own: &own, in_turns, credentials, paths, clock, purpose, format };
             Endpoint { name: name.to_owned(), source: source.configured().source(&given) }
         });
         endpoints.collect()

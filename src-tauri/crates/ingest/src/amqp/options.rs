@@ -39,6 +39,8 @@ pub struct AmqpOptions {
     /// A look: nothing is acknowledged, and nothing is left behind. Of a queue that is there already at most
     /// [`AmqpOptions::LOOK`] messages are taken, which go back to it.
     pub look: bool,
+    /// The same queue of our own may be read over another connection of ours meanwhile: each gets a part.
+    pub in_turns: bool,
     /// The address for people.
     pub shown: String,
 }
@@ -86,6 +88,7 @@ impl AmqpOptions {
             max_message: MAX_MESSAGE,
             connect_timeout: Duration::from_secs(10),
             look: false,
+            in_turns: false,
         }
     }
 

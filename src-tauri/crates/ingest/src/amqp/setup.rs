@@ -166,7 +166,7 @@ pub(super) async fn consume(
                 bound.await.map_err(failed)?;
             }
             // Two consoles that read one queue would each get half of it without anybody noticing.
-            (queue, !options.look)
+            (queue, !options.look && !options.in_turns)
         }
     };
     let consuming = BasicConsumeOptions { exclusive: alone, ..BasicConsumeOptions::default() };

@@ -258,6 +258,7 @@ impl Configured for AmqpConfig {
             max_message: in_memory(self.max_message),
             connect_timeout: self.connect_timeout,
             look: given.purpose == Purpose::Look,
+            in_turns: given.in_turns,
             shown: self.shown_address(),
             ..AmqpOptions::new(self.url.host_str().unwrap_or_default(), self.queue_of(given.feed))
         };

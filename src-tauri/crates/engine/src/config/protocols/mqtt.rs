@@ -245,7 +245,7 @@ impl Configured for MqttConfig {
     }
 
     fn source(&self, given: &Given<'_>) -> Arc<dyn Source> {
-        let client_id = self.client_id.clone().unwrap_or_else(|| usual_client_id(given.feed, given.paths));
+        let client_id = self.client_id.clone().unwrap_or_else(|| usual_client_id(given.own, given.paths));
         let options = MqttOptions {
             port: self.port(),
             encrypted: self.is_encrypted(),

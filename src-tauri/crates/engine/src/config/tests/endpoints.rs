@@ -76,6 +76,7 @@ fn what_is_wrong_with_endpoints_is_told_with_its_place_and_cure() {
         ("[feed.spot.backup.b.file]\npath = \"a.jsonl\"\n", ":3:", "a capture cannot stand in for a live endpoint"),
         ("[feed.spot.backup.b]\n", ":3:", "has no protocol"),
         ("[feed.spot.backup.\"a b\".sse]\nurl = \"https://a/\"\n", ":3:", "is no name for an endpoint"),
+        ("[feed.spot.backup.preferred.sse]\nurl = \"https://a/\"\n", ":3:", "give the backup another name"),
         ("[feed.spot.backup.b.sse]\nurl = \"https://a/\"\nurls = 1\n", ":5:1", "did you mean \"url\"?"),
     ] {
         let problems = told(&format!("{spot}{text}"));

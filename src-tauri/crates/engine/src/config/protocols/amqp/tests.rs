@@ -177,6 +177,8 @@ fn a_look_uses_the_password_of_its_address_and_shows_none() {
     let config = pasted("amqp://ann:s3%2Fcr3t@broker/q", true).unwrap();
     let given = Given {
         feed: "plant",
+        own: "plant",
+        in_turns: false,
         credentials: &Default::default(),
         paths: &crate::config::Paths::new(&|_| Some("/home/ann".to_owned())).unwrap(),
         clock: crate::clock::now,
