@@ -9,6 +9,10 @@
 //! stands, one that leads finds nothing before it, so that a message costs one hash and one comparison. What a line has
 //! skipped is remembered by its print.
 //!
+//! What came before a line was connected it does not bring, unless its session goes on where the last one ended: a feed that
+//! fails over sends the same value again and means it. So a line begins [`LAG`] before its connection, no earlier. A copy too
+//! many is the smaller harm: numbers and identities tell it, a value that is missing nothing.
+//!
 //! Limits: 8 lines; 65,536 messages and the window's time. Prints have 64 bits and a key of this process.
 
 use std::collections::{HashMap, VecDeque};
@@ -21,6 +25,9 @@ use feedwatch_model::{Message, Time};
 pub const MAX_LINES: usize = 8;
 /// Messages that are remembered.
 const RING: usize = 65_536;
+
+/// So far one line may be behind another when it is connected, nanoseconds.
+const LAG: i64 = feedwatch_model::NANOS_PER_SECOND / 2;
 
 /// What one line of a feed has brought.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,10 +83,22 @@ impl Arbiter {
         }
     }
 
-    /// The line is connected from now on, or no longer.
-    pub(crate) fn connected(&mut self, line: u8, since: Option<Time>) {
+    /// The line is connected. `resumes`: it goes on where it ended the last time.
+    pub(crate) fn connected(&mut self, line: u8, since: Time, resumes: bool) {
+        let Some(line) = self.lines.get_mut(usize::from(line)) else { return };
+        line.since = Some(since);
+        if !resumes {
+            let earliest = since.plus_nanos(-LAG);
+            let before = self.ring.iter().rev().take_while(|passed| passed.at >= earliest).count();
+            line.next = line.next.max(self.begin + (self.ring.len() - before) as u64);
+            line.skipped.clear();
+        }
+    }
+
+    /// The line is not connected any more.
+    pub(crate) fn lost(&mut self, line: u8) {
         if let Some(line) = self.lines.get_mut(usize::from(line)) {
-            line.since = since;
+            line.since = None;
         }
     }
 
@@ -215,8 +234,8 @@ mod tests {
     #[test]
     fn lines_count_what_they_brought_and_what_they_missed() {
         let mut arbiter = arbiter();
-        arbiter.connected(0, Some(Time::from_millis(0)));
-        arbiter.connected(1, Some(Time::from_millis(2)));
+        arbiter.connected(0, Time::from_millis(0), false);
+        arbiter.connected(1, Time::from_millis(2), false);
         passed(&mut arbiter, &[(0, 1), (0, 2), (0, 3), (0, 4), (1, 4)]);
         assert!(arbiter.is_first_print(0, 9, Time::from_millis(60_000)));
         let [of_first, of_second] = arbiter.counters()[..] else { panic!() };
@@ -231,6 +250,42 @@ mod tests {
         assert!(!arbiter.is_first_print(1, 1, Time::from_millis(10_000)));
         assert!(arbiter.is_first_print(0, 2, Time::from_millis(11_000)));
         assert!(arbiter.is_first_print(1, 2, Time::from_millis(21_001)));
+    }
+
+    /// Which of the messages that a line brings at these seconds, all equal, pass?
+    fn passes(arbiter: &mut Arbiter, line: u8, seconds: std::ops::Range<i64>) -> usize {
+        seconds.filter(|second| arbiter.is_first_print(line, 7, Time::from_millis(second * 1000 + 20))).count()
+    }
+
+    #[test]
+    fn a_value_that_is_sent_again_over_the_next_line_is_no_copy() {
+        let mut arbiter = arbiter();
+        arbiter.connected(0, Time::from_millis(0), false);
+        assert_eq!(passes(&mut arbiter, 0, 0..20), 20);
+        arbiter.lost(0);
+        arbiter.connected(1, Time::from_millis(20_300), false);
+        assert_eq!(passes(&mut arbiter, 1, 21..30), 9, "it fails over");
+        arbiter.connected(0, Time::from_millis(29_900), false);
+        for second in 30..60 {
+            let came = [1, 0].map(|line| passes(&mut arbiter, line, second..second + 1));
+            assert_eq!(came, [1, 0], "both bring it");
+        }
+        arbiter.lost(1);
+        assert_eq!(passes(&mut arbiter, 0, 60..90), 30, "and returns");
+    }
+
+    #[test]
+    fn what_a_session_that_goes_on_sends_again_is_known() {
+        let mut arbiter = arbiter();
+        arbiter.connected(0, Time::from_millis(0), false);
+        arbiter.connected(1, Time::from_millis(0), false);
+        let mut bring = |arbiter: &mut Arbiter, line: u8, prints: std::ops::Range<u64>| {
+            prints.filter(|print| arbiter.is_first_print(line, *print, Time::from_millis(5_000))).count()
+        };
+        assert_eq!((bring(&mut arbiter, 0, 0..10), bring(&mut arbiter, 1, 0..5)), (10, 0));
+        arbiter.lost(1);
+        arbiter.connected(1, Time::from_millis(9_000), true);
+        assert_eq!((bring(&mut arbiter, 1, 5..12), bring(&mut arbiter, 0, 10..12)), (2, 0));
     }
 
     #[test]

@@ -228,6 +228,13 @@ impl Inbox {
         self.acks.recovered();
     }
 
+    /// A line of the feed is connected at `at`; its session goes on where the last one ended, or does not.
+    pub(crate) fn begins(&self, line: u8, at: Time, resumes: bool) {
+        if let Some(arbiter) = &mut self.lock().arbiter {
+            arbiter.connected(line, at, resumes);
+        }
+    }
+
     pub(crate) fn kept(&self) -> watch::Receiver<Kept> {
         self.acks.watch()
     }
@@ -314,9 +321,8 @@ impl Inbox {
         }
         if let Some(arbiter) = &mut queue.arbiter {
             match event {
-                Event::Connected { at, line, .. } => arbiter.connected(line, Some(at)),
                 Event::Lost { line, .. } | Event::StoodDown { line, .. } | Event::Ended { line, .. } => {
-                    arbiter.connected(line, None);
+                    arbiter.lost(line);
                 }
                 _ => {}
             }

@@ -1,6 +1,7 @@
 //! What a feed's readings are entered into: checks, axis, series, counters, and what the history gets.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use feedwatch_decode::{Catalogue, Sink};
@@ -395,21 +396,41 @@ impl Book {
         self.lines.lost(line, at, reason, refused)
     }
 
+    /// Nothing brings the feed any more.
+    pub(super) fn down(
+        &mut self,
+        at: Time,
+        last_good: Time,
+        reason: String,
+        refused: bool,
+        retry_in: Duration,
+        shared: &mut Shared,
+    ) {
+        self.link.usually(self.usual_lateness());
+        let finding = self.link.lost(at, last_good, reason, refused, retry_in, shared);
+        self.integrity.lost(at);
+        self.tell(finding, shared);
+    }
+
     /// We have closed an endpoint ourselves.
     pub(super) fn stood_down(&mut self, at: Time, line: u8, last_good: Time, why: Shut, shared: &mut Shared) {
-        let concerns_feed = if why == Shut::Silent {
+        if why == Shut::Silent {
             let reason = "It brought nothing while another endpoint did. The connection was taken for dead.";
             let meaning = self.lost(line, at, reason, false);
             self.tell(meaning.finding, shared);
-            false
+            if meaning.concerns_feed {
+                // The other one was lost just before.
+                self.down(at, last_good, reason.to_owned(), false, Duration::ZERO, shared);
+            }
         } else {
             self.certificates.closed(self.lines.name(line));
-            self.lines.stood_down(line, why)
-        };
-        if concerns_feed {
-            self.link.usually(self.usual_lateness());
-            self.link.stood_down(at, last_good, why, shared);
-            self.integrity.lost(at);
+            let meaning = self.lines.stood_down(line, at, why);
+            self.tell(meaning.finding, shared);
+            if meaning.concerns_feed {
+                self.link.usually(self.usual_lateness());
+                self.link.stood_down(at, last_good, why, shared);
+                self.integrity.lost(at);
+            }
         }
         self.integrity.overlapping(self.lines.up() > 1);
     }

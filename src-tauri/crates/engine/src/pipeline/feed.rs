@@ -98,10 +98,7 @@ impl FeedStage {
             Event::Lost { at, line, last_good, reason, refused, retry_in } => {
                 let meaning = book.lost(line, at, &reason, refused);
                 if meaning.concerns_feed {
-                    book.link.usually(book.usual_lateness());
-                    let finding = book.link.lost(at, last_good, reason, refused, retry_in, shared);
-                    book.integrity.lost(at);
-                    book.tell(finding, shared);
+                    book.down(at, last_good, reason, refused, retry_in, shared);
                 }
                 book.integrity.overlapping(book.lines.up() > 1);
                 book.tell(meaning.finding, shared);

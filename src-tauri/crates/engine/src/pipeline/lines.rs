@@ -195,13 +195,24 @@ impl Lines {
         Meaning { concerns_feed, finding }
     }
 
-    pub(crate) fn stood_down(&mut self, line: u8, why: Shut) -> bool {
-        let Some(of) = self.lines.get_mut(usize::from(line)) else { return false };
+    pub(crate) fn stood_down(&mut self, line: u8, at: Time, why: Shut) -> Meaning {
+        let feed = self.feed;
+        let Some(of) = self.lines.get_mut(usize::from(line)) else {
+            return Meaning { concerns_feed: false, finding: None };
+        };
         let was_up = of.state == LineState::Up;
         of.state = LineState::Standby;
         of.drilled = why == Shut::Drill;
-        (of.told, of.reason) = (false, String::new());
-        was_up && self.up() == 0
+        of.reason.clear();
+        let told = std::mem::take(&mut of.told);
+        let name = of.settings.name.clone();
+        // That it is not needed any more ends what was said of it.
+        let is_well = self.up() > 0 && self.lines.iter().all(|line| line.state != LineState::Down);
+        let finding = (told && is_well).then(|| {
+            let text = format!("{name} is not needed any more.");
+            Finding::new(Check::Connection, FindingKind::Resumed, feed, at, Severity::Info, text)
+        });
+        Meaning { concerns_feed: was_up && self.up() == 0, finding }
     }
 
     pub(crate) fn ended(&mut self, line: u8) {
@@ -244,7 +255,7 @@ mod tests {
         let back = lines.connected(0, at(3));
         assert_eq!(told(&back).unwrap().0, FindingKind::Resumed);
         assert!(!back.concerns_feed);
-        assert!(!lines.stood_down(1, Shut::NotNeeded));
+        assert_eq!(lines.stood_down(1, at(4), Shut::NotNeeded), Meaning { concerns_feed: false, finding: None });
         assert_eq!(lines.degraded(), None);
     }
 
@@ -287,10 +298,20 @@ mod tests {
     }
 
     #[test]
+    fn what_was_said_of_a_backup_that_could_not_be_had_ends_when_it_is_not_needed() {
+        let mut lines = lines(false);
+        lines.connected(0, at(0));
+        lines.connecting(1);
+        let refused = lines.lost(1, at(1), "It wants another password.", true);
+        assert_eq!(told(&refused).unwrap().1, Severity::Critical, "it was asked since the other was quiet");
+        assert_eq!(told(&lines.stood_down(1, at(2), Shut::NotNeeded)).unwrap().0, FindingKind::Resumed);
+    }
+
+    #[test]
     fn a_drill_is_no_loss() {
         let mut lines = lines(false);
         lines.connected(0, at(0));
-        assert!(lines.stood_down(0, Shut::Drill));
+        assert!(lines.stood_down(0, at(1), Shut::Drill).concerns_feed);
         let over = lines.connected(1, at(1));
         assert_eq!(told(&over).unwrap().1, Severity::Info);
         assert!(lines.is_drilled() && lines.degraded().is_none());

@@ -79,10 +79,14 @@ impl Drill {
         self.due
     }
 
-    pub(super) fn hear(&mut self, line: usize, said: Said, now: Duration) {
-        let Said::First(at) = said else { return };
+    /// `true`: the next message of the line is to be told too, since this one was received before the cut.
+    pub(super) fn hear(&mut self, line: usize, said: Said, now: Duration) -> bool {
+        let Said::First(at) = said else { return false };
         match self.step {
-            Step::Waiting if (line == self.line) == self.alone && self.cut.is_some_and(|cut| at >= cut) => {
+            Step::Waiting if (line == self.line) == self.alone => {
+                if self.cut.is_none_or(|cut| at < cut) {
+                    return true;
+                }
                 self.first = Some((line, at));
                 let hold = if self.alone { Duration::ZERO } else { self.hold };
                 (self.step, self.due) = (Step::Resting, now + hold);
@@ -93,6 +97,7 @@ impl Drill {
             }
             _ => {}
         }
+        false
     }
 }
 

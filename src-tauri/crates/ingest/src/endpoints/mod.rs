@@ -171,8 +171,11 @@ impl Watch {
             Said::Ended => self.plan.ended(number, now),
             Said::First(_) => {}
         }
-        if let Some(drill) = &mut self.drill {
-            drill.hear(number, said, now);
+        if let Some(drill) = &mut self.drill
+            && drill.hear(number, said, now)
+            && let Some(line) = self.lines.get(number)
+        {
+            line.pulse.ask();
         }
     }
 
@@ -204,7 +207,7 @@ impl Watch {
         let others = self.lines.iter().enumerate().skip(active + 1);
         let up: Vec<&Held> =
             others.filter(|(number, _)| self.plan.is(*number) == Is::Up).map(|(_, line)| line).collect();
-        let one_speaks = up.iter().any(|line| line.pulse.messages() > 0 && line.rhythm.quiet(now) <= limit / 2);
+        let one_speaks = up.iter().any(|line| line.rhythm.has_spoken() && line.rhythm.quiet(now) <= limit / 2);
         let all_silent = !up.is_empty() && up.iter().all(|line| line.rhythm.quiet(now) > limit);
         let Some(line) = self.lines.get_mut(active) else { return };
         if is_silent && one_speaks && line.rhythm.quiet(now) > limit * 2 {

@@ -101,8 +101,14 @@ impl Plan {
     }
 
     pub(super) fn connected(&mut self, line: usize, now: Duration) {
+        let is_replaced = self.lines.iter().skip(line + 1).any(|other| other.is == Is::Up);
+        let overlap = OVERLAP.min(self.rules.return_after);
         if let Some(line) = self.lines.get_mut(line) {
             (line.is, line.since, line.silent) = (Is::Up, now, false);
+            if is_replaced {
+                // That it is connected does not say that anything comes yet.
+                line.probation.get_or_insert(overlap);
+            }
         }
     }
 
@@ -264,6 +270,17 @@ mod tests {
         assert_eq!(plan.wants(secs(1)), [true, false]);
         assert_eq!(plan.next_look(secs(1)), Some(PATIENCE));
         assert_eq!(plan.wants(PATIENCE), [true, true]);
+    }
+
+    #[test]
+    fn a_first_try_that_ends_well_after_all_overlaps_with_the_backup() {
+        let mut plan = failover(2);
+        plan.wants(PATIENCE);
+        plan.connected(1, secs(3));
+        plan.connected(0, secs(4));
+        assert_eq!(plan.wants(secs(5)), [true, true]);
+        assert_eq!(plan.next_look(secs(5)), Some(secs(6)));
+        assert_eq!(plan.wants(secs(6)), [true, false]);
     }
 
     #[test]

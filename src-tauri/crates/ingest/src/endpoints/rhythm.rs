@@ -1,13 +1,16 @@
 //! How long a line is usually quiet: what tells a half-open connection before any time-out does.
 //!
-//! The limit is ten times the median of the last 64 gaps between messages, between 1 s and 60 s. Until 16 gaps are known
-//! there is none.
+//! The limit is ten times the median of the last 64 gaps between messages, and not below twice the longest of the last 16
+//! pauses, since messages that come in bursts have short gaps and long pauses; between 1 s and 60 s. Until 16 gaps are
+//! known there is none.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 const GAPS: usize = 64;
 const ENOUGH: usize = 16;
 const TIMES: u32 = 10;
+const PAUSES: usize = 16;
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
 
@@ -17,7 +20,11 @@ pub(super) struct Rhythm {
     gaps: Vec<Duration>,
     next: usize,
     messages: u64,
+    /// How many there were when the connection began.
+    before: u64,
     last: Option<Duration>,
+    /// The latest times between looks that saw messages.
+    pauses: VecDeque<Duration>,
 }
 
 impl Rhythm {
@@ -29,7 +36,12 @@ impl Rhythm {
         }
         self.messages = messages;
         if let Some(last) = self.last {
-            let each = now.saturating_sub(last) / u32::try_from(new).unwrap_or(u32::MAX);
+            let pause = now.saturating_sub(last);
+            if self.pauses.len() == PAUSES {
+                self.pauses.pop_front();
+            }
+            self.pauses.push_back(pause);
+            let each = pause / u32::try_from(new).unwrap_or(u32::MAX);
             for _ in 0..new.min(GAPS as u64) {
                 self.add(each);
             }
@@ -39,7 +51,12 @@ impl Rhythm {
 
     /// A connection begins: the time before it is no gap.
     pub(super) fn begin(&mut self, messages: u64, now: Duration) {
-        (self.messages, self.last) = (messages, Some(now));
+        (self.messages, self.before, self.last) = (messages, messages, Some(now));
+    }
+
+    /// Has a message come over this connection?
+    pub(super) fn has_spoken(&self) -> bool {
+        self.messages > self.before
     }
 
     /// How long it has been quiet.
@@ -55,7 +72,8 @@ impl Rhythm {
         let mut sorted = self.gaps.clone();
         sorted.sort_unstable();
         let median = *sorted.get(sorted.len() / 2)?;
-        Some(median.saturating_mul(TIMES).clamp(SHORTEST, LONGEST))
+        let longest = self.pauses.iter().max().copied().unwrap_or_default();
+        Some(median.saturating_mul(TIMES).max(longest.saturating_mul(2)).clamp(SHORTEST, LONGEST))
     }
 
     fn add(&mut self, gap: Duration) {
@@ -91,10 +109,27 @@ mod tests {
     fn many_messages_at_one_look_share_its_time() {
         let mut rhythm = Rhythm::default();
         rhythm.look(1, millis(0));
-        rhythm.look(1001, millis(500_000));
-        assert_eq!(rhythm.limit(), Some(millis(5000)));
-        rhythm.look(100_001, millis(500_100));
-        assert_eq!(rhythm.limit(), Some(SHORTEST));
+        (1..40).for_each(|look| rhythm.look(1 + 5 * look, millis(250 * look)));
+        assert_eq!(rhythm.limit(), Some(SHORTEST), "ten times 50 ms");
+    }
+
+    #[test]
+    fn the_pause_between_two_bursts_is_not_too_long() {
+        let mut rhythm = Rhythm::default();
+        (0..10).for_each(|burst| rhythm.look(1 + 100 * burst, millis(5_000 * burst)));
+        assert_eq!(rhythm.limit(), Some(millis(10_000)));
+        (0..20).for_each(|look| rhythm.look(1_000 + look, millis(50_000 + 250 * look)));
+        assert_eq!(rhythm.limit(), Some(SHORTEST), "when it speaks steadily they are forgotten");
+    }
+
+    #[test]
+    fn one_has_spoken_when_a_message_came_over_this_connection() {
+        let mut rhythm = Rhythm::default();
+        rhythm.begin(7, millis(0));
+        rhythm.look(7, millis(250));
+        assert!(!rhythm.has_spoken(), "the seven came before");
+        rhythm.look(8, millis(500));
+        assert!(rhythm.has_spoken());
     }
 
     #[test]
