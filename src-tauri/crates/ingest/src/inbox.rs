@@ -179,6 +179,8 @@ struct Queue {
     counters: InboxCounters,
     /// Of a feed with several endpoints.
     arbiter: Option<Arbiter>,
+    /// A bit for each line whose messages somebody keeps until they are acknowledged: they are not forgotten here.
+    kept_for_us: u8,
 }
 
 impl Inbox {
@@ -228,9 +230,13 @@ impl Inbox {
         self.acks.recovered();
     }
 
-    /// A line of the feed is connected at `at`; its session goes on where the last one ended, or does not.
-    pub(crate) fn begins(&self, line: u8, at: Time, resumes: bool) {
-        if let Some(arbiter) = &mut self.lock().arbiter {
+    /// A line of the feed is connected at `at`. Its session goes on where the last one ended, or does not; its messages are
+    /// kept by the other side until they are acknowledged, or are not.
+    pub(crate) fn begins(&self, line: u8, at: Time, resumes: bool, acknowledges: bool) {
+        let mut queue = self.lock();
+        let bit = 1u8.checked_shl(line.into()).unwrap_or(0);
+        queue.kept_for_us = if acknowledges { queue.kept_for_us | bit } else { queue.kept_for_us & !bit };
+        if let Some(arbiter) = &mut queue.arbiter {
             arbiter.connected(line, at, resumes);
         }
     }
@@ -288,9 +294,7 @@ impl Inbox {
         let was_empty = queue.events.is_empty();
         for message in batch.drain(usize::MAX) {
             queue.take(self.first, message);
-            while queue.is_over(self.limits) {
-                queue.forget_oldest();
-            }
+            while queue.is_over(self.limits) && queue.forget_oldest() {}
         }
         let rings = was_empty && !queue.events.is_empty();
         drop(queue);
@@ -417,11 +421,14 @@ impl Queue {
         self.counters.queued > 1 && (self.counters.queued > limits.messages as u64 || self.queued_bytes > limits.bytes)
     }
 
-    /// Only connection events and drops stand before the oldest message, so the search is short, and the drop before it,
-    /// if there is one, ends right where this one begins.
-    fn forget_oldest(&mut self) {
-        let Some(at) = self.events.iter().position(|event| matches!(event, Event::Message(_))) else { return };
-        let Some(Event::Message(message)) = self.events.remove(at) else { return };
+    /// Only connection events, drops, and messages that must not be forgotten stand before the oldest that may be, so the
+    /// search is short, and the drop right before it, if there is one, ends where this one begins. `false`: none may go.
+    fn forget_oldest(&mut self) -> bool {
+        let kept = self.kept_for_us;
+        let may_go = |message: &Message| kept & 1u8.checked_shl(message.line.into()).unwrap_or(0) == 0;
+        let oldest = self.events.iter().position(|event| matches!(event, Event::Message(message) if may_go(message)));
+        let Some(at) = oldest else { return false };
+        let Some(Event::Message(message)) = self.events.remove(at) else { return false };
         let size = message.payload.len();
         self.counters.queued -= 1;
         self.counters.dropped += 1;
@@ -436,6 +443,7 @@ impl Queue {
             let (first, time) = (message.number, message.received);
             self.events.insert(at, Event::Dropped { first, count: 1, bytes: size as u64, from: time, to: time });
         }
+        true
     }
 }
 

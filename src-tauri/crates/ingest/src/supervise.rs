@@ -238,8 +238,9 @@ impl Supervision {
         let (endpoint, detail) = (self.line.source.address(), session.detail());
         let certificate = session.certificate().map(Box::new);
         let (at, line) = (self.last_good, self.line.number);
-        let resumes = session.acknowledges() || !self.resume.positions().is_empty();
-        self.inbox.begins(line, at, resumes);
+        let acknowledges = session.acknowledges();
+        let resumes = acknowledges || !self.resume.positions().is_empty();
+        self.inbox.begins(line, at, resumes, acknowledges);
         self.inbox.announce(Event::Connected { at, line, endpoint, detail, certificate });
         self.line.say(Said::Connected);
         let mut ledger = session.acknowledges().then(|| Ledger::new(&self.inbox));

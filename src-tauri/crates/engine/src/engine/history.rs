@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use feedwatch_ingest::outlived_lanes;
 use feedwatch_model::{Check, FeedId, Finding, Gap, GapCause, NANOS_PER_MILLI, NANOS_PER_SECOND, SeriesId, Time};
-use feedwatch_store::{Options, Reader, StoreError, StoreEvent, Writer};
+use feedwatch_store::{Options, Outcome, Reader, StoreError, StoreEvent, Writer};
 use parking_lot::{Mutex, RwLock};
 
 use super::{EngineError, EngineOptions, listeners};
@@ -180,9 +180,20 @@ impl History {
         } else {
             Vec::new()
         };
-        let latest = latest.into_iter().map(|message| {
-            let place = message.meta.as_deref().and_then(pipeline::place);
-            Latest { topic: message.topic, payload: message.payload, place }
+        let watched = self.watched_until(feed);
+        let latest = latest.into_iter().filter_map(|message| {
+            let meta = message.meta.as_deref();
+            let place = meta.and_then(pipeline::place);
+            // Of what has no number the broker has heard, but for the last of it; a repetition is none that it could repeat.
+            let may_repeat = message.outcome != Outcome::Duplicate
+                && watched.is_some_and(|watched| watched.nanos_since(message.received) <= pipeline::HEARD);
+            (place.is_some() || may_repeat).then(|| Latest {
+                topic: message.topic,
+                payload: message.payload,
+                said: meta.map(pipeline::said).unwrap_or_default(),
+                received: message.received,
+                place,
+            })
         });
         Known { positions, outlived, latest: latest.collect(), in_any_order: messages }
     }

@@ -213,8 +213,10 @@ impl Worker<'_> {
 
     /// What is on disk may be acknowledged.
     fn kept(&self, messages: &[(FeedId, u64)]) {
+        let mut pipeline = self.core.pipeline.lock();
         let feeds = self.core.feeds.lock();
         for (feed, last) in messages {
+            pipeline.kept_below(*feed, last + 1);
             if let Some(running) = feeds.iter().find(|running| running.feed == *feed) {
                 running.inbox.kept_below(last + 1);
             }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use feedwatch_model::{Cut, MessageMeta, Position};
+use feedwatch_model::{Cut, MessageMeta, Position, Time};
 use serde_json::{Map, Value};
 
 /// A JSON object; `None` where nothing was said.
@@ -54,6 +54,14 @@ pub(crate) fn place(kept: &str) -> Option<(Arc<str>, u64)> {
     Some((said.get("lane")?.as_str()?.into(), said.get("offset")?.as_u64()?))
 }
 
+/// Key, identity and time of a message, from what the history keeps of it.
+pub(crate) fn said(kept: &str) -> (Option<Arc<str>>, Option<Arc<str>>, Option<Time>) {
+    let Ok(said) = serde_json::from_str::<Value>(kept) else { return (None, None, None) };
+    let text = |name: &str| said.get(name).and_then(Value::as_str);
+    let time = text("time").and_then(|time| Time::parse_rfc3339(time).ok());
+    (text("key").map(Arc::from), text("id").map(Arc::from), time)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,6 +72,15 @@ mod tests {
         let meta = MessageMeta { position, offset: Some(7), ..MessageMeta::default() };
         assert_eq!(place(&json(&meta).unwrap()), Some(("S#1".into(), 7)));
         assert_eq!((place("{}"), place("no JSON"), place(r#"{"lane":"a","offset":-1}"#)), (None, None, None));
+    }
+
+    #[test]
+    fn what_a_message_is_known_by_is_read_back() {
+        let (key, id, stamp) =
+            (Some("BTC".into()), Some("7".into()), Some(Time::from_nanos(1_700_000_000_000_000_007)));
+        let meta = MessageMeta { key: key.clone(), id: id.clone(), stamp, ..MessageMeta::default() };
+        assert_eq!(said(&json(&meta).unwrap()), (key, id, stamp));
+        assert_eq!(said("no JSON"), (None, None, None));
     }
 
     #[test]

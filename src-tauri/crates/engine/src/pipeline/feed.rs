@@ -51,7 +51,7 @@ impl FeedStage {
             came: false,
             since: now,
             below: 0,
-            redelivery: Redelivery::new(std::mem::take(&mut settings.known)),
+            redelivery: Redelivery::new(std::mem::take(&mut settings.known), settings.protocol == Protocol::Webhook),
             settings,
         };
         FeedStage { decoder: Decoder::new(book.settings.decode.clone()), book, traffic: TrafficMeter::default() }
@@ -141,6 +141,11 @@ impl FeedStage {
             self.book.watched(last, shared);
         }
         self.book.redelivery.handed_on();
+    }
+
+    /// All messages with smaller numbers are on disk.
+    pub(super) fn kept_below(&mut self, number: u64) {
+        self.book.redelivery.kept_below(number);
     }
 
     /// The history refused the batch that was taken last.

@@ -32,13 +32,13 @@ use feedwatch_ingest::{Event, InboxCounters};
 use feedwatch_model::{Accounts, AlarmId, Certificate, FeedId, Gap, GapCause, Message, SeriesId, SeriesMeta, Time};
 use feedwatch_store::{Batch, MessageCounts};
 
-pub(crate) use beside::place;
+pub(crate) use beside::{place, said};
 pub(crate) use book::SeriesState;
 use episode::MARKS;
 pub use feed::FeedStage;
 pub use lines::{Line, LineSettings, LineState};
 pub use output::{News, NumberedFinding, Output};
-pub(crate) use redelivery::WINDOW;
+pub(crate) use redelivery::{HEARD, WINDOW};
 pub use redelivery::{Known, Latest};
 pub use thin::Rate;
 
@@ -182,6 +182,13 @@ impl Pipeline {
     pub fn drilled(&mut self, feed: FeedId, at: Time, report: String, told: (Level, String)) {
         self.shared.output.batch_mut(|batch| batch.drills.push((feed, at, report)));
         self.shared.output.news.push(News::Notice(told.0, told.1));
+    }
+
+    /// Of a feed all messages with smaller numbers are on disk.
+    pub fn kept_below(&mut self, feed: FeedId, number: u64) {
+        if let Some(stage) = self.feeds.iter_mut().flatten().find(|stage| stage.id() == feed) {
+            stage.kept_below(number);
+        }
     }
 
     /// The end of all feeds: what is held is decided.

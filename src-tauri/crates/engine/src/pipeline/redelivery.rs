@@ -4,22 +4,22 @@
 //! history. JetStream hands out what was not acknowledged in time while newer messages are on their way, also what it gave to
 //! somebody else before or to a life of ours that ended too early: there a message is known only if this very number came.
 //! One without (AMQP, MQTT with QoS 1 and 2) says that it may have sent a message before; then, and only then,
-//! topic and payload are compared with the messages of the window that may not have been acknowledged.
+//! topic, key, identity, time and payload are compared with the messages of the window that may not have been acknowledged.
 
 mod came;
 mod ordered;
+mod window;
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
-use feedwatch_model::{Message, Position};
+use feedwatch_model::{Message, Position, Time};
 
 use came::Came;
 use ordered::Ordered;
-
-/// Messages that can wait for their acknowledgement and are compared.
-pub(crate) const WINDOW: usize = 8_192;
+use window::Window;
+pub(crate) use window::{HEARD, WINDOW};
 
 /// What the history has of a feed.
 #[derive(Clone, Debug, Default)]
@@ -35,12 +35,16 @@ pub struct Known {
 }
 
 /// What a message is known by.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Latest {
     /// Its topic.
     pub topic: Option<Arc<str>>,
     /// Its bytes.
     pub payload: bytes::Bytes,
+    /// Its key, its identity, and when its broker or publisher says to have sent it.
+    pub said: (Option<Arc<str>>, Option<Arc<str>>, Option<Time>),
+    /// When it was received.
+    pub received: Time,
     /// Lane and number, where its broker has numbers.
     pub place: Option<(Arc<str>, u64)>,
 }
@@ -60,7 +64,7 @@ pub(super) enum Seen {
 #[derive(Clone, Debug)]
 enum Key {
     Number { lane: Arc<str>, offset: u64 },
-    Print(u64),
+    Print { print: u64, number: u64 },
 }
 
 /// A lane as the history will have it.
@@ -76,9 +80,7 @@ enum Lane {
 #[derive(Debug)]
 pub(super) struct Redelivery {
     lanes: HashMap<Arc<str>, Lane>,
-    /// Fingerprints in order of receipt, and how often each is in it.
-    window: VecDeque<u64>,
-    counts: HashMap<u64, u32>,
+    window: Window,
     /// Fingerprints of what the history refused, the oldest first.
     refused: VecDeque<u64>,
     hash: RandomState,
@@ -89,7 +91,8 @@ pub(super) struct Redelivery {
 }
 
 impl Redelivery {
-    pub(super) fn new(known: Known) -> Redelivery {
+    /// `exact`: the other side tells by itself exactly what it repeats, as somebody does whose call was not thanked.
+    pub(super) fn new(known: Known, exact: bool) -> Redelivery {
         let in_any_order = known.in_any_order;
         let lanes = known.positions.into_iter().filter_map(|position| match position {
             Position::Offset { lane, offset } => Some((lane, Lane::at(offset, in_any_order))),
@@ -97,15 +100,14 @@ impl Redelivery {
         });
         let mut redelivery = Redelivery {
             lanes: lanes.collect(),
-            window: VecDeque::new(),
-            counts: HashMap::new(),
+            window: Window::new(exact),
             refused: VecDeque::new(),
             hash: RandomState::new(),
             in_any_order,
             fresh: Vec::new(),
             handed: Vec::new(),
         };
-        for Latest { topic, payload, place } in known.latest {
+        for Latest { topic, payload, said: (key, id, stamp), received, place } in known.latest {
             match place {
                 Some((lane, offset)) => {
                     if let Some(Lane::Any(came)) = redelivery.lanes.get_mut(&lane) {
@@ -113,8 +115,8 @@ impl Redelivery {
                     }
                 }
                 None => {
-                    let print = redelivery.print(topic.as_deref(), &payload);
-                    redelivery.remember(print);
+                    let print = redelivery.hash.hash_one((topic.as_deref(), &*payload, key, id, stamp));
+                    redelivery.window.seed(print, received);
                 }
             }
         }
@@ -145,21 +147,27 @@ impl Redelivery {
         if !meta.awaits_ack {
             return Seen::New;
         }
-        let print = self.print(meta.topic.as_deref(), &message.payload);
-        let known = meta.redelivered && self.forget(print);
-        // What is known stands in the window once more, as the latest.
-        self.remember(print);
-        if known {
+        let said = (meta.topic.as_deref(), &*message.payload, &meta.key, &meta.id, meta.stamp);
+        let print = self.hash.hash_one(said);
+        // First what is missing: an equal one that is kept must not stand in its place.
+        let refused = self.refused.iter().position(|one| meta.redelivered && *one == print);
+        let flagged = meta.redelivered && refused.is_none();
+        if self.window.take(print, message.number, message.received, flagged) {
             return Seen::Known;
         }
-        self.fresh.push(Key::Print(print));
-        match self.refused.iter().position(|one| meta.redelivered && *one == print) {
+        self.fresh.push(Key::Print { print, number: message.number });
+        match refused {
             Some(at) => {
                 self.refused.remove(at);
                 Seen::Again
             }
             None => Seen::New,
         }
+    }
+
+    /// All messages with smaller numbers are on disk, so they are acknowledged.
+    pub(super) fn kept_below(&mut self, number: u64) {
+        self.window.kept_below(number);
     }
 
     /// A batch was taken: it holds all that came up to now.
@@ -177,8 +185,8 @@ impl Redelivery {
                     Some(Lane::Any(lane)) => lane.lose(offset),
                     None => {}
                 },
-                Key::Print(print) => {
-                    self.forget(print);
+                Key::Print { print, number } => {
+                    self.window.lose(number);
                     self.refused.push_back(print);
                     if self.refused.len() > WINDOW {
                         self.refused.pop_front();
@@ -197,41 +205,6 @@ impl Redelivery {
             None => offset,
         };
         Some(Position::Offset { lane, offset })
-    }
-
-    fn print(&self, topic: Option<&str>, payload: &[u8]) -> u64 {
-        self.hash.hash_one((topic, payload))
-    }
-
-    fn remember(&mut self, print: u64) {
-        if self.window.len() >= WINDOW
-            && let Some(oldest) = self.window.pop_front()
-        {
-            self.lower(oldest);
-        }
-        self.window.push_back(print);
-        *self.counts.entry(print).or_default() += 1;
-    }
-
-    /// Takes one message with this fingerprint out of the window; `false` if there is none.
-    fn forget(&mut self, print: u64) -> bool {
-        if !self.counts.contains_key(&print) {
-            return false;
-        }
-        if let Some(at) = self.window.iter().position(|one| *one == print) {
-            self.window.remove(at);
-            self.lower(print);
-        }
-        true
-    }
-
-    fn lower(&mut self, print: u64) {
-        if let Some(count) = self.counts.get_mut(&print) {
-            *count -= 1;
-            if *count == 0 {
-                self.counts.remove(&print);
-            }
-        }
     }
 }
 
@@ -259,6 +232,10 @@ mod tests {
         Message { meta, ..Message::new(0, Time::default(), payload) }
     }
 
+    fn fresh() -> Redelivery {
+        Redelivery::new(Known::default(), false)
+    }
+
     impl Redelivery {
         fn known(&mut self, message: &Message) -> bool {
             self.seen(message) == Seen::Known
@@ -268,7 +245,7 @@ mod tests {
     #[test]
     fn what_is_not_behind_the_last_number_of_its_lane_is_known() {
         let positions = vec![Position::Offset { lane: "a/0".into(), offset: 5 }];
-        let mut redelivery = Redelivery::new(Known { positions, ..Known::default() });
+        let mut redelivery = Redelivery::new(Known { positions, ..Known::default() }, false);
         let known: Vec<bool> = [("a/0", 5), ("a/0", 6), ("a/0", 6), ("a/1", 0), ("a/1", 0)]
             .map(|(lane, offset)| redelivery.known(&numbered(lane, offset)))
             .to_vec();
@@ -277,7 +254,7 @@ mod tests {
 
     #[test]
     fn equal_messages_are_compared_only_where_the_broker_says_it_repeats() {
-        let mut redelivery = Redelivery::new(Known::default());
+        let mut redelivery = fresh();
         assert!(!redelivery.known(&sent("21.5", false)));
         assert!(!redelivery.known(&sent("21.5", false)), "a value that stays is no repetition");
         assert!(redelivery.known(&sent("21.5", true)));
@@ -288,25 +265,14 @@ mod tests {
 
     #[test]
     fn what_the_history_has_is_known_after_a_restart() {
-        let latest = vec![Latest { topic: None, payload: bytes::Bytes::from_static(b"21.5"), place: None }];
-        let mut redelivery = Redelivery::new(Known { latest, ..Known::default() });
+        let latest = vec![Latest { payload: bytes::Bytes::from_static(b"21.5"), ..Latest::default() }];
+        let mut redelivery = Redelivery::new(Known { latest, ..Known::default() }, false);
         assert!(redelivery.known(&sent("21.5", true)));
     }
 
     #[test]
-    fn the_window_is_bounded() {
-        let mut redelivery = Redelivery::new(Known::default());
-        assert!(!redelivery.known(&sent("first", false)));
-        for _ in 0..WINDOW {
-            assert!(!redelivery.known(&sent("other", false)));
-        }
-        assert_eq!((redelivery.window.len(), redelivery.counts.len()), (WINDOW, 1));
-        assert!(!redelivery.known(&sent("first", true)));
-    }
-
-    #[test]
     fn what_the_history_refused_is_new_when_it_comes_again_and_only_that() {
-        let mut redelivery = Redelivery::new(Known::default());
+        let mut redelivery = fresh();
         let takes = |redelivery: &mut Redelivery, offsets: std::ops::RangeInclusive<u64>| -> Vec<u64> {
             offsets.filter(|&offset| !redelivery.known(&numbered("a/0", offset))).collect()
         };
@@ -327,7 +293,7 @@ mod tests {
         assert_eq!(takes(&mut redelivery, 0..=8), [3, 4, 5, 8]);
         assert_eq!(resume(&redelivery, 8), Some(8));
         // Before the first message of all there is no position.
-        let mut redelivery = Redelivery::new(Known::default());
+        let mut redelivery = fresh();
         takes(&mut redelivery, 0..=0);
         redelivery.handed_on();
         redelivery.refused();
@@ -335,8 +301,34 @@ mod tests {
     }
 
     #[test]
+    fn what_was_refused_is_not_taken_for_an_equal_message_that_is_kept() {
+        let mut redelivery = fresh();
+        assert!(!redelivery.known(&sent("21.5", false)));
+        redelivery.handed_on();
+        assert!(!redelivery.known(&Message { number: 1, ..sent("21.5", false) }));
+        redelivery.handed_on();
+        redelivery.refused();
+        assert_eq!(redelivery.seen(&Message { number: 2, ..sent("21.5", true) }), Seen::Again);
+        assert_eq!(redelivery.seen(&Message { number: 3, ..sent("21.5", true) }), Seen::Known);
+    }
+
+    #[test]
+    fn equal_bytes_with_another_identity_or_time_are_another_message() {
+        let mut redelivery = fresh();
+        let with = |id: &str, seconds: i64, redelivered| {
+            let mut message = sent("21.5", redelivered);
+            let meta = message.meta.as_mut().unwrap();
+            (meta.id, meta.stamp) = (Some(id.into()), Some(Time::from_millis(seconds * 1000)));
+            message
+        };
+        assert!(!redelivery.known(&with("a", 1, false)));
+        assert!(!redelivery.known(&with("b", 1, true)) && !redelivery.known(&with("a", 2, true)));
+        assert!(redelivery.known(&with("a", 1, true)));
+    }
+
+    #[test]
     fn a_flagged_repetition_of_what_was_refused_is_new() {
-        let mut redelivery = Redelivery::new(Known::default());
+        let mut redelivery = fresh();
         assert!(!redelivery.known(&sent("kept", false)));
         redelivery.handed_on();
         assert!(!redelivery.known(&sent("lost", false)));
@@ -355,7 +347,7 @@ mod tests {
 
     #[test]
     fn what_is_handed_out_again_is_known_only_if_it_came_to_us() {
-        let mut redelivery = Redelivery::new(Known { in_any_order: true, ..Known::default() });
+        let mut redelivery = Redelivery::new(Known { in_any_order: true, ..Known::default() }, false);
         for offset in [1, 2, 5, 6] {
             assert!(!redelivery.known(&numbered("S", offset)));
         }
@@ -369,9 +361,10 @@ mod tests {
     #[test]
     fn after_a_restart_only_numbers_in_the_history_are_known_when_they_come_again() {
         let positions = vec![Position::Offset { lane: "S".into(), offset: 9 }];
-        let place = |offset| Latest { topic: None, payload: bytes::Bytes::new(), place: Some(("S".into(), offset)) };
+        let place = |offset| Latest { place: Some(("S".into(), offset)), ..Latest::default() };
         let latest = vec![place(7), place(9)];
-        let mut redelivery = Redelivery::new(Known { positions, latest, in_any_order: true, ..Known::default() });
+        let mut redelivery =
+            Redelivery::new(Known { positions, latest, in_any_order: true, ..Known::default() }, false);
         assert!(redelivery.known(&again("S", 7)) && redelivery.known(&again("S", 9)));
         assert!(!redelivery.known(&again("S", 8)), "it was received, but not kept");
         assert!(!redelivery.known(&numbered("S", 6)), "nobody knows: stored twice rather than lost");
@@ -379,7 +372,7 @@ mod tests {
 
     #[test]
     fn a_number_that_was_refused_is_new_when_it_comes_again_in_any_order() {
-        let mut redelivery = Redelivery::new(Known { in_any_order: true, ..Known::default() });
+        let mut redelivery = Redelivery::new(Known { in_any_order: true, ..Known::default() }, false);
         assert!(!redelivery.known(&numbered("S", 1)));
         redelivery.handed_on();
         redelivery.refused();
@@ -391,7 +384,7 @@ mod tests {
         /// are missing.
         #[test]
         fn each_number_is_new_once(offsets in proptest::collection::vec(0u64..300, 0..600)) {
-            let mut redelivery = Redelivery::new(Known { in_any_order: true, ..Known::default() });
+            let mut redelivery = Redelivery::new(Known { in_any_order: true, ..Known::default() }, false);
             let mut came = std::collections::BTreeSet::new();
             for offset in offsets {
                 proptest::prop_assert_eq!(redelivery.known(&again("S", offset)), !came.insert(offset));
@@ -406,7 +399,7 @@ mod tests {
 
     #[test]
     fn what_was_refused_was_judged_already_and_what_never_came_was_not() {
-        let mut redelivery = Redelivery::new(Known { in_any_order: true, ..Known::default() });
+        let mut redelivery = Redelivery::new(Known { in_any_order: true, ..Known::default() }, false);
         assert_eq!(redelivery.seen(&numbered("S", 1)), Seen::New);
         assert_eq!(redelivery.seen(&numbered("S", 9)), Seen::New);
         redelivery.handed_on();
@@ -415,7 +408,7 @@ mod tests {
         assert_eq!(redelivery.seen(&again("S", 5)), Seen::New, "it lies between, but went to somebody else");
         assert_eq!(redelivery.seen(&again("S", 9)), Seen::Again);
         assert_eq!(redelivery.seen(&again("S", 9)), Seen::Known);
-        let mut redelivery = Redelivery::new(Known::default());
+        let mut redelivery = fresh();
         assert_eq!(redelivery.seen(&sent("21.5", false)), Seen::New);
         redelivery.handed_on();
         redelivery.refused();
@@ -425,7 +418,7 @@ mod tests {
 
     #[test]
     fn of_a_stream_that_is_read_in_part_what_was_refused_is_new_and_nothing_else() {
-        let mut redelivery = Redelivery::new(Known { in_any_order: true, ..Known::default() });
+        let mut redelivery = Redelivery::new(Known { in_any_order: true, ..Known::default() }, false);
         let mut takes = |numbers: std::ops::Range<u64>, refused: bool| -> Vec<bool> {
             let known = numbers.map(|number| redelivery.known(&numbered("S", 5 * number))).collect();
             redelivery.handed_on();
@@ -450,7 +443,7 @@ mod tests {
         fn in_any_order_exactly_what_was_kept_is_known(
             batches in proptest::collection::vec((proptest::collection::vec(0u64..200, 1..8), proptest::bool::ANY), 1..60)
         ) {
-            let mut redelivery = Redelivery::new(Known { in_any_order: true, ..Known::default() });
+            let mut redelivery = Redelivery::new(Known { in_any_order: true, ..Known::default() }, false);
             let mut kept = std::collections::BTreeSet::new();
             for (batch, refused) in batches {
                 let mut new = Vec::new();
@@ -471,7 +464,7 @@ mod tests {
         /// Whatever is refused, in whatever pieces: nothing that is not in the history is ever taken for known.
         #[test]
         fn nothing_refused_is_ever_known(batches in proptest::collection::vec((1u64..5, proptest::bool::ANY), 1..40)) {
-            let mut redelivery = Redelivery::new(Known::default());
+            let mut redelivery = fresh();
             let (mut next, mut kept) = (0, std::collections::BTreeSet::new());
             for (count, refused) in batches {
                 let batch: Vec<u64> = (next..next + count).collect();

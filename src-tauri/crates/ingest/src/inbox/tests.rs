@@ -51,6 +51,32 @@ fn a_full_inbox_forgets_the_oldest_and_says_so_where_they_stood() {
 }
 
 #[test]
+fn what_the_other_side_keeps_for_us_is_not_forgotten_for_what_nobody_keeps() {
+    let inbox = quiet(InboxLimits { messages: 4, bytes: 1000 });
+    let of_line = |line: u8, sizes: std::ops::Range<usize>| {
+        let mut batch = Batch::of_line(line);
+        sizes.for_each(|size| batch.push(Time::from_nanos(size as i64), Bytes::from(vec![b'x'; size]), None));
+        batch
+    };
+    inbox.begins(1, Time::default(), true, true);
+    inbox.put(&mut of_line(1, 1..4));
+    inbox.put(&mut of_line(0, 4..9));
+    let told: Vec<(u64, u64)> = drain(&inbox)
+        .iter()
+        .map(|event| match event {
+            Event::Message(message) => (message.number, 0),
+            Event::Dropped { first, count, .. } => (*first, *count),
+            _ => unreachable!(),
+        })
+        .collect();
+    assert_eq!(told, [(0, 0), (1, 0), (2, 0), (3, 4), (7, 0)]);
+    assert_eq!((inbox.counters().dropped, inbox.counters().queued), (4, 0));
+    inbox.begins(1, Time::default(), true, true);
+    inbox.put(&mut of_line(1, 1..9));
+    assert_eq!(inbox.counters().dropped, 4, "there is nothing that may go");
+}
+
+#[test]
 fn a_message_larger_than_all_room_is_kept_alone() {
     let inbox = quiet(InboxLimits { messages: 10, bytes: 10 });
     inbox.put(&mut batch([5, 50]));
