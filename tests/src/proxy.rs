@@ -1,4 +1,4 @@
-//! A TCP proxy that can cut, refuse, hold back and trickle.
+//! A TCP proxy that can cut, refuse, hold back, trickle, delay, damage and repeat.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -19,6 +19,12 @@ enum Flow {
     Stalled,
     /// Hands on so many bytes, then waits so long.
     Trickle(usize, Duration),
+    /// Hands on what has waited so long.
+    Delay(Duration),
+    /// Hands on with one wrong bit in each so manieth byte.
+    Corrupt(usize),
+    /// Hands every piece on twice.
+    Duplicate,
 }
 
 #[derive(Debug, Default)]
@@ -117,6 +123,28 @@ impl Proxy {
         self.set(Flow::Trickle(bytes, every));
     }
 
+    /// Hands on each piece so much later.
+    pub fn delay(&self, by: Duration) {
+        self.set(Flow::Delay(by));
+    }
+
+    /// Damages one bit in each so manieth byte that the server sends, behind the first KiB of a connection: a greeting that
+    /// seems to refuse us would be believed for a minute.
+    pub fn corrupt(&self, every: usize) {
+        self.set(Flow::Corrupt(every));
+    }
+
+    /// Hands each piece that the server sends on twice.
+    pub fn duplicate(&self) {
+        self.set(Flow::Duplicate);
+    }
+
+    /// A connection that stands for both sides and carries nothing, as when a cable is pulled.
+    pub fn half_open(&self) {
+        self.stall();
+        self.hold();
+    }
+
     /// Hands everything on, also what was kept.
     pub fn flow(&self) {
         self.set(Flow::Open);
@@ -208,12 +236,21 @@ impl Shared {
     /// From the server to the client, as the flow says.
     fn carry(&self, mut from: TcpStream, mut to: &TcpStream) {
         let mut buffer = vec![0; 16 << 10];
+        let mut carried = 0;
         while let Ok(count @ 1..) = from.read(&mut buffer) {
-            let mut rest = buffer.get(..count).unwrap_or_default();
+            let mut rest = buffer.get_mut(..count).unwrap_or_default();
             while !rest.is_empty() {
-                let Some(size) = self.next_piece(rest.len()) else { return };
-                let (piece, left) = rest.split_at(size);
-                if to.write_all(piece).is_err() {
+                let Some((size, flow)) = self.next_piece(rest.len()) else { return };
+                let (piece, left) = rest.split_at_mut(size);
+                if let Flow::Corrupt(every) = flow
+                    && carried >= 1024
+                {
+                    let first = every - carried % every - 1;
+                    piece.iter_mut().skip(first).step_by(every).for_each(|byte| *byte ^= 1 << (carried % 8));
+                }
+                carried += size;
+                let times = if flow == Flow::Duplicate { 2 } else { 1 };
+                if (0..times).any(|_| to.write_all(piece).is_err()) {
                     return;
                 }
                 rest = left;
@@ -221,20 +258,21 @@ impl Shared {
         }
     }
 
-    /// How much may go now; waits while nothing may. `None`: it is over.
-    fn next_piece(&self, left: usize) -> Option<usize> {
+    /// How much may go now, and how; waits while nothing may. `None`: it is over.
+    fn next_piece(&self, left: usize) -> Option<(usize, Flow)> {
         let mut state = self.state();
         loop {
             match state.flow {
                 _ if state.stopped => return None,
-                Flow::Open => return Some(left),
+                flow @ (Flow::Open | Flow::Corrupt(_) | Flow::Duplicate) => return Some((left, flow)),
                 Flow::Stalled => {
                     state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
                 }
-                flow @ Flow::Trickle(bytes, every) => {
-                    let changes = |state: &mut State| state.flow == flow && !state.stopped;
-                    drop(self.changed.wait_timeout_while(state, every, changes));
-                    return Some(left.min(bytes));
+                flow @ (Flow::Trickle(_, wait) | Flow::Delay(wait)) => {
+                    let stays = |state: &mut State| state.flow == flow && !state.stopped;
+                    drop(self.changed.wait_timeout_while(state, wait, stays));
+                    let most = if let Flow::Trickle(bytes, _) = flow { bytes } else { left };
+                    return Some((left.min(most), flow));
                 }
             }
         }

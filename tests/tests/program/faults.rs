@@ -171,3 +171,76 @@ fn a_slow_trickle_is_a_living_connection() {
     assert!(texts(&report, "closed").is_empty(), "{:#?}", report.findings);
     assert!(report.gaps.iter().all(|gap| gap.to.unwrap_or(Time::MAX) < began), "{:#?}", report.gaps);
 }
+
+#[test]
+fn bytes_that_are_damaged_on_the_way_cost_a_connection_and_no_account() {
+    let server = Server::start(ticks);
+    let proxy = Proxy::to(server.address());
+    let home = Home::new();
+    let engine = watched(&proxy, &home, "30s");
+    wait_until("messages", LONG, || accounts(&engine, "far").received > 50);
+    proxy.corrupt(97);
+    wait_until("another connection", LONG, || proxy.accepted() > 1);
+    proxy.flow();
+    let received = accounts(&engine, "far").received;
+    wait_until("messages again", LONG, || accounts(&engine, "far").received > received + 50);
+    let report = engine.stop();
+    let books = &report.accounts["far"];
+    assert!(books.balance() && books.in_flight == 0, "{books:?}");
+    assert!(!texts(&report, "closed").is_empty(), "{:#?}", report.findings);
+}
+
+#[test]
+fn what_the_way_repeats_is_stored_once() {
+    let server = Server::start(|talk| {
+        let mut seq = 0;
+        while talk.send(format!("{{\"seq\":{seq},\"level\":{}}}", 20 + seq % 5))
+            && talk.pause(Duration::from_millis(20))
+        {
+            seq += 1;
+        }
+    });
+    let proxy = Proxy::to(server.address());
+    let home = Home::new();
+    let engine = watched(&proxy, &home, "30s");
+    wait_until("messages", LONG, || accounts(&engine, "far").received > 150);
+    proxy.duplicate();
+    wait_until("repetitions", LONG, || accounts(&engine, "far").duplicate > 100);
+    proxy.flow();
+    let report = engine.stop();
+    let books = &report.accounts["far"];
+    assert!(books.balance() && books.in_flight == 0, "{books:?}");
+    assert!(books.stored + books.duplicate == books.received, "{books:?}");
+    assert!(!texts(&report, "repeated").is_empty(), "{:#?}", report.findings);
+}
+
+#[test]
+fn a_pulled_cable_is_told_after_the_idle_time_and_the_feed_comes_back_over_a_new_connection() {
+    let server = Server::start(ticks);
+    let proxy = Proxy::to(server.address());
+    let home = Home::new();
+    let engine = watched(&proxy, &home, "2s");
+    wait_until("messages", LONG, || accounts(&engine, "far").received > 20);
+    proxy.half_open();
+    state(&engine, "far", "down");
+    proxy.flow();
+    proxy.release();
+    let received = accounts(&engine, "far").received;
+    wait_until("messages again", LONG, || accounts(&engine, "far").received > received + 20);
+    let report = engine.stop();
+    assert_eq!(report.gaps.iter().filter(|gap| gap.cause == "disconnected").count(), 1, "{:#?}", report.gaps);
+}
+
+#[test]
+fn what_comes_late_without_an_outage_is_no_outage() {
+    let server = Server::start(ticks);
+    let proxy = Proxy::to(server.address());
+    let home = Home::new();
+    let engine = watched(&proxy, &home, "30s");
+    wait_until("messages", LONG, || accounts(&engine, "far").received > 50);
+    proxy.delay(Duration::from_millis(300));
+    wait_until("late ones", LONG, || accounts(&engine, "far").received > 300);
+    let report = engine.stop();
+    assert_eq!(proxy.accepted(), 1);
+    assert!(report.gaps.is_empty(), "{:#?}", report.gaps);
+}

@@ -21,6 +21,7 @@ mod poll;
 mod probe;
 mod replay;
 mod restart;
+mod snapshot;
 mod sse;
 mod tail;
 mod traffic;

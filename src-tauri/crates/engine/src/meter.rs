@@ -116,13 +116,16 @@ impl LatenessMeter {
         self.count += 1;
     }
 
-    /// The greatest, nanoseconds, not below 0; a second more while too few are known. `None` before the first.
-    pub(crate) fn greatest(&self) -> Option<i64> {
+    /// The upper quartile, nanoseconds, not below 0; a second more while too few are known. `None` before the first.
+    pub(crate) fn usual(&self) -> Option<i64> {
         const FEW: usize = 8;
-        let known = self.ring.get(..self.count.min(64))?;
-        let greatest = *known.iter().max()?;
-        let more = if known.len() < FEW { NANOS_PER_SECOND } else { 0 };
-        Some(greatest.max(0).saturating_add(more))
+        let filled = self.count.min(64);
+        let mut sorted = self.ring;
+        let sorted = sorted.get_mut(..filled)?;
+        sorted.sort_unstable();
+        let usual = *sorted.get(filled * 3 / 4)?;
+        let more = if filled < FEW { NANOS_PER_SECOND } else { 0 };
+        Some(usual.max(0).saturating_add(more))
     }
 
     /// The median in milliseconds; `None` before the first.
@@ -176,16 +179,15 @@ mod tests {
     }
 
     #[test]
-    fn the_greatest_lateness_is_that_of_the_last_messages() {
+    fn the_usual_lateness_is_the_upper_quartile_of_the_last_messages() {
         let mut meter = LatenessMeter::default();
-        assert_eq!(meter.greatest(), None);
+        assert_eq!(meter.usual(), None);
         meter.add(-5);
-        assert_eq!(meter.greatest(), Some(NANOS_PER_SECOND), "one message says little");
-        meter.add(9_000);
-        (0..63).for_each(|late| meter.add(late));
-        assert_eq!(meter.greatest(), Some(9_000));
-        meter.add(1);
-        assert_eq!(meter.greatest(), Some(62));
+        assert_eq!(meter.usual(), Some(NANOS_PER_SECOND), "one message says little");
+        (0..64).for_each(|late| meter.add(late));
+        assert_eq!(meter.usual(), Some(48));
+        (0..15).for_each(|_| meter.add(9_000));
+        assert!(meter.usual() < Some(9_000), "a few that came late are not usual");
     }
 
     #[test]

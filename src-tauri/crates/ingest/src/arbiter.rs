@@ -279,7 +279,7 @@ mod tests {
         let mut arbiter = arbiter();
         arbiter.connected(0, Time::from_millis(0), false);
         arbiter.connected(1, Time::from_millis(0), false);
-        let mut bring = |arbiter: &mut Arbiter, line: u8, prints: std::ops::Range<u64>| {
+        let bring = |arbiter: &mut Arbiter, line: u8, prints: std::ops::Range<u64>| {
             prints.filter(|print| arbiter.is_first_print(line, *print, Time::from_millis(5_000))).count()
         };
         assert_eq!((bring(&mut arbiter, 0, 0..10), bring(&mut arbiter, 1, 0..5)), (10, 0));

@@ -9,9 +9,11 @@ mod heard;
 mod inflate;
 mod offer;
 mod session;
+mod snapshot;
 mod words;
 
 use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -29,6 +31,7 @@ use self::heard::Heard;
 use self::inflate::{Inflater, Inflating};
 use self::offer::Deflate;
 use self::session::{Stream, WebSocketSession};
+use self::snapshot::{Recent, Requests};
 pub(crate) use self::words::handshake as handshake_error;
 use crate::address::host_and_port;
 use crate::dial::{self, Target, Trust};
@@ -55,6 +58,9 @@ pub struct WebSocketOptions {
     pub subprotocols: Vec<String>,
     /// Text messages to send, in this order, as soon as the connection is open.
     pub subscribe: Vec<String>,
+    /// Text messages to send behind those when the connection was made again, to ask for what was missed. `{/path}` in them is
+    /// what the last message had there, `{time}`, `{time_ms}` or `{time_s}` when it came.
+    pub snapshot: Vec<String>,
     /// A text message to send again and again, for servers that want one.
     pub ping: Option<(Duration, String)>,
     /// A text message of at most 512 bytes that holds one of these says that we shall connect anew.
@@ -84,6 +90,7 @@ impl WebSocketOptions {
             proxy: Proxy::default(),
             subprotocols: Vec::new(),
             subscribe: Vec::new(),
+            snapshot: Vec::new(),
             ping: None,
             reconnect_on: vec![WebSocketOptions::RECONNECT.to_owned()],
             compression: true,
@@ -108,6 +115,7 @@ impl fmt::Debug for WebSocketOptions {
             .field("proxy", &self.proxy.to_string())
             .field("subprotocols", &self.subprotocols)
             .field("subscribe", &self.subscribe.len())
+            .field("snapshot", &self.snapshot.len())
             .field("ping", &self.ping.as_ref().map(|(every, _)| every))
             .field("reconnect_on", &self.reconnect_on)
             .field("compression", &self.compression)
@@ -123,6 +131,20 @@ pub struct WebSocketSource {
     options: WebSocketOptions,
     clock: Clock,
     trust: Trust,
+    memory: Arc<Memory>,
+}
+
+/// What is asked for after an outage, and what that takes.
+#[derive(Debug, Default)]
+struct Memory {
+    requests: Requests,
+    recent: Mutex<Recent>,
+}
+
+impl Memory {
+    fn recent(&self) -> MutexGuard<'_, Recent> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl fmt::Debug for WebSocketSource {
@@ -140,7 +162,8 @@ impl WebSocketSource {
     /// A source that is not connected yet.
     pub fn new(options: WebSocketOptions, clock: Clock) -> WebSocketSource {
         let trust = Trust::Files(options.tls.clone());
-        WebSocketSource { options, clock, trust }
+        let memory = Memory { requests: Requests::new(&options.snapshot), recent: Mutex::default() };
+        WebSocketSource { options, clock, trust, memory: Arc::new(memory) }
     }
 
     #[cfg(test)]
@@ -150,8 +173,11 @@ impl WebSocketSource {
     }
 
     async fn open(&self) -> Result<Box<dyn Session>, ConnectError> {
-        let (stream, detail) = self.stream().await?;
-        Ok(Box::new(WebSocketSession::new(stream, &self.options, detail)))
+        let (mut stream, detail) = self.stream().await?;
+        let asked = self.memory.requests.fill(&self.memory.recent());
+        let (texts, problem) = asked.map_or_else(|problem| (Vec::new(), Some(problem)), |texts| (texts, None));
+        self.send(&mut stream, &texts).await?;
+        Ok(Box::new(WebSocketSession::new(stream, &self.options, Arc::clone(&self.memory), detail, problem)))
     }
 
     /// Connected, agreed upon what is compressed, and subscribed; and what it is like.
@@ -177,7 +203,7 @@ impl WebSocketSource {
         let inflater = agreed.map(|deflate| Inflater::new(deflate, limit));
         let begun = stream.get_mut().begin(inflater);
         begun.map_err(|broken| ConnectError::Network(words::inflating(broken).to_string()))?;
-        self.subscribe(&mut stream).await.map_err(|error| words::handshake(&error, &host, (self.clock)()))?;
+        self.send(&mut stream, &self.options.subscribe).await?;
         Ok((stream, detail(&url, &response, agreed)))
     }
 
@@ -228,11 +254,17 @@ impl WebSocketSource {
         Ok(())
     }
 
-    async fn subscribe(&self, stream: &mut Stream) -> Result<(), Error> {
-        for text in &self.options.subscribe {
-            stream.send(Message::text(text.as_str())).await?;
+    async fn send(&self, stream: &mut Stream, texts: &[String]) -> Result<(), ConnectError> {
+        for text in texts {
+            let sent = stream.send(Message::text(text.as_str())).await;
+            sent.map_err(|error| words::handshake(&error, &self.host(), (self.clock)()))?;
         }
         Ok(())
+    }
+
+    /// For sentences.
+    fn host(&self) -> String {
+        Url::parse(&self.options.url).map(|url| host_and_port(&url)).unwrap_or_default()
     }
 }
 
@@ -240,8 +272,8 @@ impl WebSocketSource {
 impl Source for WebSocketSource {
     async fn connect(&self, _resume: &Resume) -> Result<Box<dyn Session>, ConnectError> {
         let after = self.options.connect_timeout;
-        let host = || Url::parse(&self.options.url).map(|url| host_and_port(&url)).unwrap_or_default();
-        timeout(after, self.open()).await.unwrap_or_else(|_| Err(ConnectError::TimedOut { host: host(), after }))
+        let timed_out = |_| Err(ConnectError::TimedOut { host: self.host(), after });
+        timeout(after, self.open()).await.unwrap_or_else(timed_out)
     }
 
     fn address(&self) -> String {

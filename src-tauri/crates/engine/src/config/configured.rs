@@ -167,6 +167,7 @@ impl Configured for WebSocketConfig {
             proxy,
             subprotocols: self.subprotocols.clone(),
             subscribe: self.subscribe.clone(),
+            snapshot: self.snapshot.clone(),
             reconnect_on: self.reconnect_on.clone(),
             ping: self.ping.as_ref().map(|ping| (ping.every, ping.text.clone())),
             compression,

@@ -21,6 +21,9 @@
 //!                                        # env or file: it is kept as it stands there, with its %2F and +
 //! subprotocols = ["v1"]
 //! subscribe = ['{"type":"subscribe"}']
+//! snapshot = ['{"type":"replay","from":{/seq}}']   # sent behind those when the connection was made again, to ask for what
+//!                                        # was missed: {/path} is what the last message had there, {time}, {time_ms} or
+//!                                        # {time_s} when it came
 //! reconnect_on = ["request_reconnect"]   # what a short message holds by which the server asks for a new connection
 //! ping = { every = "30s", text = '{"op":"ping"}' }
 //! compression = true                     # permessage-deflate is offered for what comes in
@@ -42,7 +45,7 @@
 //! [feed.spot.endpoints]
 //! mode = "redundant"                     # or "failover"
 //!
-//! [feed.plant.sse]                       # as websocket, without subprotocols, subscribe, reconnect_on and ping
+//! [feed.plant.sse]                       # as websocket, without subprotocols, subscribe, snapshot, reconnect_on and ping
 //! url = "https://example/events"
 //!
 //! [feed.node.poll]                       # further keys: `protocols/poll.rs`
@@ -333,6 +336,8 @@ pub struct WebSocketConfig {
     pub subprotocols: Vec<String>,
     /// Text messages sent after each connect, in order.
     pub subscribe: Vec<String>,
+    /// Text messages sent behind those when the connection was made again, to ask for what was missed.
+    pub snapshot: Vec<String>,
     /// A short text message that holds one of these says that we shall connect anew.
     pub reconnect_on: Vec<String>,
     /// A text message sent regularly, for feeds that ask for one beside the protocol's own ping.
@@ -348,6 +353,7 @@ impl WebSocketConfig {
             http: HttpConfig::new(url),
             subprotocols: Vec::new(),
             subscribe: Vec::new(),
+            snapshot: Vec::new(),
             reconnect_on: vec![feedwatch_ingest::WebSocketOptions::RECONNECT.to_owned()],
             ping: None,
             idle_timeout: Some(WEBSOCKET_IDLE_TIMEOUT),

@@ -126,8 +126,12 @@ fn websocket(walk: &mut Walk<'_>, feed: &str, mut table: Table<'_>, places: &mut
     let http = http(walk, feed, &mut table, &WEBSOCKET, places);
     let idle_timeout = table.take("idle_timeout").map(|field| idle_timeout(walk, &field));
     let subprotocols = subprotocols(walk, &mut table);
-    let subscribe = table.take("subscribe").and_then(|field| field.texts(walk)).unwrap_or_default();
-    let subscribe = subscribe.into_iter().map(|(text, _)| text.to_owned()).collect();
+    let mut sent = |walk: &mut Walk<'_>, key: &'static str| -> Vec<String> {
+        let texts = table.take(key).and_then(|field| field.texts(walk)).unwrap_or_default();
+        texts.into_iter().map(|(text, _)| text.to_owned()).collect()
+    };
+    let subscribe = sent(walk, "subscribe");
+    let snapshot = sent(walk, "snapshot");
     let reconnect_on = table.take("reconnect_on").and_then(|field| reconnect_on(walk, &field));
     let ping = table.take("ping").and_then(|field| field.table(walk)).and_then(|table| ping(walk, table));
     table.finish(walk, |_| None);
@@ -137,6 +141,7 @@ fn websocket(walk: &mut Walk<'_>, feed: &str, mut table: Table<'_>, places: &mut
         http,
         subprotocols,
         subscribe,
+        snapshot,
         reconnect_on: reconnect_on.unwrap_or(usual.reconnect_on),
         ping,
         idle_timeout: idle_timeout.unwrap_or(usual.idle_timeout),

@@ -263,9 +263,9 @@ impl Book {
         false
     }
 
-    /// No message is usually later, nanoseconds.
+    /// How late messages usually are at most, nanoseconds.
     pub(super) fn usual_lateness(&self) -> i64 {
-        let known = self.lateness.greatest().or_else(|| self.underway.greatest());
+        let known = self.lateness.usual().or_else(|| self.underway.usual());
         known.unwrap_or(feedwatch_model::NANOS_PER_SECOND)
     }
 

@@ -1,6 +1,7 @@
 //! An open WebSocket.
 
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use super::heard::Heard;
 use super::inflate::Inflating;
-use super::{WebSocketOptions, words};
+use super::{Memory, WebSocketOptions, words};
 use crate::SessionError;
 use crate::arena::Arena;
 use crate::certificate;
@@ -34,6 +35,9 @@ pub(super) struct WebSocketSession {
     ping: Option<(Interval, Utf8Bytes)>,
     wishes: Vec<Finder<'static>>,
     detail: String,
+    memory: Arc<Memory>,
+    /// Why what was missed could not be asked for; told with the first messages.
+    problem: Option<String>,
 }
 
 /// The server's wish to be connected anew stands in a message no longer than this.
@@ -61,7 +65,13 @@ enum Wake {
 }
 
 impl WebSocketSession {
-    pub(super) fn new(stream: Stream, options: &WebSocketOptions, detail: String) -> WebSocketSession {
+    pub(super) fn new(
+        stream: Stream,
+        options: &WebSocketOptions,
+        memory: Arc<Memory>,
+        detail: String,
+        problem: Option<String>,
+    ) -> WebSocketSession {
         let ping = options.ping.as_ref().map(|(every, text)| {
             let every = (*every).max(Duration::from_millis(100));
             let mut ticks = interval_at(Instant::now() + every, every);
@@ -70,7 +80,7 @@ impl WebSocketSession {
         });
         let idle = options.idle_timeout.map(|after| Idle { after, asked: None });
         let wishes = options.reconnect_on.iter().map(|text| Finder::new(text.as_bytes()).into_owned()).collect();
-        WebSocketSession { stream, arena: Arena::new(), idle, ping, wishes, detail }
+        WebSocketSession { stream, arena: Arena::new(), idle, ping, wishes, detail, memory, problem }
     }
 
     async fn wake(&mut self, batch: &mut Batch) -> Wake {
@@ -100,6 +110,20 @@ impl WebSocketSession {
         self.send(Message::Ping(Bytes::new())).await
     }
 
+    /// Messages are in the batch: what a request after an outage takes is remembered.
+    fn remember(&mut self, batch: &mut Batch) {
+        if let Some(problem) = self.problem.take() {
+            batch.notice(problem);
+        }
+        if self.memory.requests.is_empty() {
+            return;
+        }
+        if let Some(last) = batch.messages().last() {
+            let payloads = batch.messages().iter().map(|message| &message.payload);
+            self.memory.recent().note(&self.memory.requests, last.received, payloads);
+        }
+    }
+
     async fn send(&mut self, message: Message) -> Result<(), SessionError> {
         match timeout(SEND, self.stream.send(message)).await {
             Ok(sent) => sent.map_err(|error| words::session(&error)),
@@ -114,10 +138,14 @@ impl Session for WebSocketSession {
         loop {
             match self.wake(batch).await {
                 Wake::Read(Err(error)) => {
+                    self.remember(batch);
                     part(&mut self.stream).await;
                     return Err(error);
                 }
-                Wake::Read(Ok(())) => return Ok(()),
+                Wake::Read(Ok(())) => {
+                    self.remember(batch);
+                    return Ok(());
+                }
                 Wake::Quiet => self.quiet().await?,
                 Wake::Ping => {
                     if let Some((_, text)) = &self.ping {

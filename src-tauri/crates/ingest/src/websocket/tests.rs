@@ -83,6 +83,41 @@ async fn subscribe_messages_arrive_first_and_in_order() {
 }
 
 #[tokio::test]
+async fn after_an_outage_what_was_missed_is_asked_for_behind_the_last_message() {
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let port = server(move |number, socket| {
+        let tell = tell.clone();
+        async move {
+            let mut stream = accept_async(socket).await.unwrap();
+            // Twice a request can be filled in; then no message says how.
+            let text = if number == 1 { r#"{"seq":"none"}"# } else { r#"{"seq":41}"# };
+            say(&mut stream, vec![text, r#"{"type":"heartbeat"}"#]).await;
+            if number < 2 {
+                while let Ok(Some(Ok(message))) = tokio::time::timeout(Duration::from_millis(300), stream.next()).await
+                {
+                    tell.send((number, message.into_text().unwrap().to_string())).unwrap();
+                }
+                return;
+            }
+            while let Some(Ok(message)) = stream.next().await {
+                tell.send((number, message.into_text().unwrap().to_string())).unwrap();
+            }
+        }
+    });
+    let source = source(port.await, |options| {
+        options.subscribe = vec!["subscribe".into()];
+        options.snapshot = vec![r#"{"from":{/seq}}"#.into()];
+    });
+    let feed = Watched::start(source, eager());
+    let expected =
+        [(0, "subscribe"), (1, "subscribe"), (1, r#"{"from":41}"#), (2, "subscribe"), (2, r#"{"from":"none"}"#)];
+    for (number, text) in expected {
+        assert_eq!(told.recv().await.unwrap(), (number, text.to_owned()));
+    }
+    feed.stop().await;
+}
+
+#[tokio::test]
 async fn a_server_that_asks_for_a_new_connection_gets_one_and_its_wish_is_a_message_too() {
     let port = server(|number, socket| async move {
         let mut stream = accept_async(socket).await.unwrap();

@@ -67,12 +67,13 @@ impl Tables {
 
 pub(crate) fn websocket(tables: &mut Tables, config: &WebSocketConfig) {
     let usual = WebSocketConfig::new(config.http.url.clone());
-    let WebSocketConfig { http, subprotocols, subscribe, reconnect_on, ping, idle_timeout } = config;
+    let WebSocketConfig { http, subprotocols, subscribe, snapshot, reconnect_on, ping, idle_timeout } = config;
     http.write_access(tables);
     tables
         .line_unless("subprotocols", subprotocols, &usual.subprotocols, |texts| texts.iter().collect::<Array>().into());
     let list = |texts: &Vec<String>| texts.iter().collect::<Array>().into();
     tables.line_unless("subscribe", subscribe, &usual.subscribe, list);
+    tables.line_unless("snapshot", snapshot, &usual.snapshot, list);
     tables.line_unless("reconnect_on", reconnect_on, &usual.reconnect_on, list);
     if let Some(Ping { every, text }) = ping {
         let pairs = [("every", duration_text(*every)), ("text", text.clone())];

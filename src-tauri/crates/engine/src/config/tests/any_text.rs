@@ -167,11 +167,19 @@ fn http(scheme: &'static str) -> impl Strategy<Value = HttpConfig> {
 
 fn source() -> impl Strategy<Value = SourceConfig> {
     let ping = (millis(100, 90_000), any::<String>()).prop_map(|(every, text)| Ping { every, text });
-    let texts = (vec(any::<String>(), 0..3), vec("[a-z]{1,9}", 0..3));
+    let texts = (vec(any::<String>(), 0..3), vec(any::<String>(), 0..3), vec("[a-z]{1,9}", 0..3));
     let websocket = (http("ws"), vec("[a-z]{4}[0-9]", 0..2), texts, of(ping), idle()).prop_map(
-        |(http, mut subprotocols, (subscribe, reconnect_on), ping, idle_timeout)| {
+        |(http, mut subprotocols, (subscribe, snapshot, reconnect_on), ping, idle_timeout)| {
             subprotocols.dedup();
-            SourceConfig::WebSocket(WebSocketConfig { http, subprotocols, subscribe, reconnect_on, ping, idle_timeout })
+            SourceConfig::WebSocket(WebSocketConfig {
+                http,
+                subprotocols,
+                subscribe,
+                snapshot,
+                reconnect_on,
+                ping,
+                idle_timeout,
+            })
         },
     );
     let sse = (http("http"), idle())

@@ -35,6 +35,7 @@ fn every_key_is_read() {
         query = { listenKey = { env = "LISTEN" } }
         subprotocols = ["v1", "v2"]
         subscribe = ['{"type":"subscribe"}']
+        snapshot = ['{"type":"replay","from":{/seq}}']
         reconnect_on = ["bye"]
         ping = { every = "30s", text = '{"op":"ping"}' }
         compression = false
@@ -83,6 +84,7 @@ fn every_key_is_read() {
         },
         subprotocols: vec!["v1".into(), "v2".into()],
         subscribe: vec![r#"{"type":"subscribe"}"#.into()],
+        snapshot: vec![r#"{"type":"replay","from":{/seq}}"#.into()],
         reconnect_on: vec!["bye".into()],
         ping: Some(Ping { every: Duration::from_secs(30), text: r#"{"op":"ping"}"#.into() }),
         idle_timeout: None,
