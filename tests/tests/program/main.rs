@@ -17,6 +17,7 @@ mod lines;
 mod mqtt;
 mod nats;
 mod nchan;
+mod network;
 mod poll;
 mod probe;
 mod replay;
