@@ -1,24 +1,29 @@
 //! The receive path of each broker's protocol against the bare read loop of the usual client library: one file a protocol.
 //!
-//! Both run in turn in this one process, round after round; who sends is a process of its own, and for NATS a real server
-//! stands between. Counted is the CPU time of all threads. Neighbours on the machine move ratios by 10 to 20 %: the gate is
+//! Both run in turn in this one process, round after round; who sends is a process of its own, and for Kafka, RabbitMQ and NATS
+//! a server stands between. `ONLY=kafka` runs what has that in its name. Counted is the CPU time of all threads. Neighbours on the machine move ratios by 10 to 20 %: the gate is
 //! 0.8 of the goal.
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::indexing_slicing)]
 
+mod amqp;
+mod kafka;
+mod lines;
 #[path = "../kit/measure.rs"]
 mod measure;
 mod mqtt;
 mod nats;
 mod run;
+mod sse;
 #[allow(dead_code)] // The other benches have more shapes.
 #[path = "../kit/ticker.rs"]
 mod ticker;
+mod websocket;
 
 use std::process::ExitCode;
 
 use run::Protocol;
 
-const PROTOCOLS: [Protocol; 1] = [mqtt::PROTOCOL];
+const PROTOCOLS: [Protocol; 4] = [websocket::PROTOCOL, sse::PROTOCOL, mqtt::PROTOCOL, lines::PROTOCOL];
 
 fn main() -> anyhow::Result<ExitCode> {
     if nats::is_publisher()? || run::is_peer(&PROTOCOLS)? {
@@ -26,6 +31,8 @@ fn main() -> anyhow::Result<ExitCode> {
     }
     run::heading();
     let mut missed = run::all(&PROTOCOLS)?;
+    missed |= run::pair(&kafka::pair()?)?;
+    missed |= amqp::pair()?.map_or(Ok(false), |pair| run::pair(&pair))?;
     let server = feedwatch_tests::nats::Nats::start();
     for pair in nats::pairs(server.port, run::messages()) {
         missed |= run::pair(&pair)?;

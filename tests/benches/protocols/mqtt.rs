@@ -13,7 +13,7 @@ use rumqttc_v5::{AsyncClient, Event};
 use crate::measure::cpu;
 use crate::run::{Count, Peer, Protocol, SHAPE, TELL, WINDOW};
 
-pub(crate) const PROTOCOL: Protocol = Protocol { name: "mqtt", greet, frame, bare, source };
+pub(crate) const PROTOCOL: Protocol = Protocol { name: "mqtt", greet, frame, end: b"", bare, source };
 
 const TOPIC: &str = "prices/spot/ticker";
 

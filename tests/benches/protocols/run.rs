@@ -34,9 +34,10 @@ const BLOCK: usize = 64 << 10;
 /// A protocol, its peer, and the two that are compared.
 pub(crate) struct Protocol {
     pub(crate) name: &'static str,
-    /// The peer's part until messages may flow; then the frame of each message is put in front of it.
+    /// The peer's part until messages may flow; then the frame of each message is put in front of it, and its end behind.
     pub(crate) greet: fn(&mut TcpStream) -> anyhow::Result<()>,
     pub(crate) frame: fn(&mut Vec<u8>),
+    pub(crate) end: &'static [u8],
     /// The library alone: CPU nanoseconds a message.
     pub(crate) bare: fn(Peer, Count) -> anyhow::Result<f64>,
     /// Our source.
@@ -131,6 +132,9 @@ pub(crate) fn all(protocols: &[Protocol]) -> anyhow::Result<bool> {
 
 /// Runs one and tells; `true`: it is too slow.
 pub(crate) fn pair(pair: &Pair<'_>) -> anyhow::Result<bool> {
+    if std::env::var("ONLY").is_ok_and(|only| !only.split(';').any(|only| pair.name.contains(only))) {
+        return Ok(false);
+    }
     let (mut bare, mut own) = (Vec::new(), Vec::new());
     for _ in 0..rounds() {
         bare.push((pair.bare)().context("the bare loop")?);
@@ -153,16 +157,26 @@ fn number(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
 }
 
-/// Source, supervision and inbox as in the engine; what is drained is thrown away.
+/// Source, supervision and inbox as in the engine, against a peer that is told how much it may send.
 fn ours(protocol: &Protocol, count: Count) -> anyhow::Result<f64> {
     let mut peer = Peer::start(protocol.name)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let source = (protocol.source)(peer.address)?;
+    received(source, count, |total| peer.allow(total))
+}
+
+/// CPU nanoseconds a message of a source under supervision into an inbox; what is drained is thrown away and counts as kept.
+/// `allow` is told how many messages may have been sent in all.
+pub(crate) fn received(
+    source: Arc<dyn Source>,
+    count: Count,
+    mut allow: impl FnMut(u64) -> anyhow::Result<()>,
+) -> anyhow::Result<f64> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let drain = std::thread::current();
     let inbox = Inbox::new(InboxLimits::default(), Arc::new(move || drain.unpark()));
     let stop = CancellationToken::new();
     let (resume, policy) = (Resume::default(), Backoff::default());
-    runtime.spawn(supervise(source, Arc::clone(&inbox), resume, policy, clock::now, stop.clone()));
+    let task = runtime.spawn(supervise(source, Arc::clone(&inbox), resume, policy, clock::now, stop.clone()));
     let (mut before, mut told) = (cpu(), 0);
     let mut events = Vec::with_capacity(PASS);
     loop {
@@ -175,7 +189,8 @@ fn ours(protocol: &Protocol, count: Count) -> anyhow::Result<f64> {
         if done >= told + TELL || told == 0 || done >= count.warm_up && told < count.warm_up {
             told = done.max(1);
             let end = if done < count.warm_up { count.warm_up } else { count.total };
-            peer.allow((done + WINDOW).min(end))?;
+            inbox.kept_below(done);
+            allow((done + WINDOW).min(end))?;
         }
         if done == count.total {
             break;
@@ -187,7 +202,19 @@ fn ours(protocol: &Protocol, count: Count) -> anyhow::Result<f64> {
     }
     let spent = cpu() - before;
     stop.cancel();
+    runtime.block_on(task)?;
     Ok(spent.as_nanos() as f64 / (count.total - count.warm_up) as f64)
+}
+
+/// The head of a client's request.
+pub(crate) fn request(stream: &mut TcpStream) -> anyhow::Result<String> {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte)?;
+        head.push(byte[0]);
+    }
+    Ok(String::from_utf8(head)?)
 }
 
 /// In the child: sends until told otherwise.
@@ -208,6 +235,7 @@ fn send(protocol: &Protocol) -> anyhow::Result<()> {
             while sent < allowed && block.len() < BLOCK {
                 (protocol.frame)(&mut block);
                 messages.next(now.plus_nanos(sent as i64 * 1_000), &mut block);
+                block.extend_from_slice(protocol.end);
                 sent += 1;
             }
             stream.write_all(&block)?;

@@ -1,0 +1,65 @@
+//! Kafka: the consumer of rdkafka polled in a loop, against a topic that is full. The broker is librdkafka's mock.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use feedwatch_engine::clock;
+use feedwatch_ingest::{KafkaOptions, KafkaRole, KafkaServers, KafkaSource, KafkaStart};
+use feedwatch_tests::kafka::Broker;
+use rdkafka::ClientConfig;
+use rdkafka::Message as _;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+
+use crate::measure::cpu;
+use crate::run::{Count, Pair, received};
+
+/// What the mock keeps of a partition is bounded: by 100,000 messages, and 5 MiB.
+const PARTITIONS: u64 = 16;
+const COUNT: Count = Count { warm_up: 40_000, total: 320_000 };
+
+/// A topic that is full, and its two readers.
+pub(crate) fn pair() -> anyhow::Result<Pair<'static>> {
+    let mut broker = Broker::start(env!("CARGO_BIN_EXE_kafka-mock"), &[&format!("prices:{PARTITIONS}")]);
+    broker.send("prices", COUNT.total);
+    let servers = broker.servers.clone();
+    let group = RefCell::new(0);
+    Ok(Pair {
+        name: format!("kafka, {} messages", COUNT.total - COUNT.warm_up),
+        bare: Box::new({
+            let servers = servers.clone();
+            move || bare(&servers)
+        }),
+        ours: Box::new(move || {
+            // The broker lives as long as its readers.
+            let _ = &broker;
+            *group.borrow_mut() += 1;
+            let servers = KafkaServers::parse(&format!("kafka://{servers}"))?;
+            let role = KafkaRole::Member { group: format!("bench-{}", group.borrow()) };
+            let topics = vec!["prices".to_owned()];
+            let options = KafkaOptions { topics, start: KafkaStart::Earliest, ..KafkaOptions::new(servers, role) };
+            received(Arc::new(KafkaSource::new(options, clock::now)), COUNT, |_| Ok(()))
+        }),
+    })
+}
+
+/// Message after message, their bytes counted.
+fn bare(servers: &str) -> anyhow::Result<f64> {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", servers).set("group.id", "bare").set("enable.auto.commit", "false");
+    let consumer: BaseConsumer = config.set("auto.offset.reset", "earliest").create()?;
+    consumer.subscribe(&["prices"])?;
+    let (mut read, mut bytes, mut before) = (0, 0, cpu());
+    while read < COUNT.total {
+        let message = consumer.poll(Duration::from_secs(30)).context("nothing came for 30 s")??;
+        bytes += message.payload().map_or(0, <[u8]>::len);
+        read += 1;
+        if read == COUNT.warm_up {
+            before = cpu();
+        }
+    }
+    let spent = cpu() - before;
+    anyhow::ensure!(bytes > 0, "nothing was read");
+    Ok(spent.as_nanos() as f64 / (COUNT.total - COUNT.warm_up) as f64)
+}

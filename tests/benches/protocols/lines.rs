@@ -1,0 +1,51 @@
+//! Lines over TCP: tokio's buffered reader in a loop.
+
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+
+use feedwatch_engine::clock;
+use feedwatch_ingest::{LinesOptions, LinesPlace, LinesSource, Source};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+
+use crate::measure::cpu;
+use crate::run::{Count, Peer, Protocol, SHAPE, TELL, WINDOW};
+
+pub(crate) const PROTOCOL: Protocol = Protocol { name: "lines", greet, frame, end: b"\n", bare, source };
+
+fn greet(_: &mut TcpStream) -> anyhow::Result<()> {
+    Ok(())
+}
+
+fn frame(_: &mut Vec<u8>) {}
+
+/// Line after line into one buffer.
+fn bare(mut peer: Peer, count: Count) -> anyhow::Result<f64> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let socket = tokio::net::TcpStream::connect(peer.address).await?;
+        let mut reader = BufReader::with_capacity(32 << 10, socket);
+        peer.allow(WINDOW.min(count.total))?;
+        let (mut read, mut bytes, mut before) = (0, 0, cpu());
+        let mut line = Vec::new();
+        while read < count.total {
+            line.clear();
+            anyhow::ensure!(reader.read_until(b'\n', &mut line).await? > 0, "the peer went away");
+            bytes += line.len() - 1;
+            read += 1;
+            if read % TELL == 0 {
+                peer.allow((read + WINDOW).min(count.total))?;
+            }
+            if read == count.warm_up {
+                before = cpu();
+            }
+        }
+        let spent = cpu() - before;
+        anyhow::ensure!(bytes as u64 == count.total * SHAPE.bytes() as u64, "{bytes} bytes were read");
+        Ok(spent.as_nanos() as f64 / (count.total - count.warm_up) as f64)
+    })
+}
+
+fn source(address: SocketAddr) -> anyhow::Result<Arc<dyn Source>> {
+    let place = LinesPlace::Server { host: address.ip().to_string(), port: address.port(), encrypted: false };
+    Ok(Arc::new(LinesSource::new(LinesOptions::new(place), clock::now)))
+}

@@ -1,0 +1,63 @@
+//! WebSocket, text frames that are not compressed: tokio-tungstenite in a loop.
+
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+
+use anyhow::Context;
+use feedwatch_engine::clock;
+use feedwatch_ingest::{Source, WebSocketOptions, WebSocketSource};
+use futures_util::StreamExt;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use crate::measure::cpu;
+use crate::run::{Count, Peer, Protocol, SHAPE, TELL, WINDOW, request};
+
+pub(crate) const PROTOCOL: Protocol = Protocol { name: "websocket", greet, frame, end: b"", bare, source };
+
+fn greet(stream: &mut TcpStream) -> anyhow::Result<()> {
+    let head = request(stream)?;
+    let key = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("sec-websocket-key").then(|| value.trim())
+    });
+    let accept = derive_accept_key(key.context("a key")?.as_bytes());
+    let answer = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
+    );
+    Ok(stream.write_all(answer.as_bytes())?)
+}
+
+/// The head of a text frame.
+fn frame(out: &mut Vec<u8>) {
+    out.extend([0x81, 126]);
+    out.extend((SHAPE.bytes() as u16).to_be_bytes());
+}
+
+/// The library, read and nothing else.
+fn bare(mut peer: Peer, count: Count) -> anyhow::Result<f64> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let (mut stream, _) = tokio_tungstenite::connect_async(format!("ws://{}/", peer.address)).await?;
+        peer.allow(WINDOW.min(count.total))?;
+        let (mut read, mut bytes, mut before) = (0, 0, cpu());
+        while read < count.total {
+            let message = stream.next().await.context("the peer went away")??;
+            bytes += message.len();
+            read += 1;
+            if read % TELL == 0 {
+                peer.allow((read + WINDOW).min(count.total))?;
+            }
+            if read == count.warm_up {
+                before = cpu();
+            }
+        }
+        let spent = cpu() - before;
+        anyhow::ensure!(bytes as u64 == count.total * SHAPE.bytes() as u64, "{bytes} bytes were read");
+        Ok(spent.as_nanos() as f64 / (count.total - count.warm_up) as f64)
+    })
+}
+
+fn source(address: SocketAddr) -> anyhow::Result<Arc<dyn Source>> {
+    Ok(Arc::new(WebSocketSource::new(WebSocketOptions::new(format!("ws://{address}/")), clock::now)))
+}
