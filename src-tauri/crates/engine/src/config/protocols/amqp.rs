@@ -38,6 +38,7 @@ use super::super::configured::{Configured, Given, Purpose, in_memory};
 use super::super::edit::Tables;
 use super::super::units::{duration_text, size_text};
 use super::super::{CONNECT_TIMEOUT, MAX_MESSAGE, SecretRef};
+use super::broker::bare;
 use super::{Access, ProxyConfig};
 
 const EXPIRES: Duration = Duration::from_secs(86_400);
@@ -108,7 +109,7 @@ impl AmqpConfig {
             let cure = "Take it out, put it into an environment variable, and give the variable's name below More.";
             return Err(("The address has a password in it, which is not kept.".to_owned(), cure));
         }
-        let mut config = AmqpConfig::new(without_query(&url));
+        let mut config = AmqpConfig::new(bare(&url));
         for (name, value) in url.query_pairs() {
             match &*name {
                 "vhost" => config.vhost = value.into_owned(),
@@ -264,14 +265,6 @@ impl Configured for AmqpConfig {
         };
         Arc::new(AmqpSource::new(options, given.clock))
     }
-}
-
-fn without_query(url: &Url) -> Url {
-    let mut bare = url.clone();
-    bare.set_query(None);
-    bare.set_fragment(None);
-    bare.set_path("");
-    bare
 }
 
 #[cfg(test)]

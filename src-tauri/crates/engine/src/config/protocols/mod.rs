@@ -5,6 +5,7 @@
 
 pub(super) mod access;
 mod amqp;
+mod broker;
 mod http;
 pub(super) mod kafka;
 mod lines;

@@ -42,6 +42,7 @@ use super::super::configured::{Configured, Given, Purpose, in_memory};
 use super::super::edit::{Tables, secret_value};
 use super::super::units::{duration_text, size_text};
 use super::super::{CONNECT_TIMEOUT, MAX_MESSAGE, SecretRef};
+use super::broker::bare;
 use super::{Access, ProxyConfig};
 
 const PING_INTERVAL: Duration = Duration::from_secs(20);
@@ -119,7 +120,7 @@ impl NatsConfig {
                         and password are written into the configuration.";
             return Err((message.to_owned(), cure));
         }
-        let mut config = NatsConfig::new(read::without_query(&url));
+        let mut config = NatsConfig::new(bare(&url));
         for (name, value) in url.query_pairs() {
             match &*name {
                 "stream" => config.stream = Some(value.into_owned()),

@@ -10,7 +10,8 @@ use url::Url;
 use super::super::super::credentials::variable;
 use super::super::super::source::{MESSAGE_SIZES, MOST, Places, TIMEOUTS};
 use super::super::super::walk::{Field, Table, Walk, quoted};
-use super::{ALL, Access, AmqpConfig, ProxyConfig, without_query};
+use super::super::broker::BrokerUrl;
+use super::{ALL, Access, AmqpConfig, ProxyConfig};
 
 /// The longest name of AMQP, in bytes.
 const LONGEST_NAME: usize = 255;
@@ -93,42 +94,15 @@ fn is_loopback(url: &Url) -> bool {
 }
 
 fn url(walk: &mut Walk<'_>, feed: &str, table: &mut Table<'_>) -> Option<Url> {
-    const EXAMPLE: &str = "url = \"amqps://host:5671\"";
-    let Some(field) = table.take("url") else {
-        if !table.has_misspelt("url") {
-            walk.say(table.at.clone(), "this table has no url", Some(format!("add {EXAMPLE}")));
-        }
-        return None;
+    let broker = BrokerUrl {
+        feed: "an amqp feed",
+        example: "url = \"amqps://host:5671\"",
+        schemes: &["amqps", "amqp"],
+        login: ("a name or password", format!("user = \"...\" and password = {}", variable(feed, "password"))),
+        rest: ("virtual host and queue", "vhost = \"...\" and queue = \"...\""),
+        goes_on: |_| false,
     };
-    let text = field.text(walk)?;
-    let url = match Url::parse(text) {
-        Ok(url) => url,
-        Err(error) => {
-            walk.say(field.at(), format!("this is no address: {error}"), Some(format!("write {EXAMPLE}")));
-            return None;
-        }
-    };
-    if !url.username().is_empty() || url.password().is_some() {
-        let cure = format!("take them out, and write user = \"...\" and password = {}", variable(feed, "password"));
-        walk.say_secret(field.at(), "a name or password must not stand in the address", Some(cure));
-        return None;
-    }
-    if !["amqp", "amqps"].contains(&url.scheme()) {
-        let scheme: String = url.scheme().chars().take(20).collect();
-        let message = format!("the address of an amqp feed begins with amqps:// or amqp://, not {scheme}://");
-        walk.say(field.at(), message, Some(format!("write {EXAMPLE}")));
-        return None;
-    }
-    if url.host_str().is_none_or(str::is_empty) || url.port() == Some(0) {
-        walk.say(field.at(), "the address has no host or no port", Some(format!("write {EXAMPLE}")));
-        return None;
-    }
-    if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
-        let cure = "end the address behind host and port, and write vhost = \"...\" and queue = \"...\"".to_owned();
-        walk.say(field.at(), "virtual host and queue do not stand in the address", Some(cure));
-        return None;
-    }
-    Some(without_query(&url))
+    broker.read(walk, table).map(|(url, _)| url)
 }
 
 /// A name that the broker can have.

@@ -11,6 +11,7 @@ use super::super::super::is_unprintable;
 use super::super::super::source::{MESSAGE_SIZES, MOST, Places, TIMEOUTS};
 use super::super::super::walk::{Field, Table, Walk, quoted};
 use super::super::ProxyConfig;
+use super::super::broker::BrokerUrl;
 use super::{Access, MqttConfig, SCHEMES};
 
 /// Messages on their way: what comes twice is known again within so many.
@@ -96,48 +97,19 @@ impl Lasting {
 }
 
 fn url(walk: &mut Walk<'_>, feed: &str, table: &mut Table<'_>) -> Option<Url> {
-    const EXAMPLE: &str = "url = \"mqtts://host\"";
-    let Some(field) = table.take("url") else {
-        if !table.has_misspelt("url") {
-            walk.say(table.at.clone(), "this table has no url", Some(format!("add {EXAMPLE}")));
-        }
-        return None;
+    let login = format!("user = \"...\" and password = {}", variable(feed, "password"));
+    let broker = BrokerUrl {
+        feed: "an mqtt feed",
+        example: "url = \"mqtts://host\"",
+        schemes: &SCHEMES,
+        login: ("a name or password", login.clone()),
+        rest: ("topics", "topics = [\"plant/#\"]"),
+        goes_on: |url| url.scheme().starts_with("mqtt+"),
     };
-    let text = field.text(walk)?;
-    let url = match Url::parse(text) {
-        Ok(url) => url,
-        Err(error) => {
-            walk.say(field.at(), format!("this is no address: {error}"), Some(format!("write {EXAMPLE}")));
-            return None;
-        }
-    };
-    if !url.username().is_empty() || url.password().is_some() {
-        let cure = format!("take them out, and write user = \"...\" and password = {}", variable(feed, "password"));
-        walk.say_secret(field.at(), "a name or password must not stand in the address", Some(cure));
-        return None;
-    }
-    if !SCHEMES.contains(&url.scheme()) {
-        let scheme: String = url.scheme().chars().take(20).collect();
-        let message = format!(
-            "the address of an mqtt feed begins with mqtts://, mqtt://, mqtt+wss:// or mqtt+ws://, not {scheme}://"
-        );
-        walk.say(field.at(), message, Some(format!("write {EXAMPLE}")));
-        return None;
-    }
-    if url.host_str().is_none_or(str::is_empty) || url.port() == Some(0) {
-        walk.say(field.at(), "the address has no host or no port", Some(format!("write {EXAMPLE}")));
-        return None;
-    }
-    let websocket = url.scheme().starts_with("mqtt+");
-    if url.fragment().is_some() || !websocket && (!matches!(url.path(), "" | "/") || url.query().is_some()) {
-        let cure = "end the address behind host and port, and write topics = [\"plant/#\"]".to_owned();
-        walk.say(field.at(), "topics do not stand in the address", Some(cure));
-        return None;
-    }
+    let (url, at) = broker.read(walk, table)?;
     if let Some((name, _)) = url.query_pairs().find(|(name, value)| is_secret(name, value)) {
         let message = format!("{} is a secret, which must not stand in the address", quoted(&name));
-        let cure = format!("take it out, and write user = \"...\" and password = {}", variable(feed, "password"));
-        walk.say_secret(field.at(), message, Some(cure));
+        walk.say_secret(at, message, Some(format!("take it out, and write {login}")));
         return None;
     }
     Some(url)

@@ -66,7 +66,7 @@ fn every_key_is_read() {
         keep_alive: Duration::from_secs(5),
         max_message: 1 << 20,
         connect_timeout: Duration::from_secs(3),
-        ..MqttConfig::new("mqtts://broker:8884/".parse().unwrap(), vec![topic("plant/#", 1), topic("alerts/+", 2)])
+        ..MqttConfig::new("mqtts://broker:8884".parse().unwrap(), vec![topic("plant/#", 1), topic("alerts/+", 2)])
     };
     assert_eq!(read(text), Ok(expected));
 }

@@ -11,6 +11,7 @@ use super::super::super::SecretRef;
 use super::super::super::credentials::{secret_of, variable};
 use super::super::super::source::{MESSAGE_SIZES, MOST, Places, TIMEOUTS};
 use super::super::super::walk::{Field, Table, Walk, quoted};
+use super::super::broker::BrokerUrl;
 use super::{Access, NatsConfig, ProxyConfig, subject};
 
 /// Messages that a server may hand out ahead: what comes again is known again within so many.
@@ -74,51 +75,16 @@ impl NatsConfig {
 }
 
 fn url(walk: &mut Walk<'_>, feed: &str, table: &mut Table<'_>) -> Option<Url> {
-    const EXAMPLE: &str = "url = \"nats://host:4222\"";
-    let Some(field) = table.take("url") else {
-        if !table.has_misspelt("url") {
-            walk.say(table.at.clone(), "this table has no url", Some(format!("add {EXAMPLE}")));
-        }
-        return None;
+    let (password, token) = (variable(feed, "password"), variable(feed, "token"));
+    let broker = BrokerUrl {
+        feed: "a nats feed",
+        example: "url = \"nats://host:4222\"",
+        schemes: &["nats", "nats+tls"],
+        login: ("a name, password or token", format!("user = \"...\" and password = {password}, or token = {token}")),
+        rest: ("subjects", "subjects = [\"...\"]"),
+        goes_on: |_| false,
     };
-    let url = match Url::parse(field.text(walk)?) {
-        Ok(url) => url,
-        Err(error) => {
-            walk.say(field.at(), format!("this is no address: {error}"), Some(format!("write {EXAMPLE}")));
-            return None;
-        }
-    };
-    if !url.username().is_empty() || url.password().is_some() {
-        let (password, token) = (variable(feed, "password"), variable(feed, "token"));
-        let cure = format!("take them out, and write user = \"...\" and password = {password}, or token = {token}");
-        walk.say_secret(field.at(), "a name, password or token must not stand in the address", Some(cure));
-        return None;
-    }
-    if !["nats", "nats+tls"].contains(&url.scheme()) {
-        let scheme: String = url.scheme().chars().take(20).collect();
-        let message = format!("the address of a nats feed begins with nats:// or nats+tls://, not {scheme}://");
-        walk.say(field.at(), message, Some(format!("write {EXAMPLE}")));
-        return None;
-    }
-    if url.host_str().is_none_or(str::is_empty) || url.port() == Some(0) {
-        walk.say(field.at(), "the address has no host or no port", Some(format!("write {EXAMPLE}")));
-        return None;
-    }
-    if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
-        let cure = "end the address behind host and port, and write subjects = [\"...\"]".to_owned();
-        walk.say(field.at(), "subjects do not stand in the address", Some(cure));
-        return None;
-    }
-    Some(without_query(&url))
-}
-
-/// Scheme, login, host and port alone.
-pub(super) fn without_query(url: &Url) -> Url {
-    let mut bare = url.clone();
-    bare.set_query(None);
-    bare.set_fragment(None);
-    bare.set_path("");
-    bare
+    broker.read(walk, table).map(|(url, _)| url)
 }
 
 fn subjects(walk: &mut Walk<'_>, table: &mut Table<'_>, has_stream: bool) -> Vec<String> {
