@@ -285,3 +285,19 @@ fn a_drill_of_a_feed_that_is_not_there_names_those_that_are() {
     assert_eq!(ended.code, Some(2));
     assert!(format!("{ended:?}").contains("There are: far"), "{ended:?}");
 }
+
+#[test]
+fn a_drill_that_is_interrupted_says_what_is_known_and_ends_well() {
+    let pair = Pair::new();
+    pair.home.write("feeds.toml", pair.config(""));
+    // Nothing is published, so the feed's first message is waited for.
+    let drill = pair.home.start(&["drill", "feeds.toml", "far", "--json"]);
+    drill.error_line("that it begins", LONG, |line| line.contains("Cutting far"));
+    wait_until("its own engine", LONG, || pair.home.history().exists());
+    drill.interrupt();
+    let ended = drill.end(LONG);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.out.last().is_some_and(|line| line.starts_with("{\"schema\":1,")), "{ended:?}");
+    let report = ended.json();
+    assert!(report["lost"].is_null() && report["to_first_message_ms"].is_null(), "{report}");
+}

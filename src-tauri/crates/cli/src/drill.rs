@@ -46,11 +46,16 @@ pub fn run(args: &args::Drill) -> Result<Outcome, Trouble> {
         None => Some(Err(AskError::Nobody)),
     };
     let report = match asked {
-        None => return Err(could_not("Interrupted. The console that runs ends the drill by itself.")),
+        None => {
+            return interrupted(args, "The console that runs ends the drill by itself, and keeps what it measures.");
+        }
         Some(Ok(report)) => report,
         Some(Err(AskError::Nobody)) => {
             let options = EngineOptions { insist_on_history: true, notifications: false, ..options };
-            of_our_own(options, &args.feed, &interrupt)?
+            match of_our_own(options, &args.feed, &interrupt)? {
+                Some(report) => report,
+                None => return interrupted(args, "Nothing was measured."),
+            }
         }
         Some(Err(other)) => return Err(could_not(other)),
     };
@@ -62,8 +67,22 @@ pub fn run(args: &args::Drill) -> Result<Outcome, Trouble> {
     Ok(if report.passed() { Outcome::Done } else { Outcome::No })
 }
 
-/// No console runs: the feeds are watched for as long as the drill takes.
-fn of_our_own(options: EngineOptions, feed: &str, interrupt: &Interrupt) -> Result<DrillReport, Trouble> {
+/// What is known of a drill that was not waited for: nothing.
+fn interrupted(args: &args::Drill, more: &str) -> Result<Outcome, Trouble> {
+    let text = format!("Interrupted before the drill was over. {more}");
+    if args.json {
+        out::fields(&serde_json::json!({
+            "feed": args.feed, "at": null, "from": null, "to": null, "to_first_message_ms": null,
+            "lost": null, "filled": null, "repeated": null, "to_return_ms": null, "text": text,
+        }))?;
+    } else {
+        out::line(&text)?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// No console runs: the feeds are watched for as long as the drill takes. `None`: somebody ended it.
+fn of_our_own(options: EngineOptions, feed: &str, interrupt: &Interrupt) -> Result<Option<DrillReport>, Trouble> {
     let engine = Engine::start(options).map_err(|error| match error {
         EngineError::Config(problems) => wrong(problems),
         other => could_not(other),
@@ -71,8 +90,8 @@ fn of_our_own(options: EngineOptions, feed: &str, interrupt: &Interrupt) -> Resu
     let stop = interrupt.token();
     let drilled = interrupt.block_on(async {
         tokio::select! {
-            drilled = live_then_drill(&engine, feed) => drilled,
-            () = stop.cancelled() => Err(could_not("Interrupted.")),
+            drilled = live_then_drill(&engine, feed) => drilled.map(Some),
+            () = stop.cancelled() => Ok(None),
         }
     })?;
     engine.stop();

@@ -55,6 +55,8 @@ pub(super) struct Book {
     pub(super) since: Time,
     /// All messages with smaller numbers were decided on.
     pub(super) below: u64,
+    /// What is lost until then is what a drill costs, which its report tells.
+    pub(super) drilled_until: Option<Time>,
     /// Which messages a broker may send once more.
     pub(super) redelivery: Redelivery,
 }
@@ -362,6 +364,9 @@ impl Book {
         if let Some(certificate) = certificate {
             self.shown(at, line, certificate, shared);
         }
+        if self.lines.is_drilled() {
+            self.drilled_until = Some(at.plus_nanos(AFTER_DRILL));
+        }
         let meaning = self.lines.connected(line, at);
         if meaning.concerns_feed {
             let finding = self.link.connected(at, shared);
@@ -457,7 +462,7 @@ impl Book {
                 (Check::Silence, FindingKind::Resumed) => self.link.heard(finding.at, shared),
                 _ => {}
             }
-            if let Some(cause) = alarms::cause_of(&finding) {
+            if let Some(cause) = alarms::cause_of(&finding).filter(|_| !self.is_cost_of_drill(&finding)) {
                 shared.alarms.raise(cause, finding.at);
             } else if let Some(source) = alarms::ended_by(&finding) {
                 shared.alarms.clear(&source, finding.at, &finding.text);
@@ -465,6 +470,12 @@ impl Book {
             shared.output.batch_mut(|batch| batch.findings.push(finding.clone()));
             shared.output.finding(finding);
         }
+    }
+
+    /// A drill raises no alarm, whatever it costs.
+    fn is_cost_of_drill(&self, finding: &Finding) -> bool {
+        let is_over = || self.drilled_until.is_none_or(|until| finding.at > until);
+        finding.check == Check::Sequence && (self.lines.is_drilled() || !is_over())
     }
 
     fn lost_messages(&mut self, finding: &Finding, shared: &mut Shared) {
@@ -527,6 +538,8 @@ impl Book {
     }
 }
 
+/// So long after a connection that a drill brought about a hole may show that it tore, nanoseconds.
+const AFTER_DRILL: i64 = 5 * feedwatch_model::NANOS_PER_SECOND;
 /// The slot of a watch, nanoseconds.
 const WATCH_SLOT: i64 = 100 * feedwatch_model::NANOS_PER_MILLI;
 /// So far ahead of the clock a sample may stand in a live chart; one farther ahead would push the present out of it.

@@ -51,6 +51,7 @@ impl FeedStage {
             came: false,
             since: now,
             below: 0,
+            drilled_until: None,
             redelivery: Redelivery::new(std::mem::take(&mut settings.known), settings.protocol == Protocol::Webhook),
             settings,
         };

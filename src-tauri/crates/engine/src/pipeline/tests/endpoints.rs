@@ -110,6 +110,30 @@ fn a_certificate_that_expires_raises_an_alarm_that_its_renewal_ends() {
 }
 
 #[test]
+fn what_a_drill_loses_is_a_finding_and_no_alarm_and_what_is_lost_later_is_one() {
+    let mut pipeline = pair(false);
+    pipeline.step(0, connected(0, 0, None));
+    let mut number = 0;
+    let mut bring = |pipeline: &mut Pipeline, sequences: std::ops::Range<u64>| {
+        for sequence in sequences {
+            pipeline.message(0, ticker(number, sequence, sequence as i64 * 100, 100.0));
+            number += 1;
+        }
+    };
+    bring(&mut pipeline, 0..80);
+    pipeline.step(0, Event::StoodDown { at: at(8_000), line: 0, last_good: at(7_990), why: Shut::Drill });
+    pipeline.step(0, connected(1, 8_400, None));
+    bring(&mut pipeline, 83..200);
+    pipeline.step(0, connected(0, 20_000, None));
+    let lost = |pipeline: &Pipeline| pipeline.findings().filter(|found| found.finding.missing.is_some()).count();
+    assert_eq!((lost(&pipeline), open_alarms(&pipeline).len()), (1, 0));
+    bring(&mut pipeline, 203..300);
+    assert_eq!((lost(&pipeline), open_alarms(&pipeline).len()), (2, 0), "the way back is part of it");
+    bring(&mut pipeline, 303..400);
+    assert_eq!((lost(&pipeline), open_alarms(&pipeline).len()), (3, 1));
+}
+
+#[test]
 fn a_drill_that_goes_wrong_is_an_outage_with_its_alarm() {
     let mut pipeline = pair(false);
     pipeline.step(0, connected(0, 0, None));
