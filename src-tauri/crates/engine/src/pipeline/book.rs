@@ -1,25 +1,25 @@
 //! What a feed's readings are entered into: checks, axis, series, counters, and what the history gets.
 
+mod connection;
+mod findings;
+
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use feedwatch_decode::{Catalogue, Sink};
 use feedwatch_detect::{Arrival, Certificates, Integrity, Scopes, Watch};
-use feedwatch_ingest::{InboxCounters, Shut};
+use feedwatch_ingest::InboxCounters;
 use feedwatch_model::{
-    AlarmSource, Certificate, Check, FeedId, Finding, FindingKind, Gap, GapCause, Message, Position, Protocol, Quality,
-    Reading, Rejected, Sample, SeriesId, SeriesMeta, Time,
+    FeedId, Finding, Message, Position, Protocol, Quality, Reading, Rejected, Sample, SeriesId, SeriesMeta, Time,
 };
 use feedwatch_store::{Outcome, StoredMessage};
 
 use super::episode::OpenEpisode;
-use super::lines::{Lines, Meaning};
+use super::lines::Lines;
 use super::link::Link;
 use super::redelivery::{Redelivery, Seen};
 use super::thin::{Ready, Thin};
 use super::{FeedSettings, News, Shared};
-use crate::alarms;
 use crate::axis::Axis;
 use crate::config::bare;
 use crate::live::LiveSeries;
@@ -359,138 +359,6 @@ impl Book {
         batch.messages.push(StoredMessage { feed: self.id, number, received, topic, meta: said, outcome, payload });
     }
 
-    /// An endpoint is connected.
-    pub(super) fn connected(&mut self, at: Time, line: u8, certificate: Option<&Certificate>, shared: &mut Shared) {
-        if let Some(certificate) = certificate {
-            self.shown(at, line, certificate, shared);
-        }
-        if self.lines.is_drilled() {
-            self.drilled_until = Some(at.plus_nanos(AFTER_DRILL));
-        }
-        let meaning = self.lines.connected(line, at);
-        if meaning.concerns_feed {
-            let finding = self.link.connected(at, shared);
-            self.integrity.connected(at);
-            self.tell(finding, shared);
-        }
-        self.integrity.overlapping(self.lines.up() > 1);
-        self.tell(meaning.finding, shared);
-    }
-
-    /// An endpoint has shown its certificate.
-    fn shown(&mut self, at: Time, line: u8, certificate: &Certificate, shared: &mut Shared) {
-        let name = self.lines.name(line).to_owned();
-        if self.certificates.seen(&name, certificate, at, &mut self.findings) {
-            let id = self.id;
-            shared.output.batch_mut(|batch| batch.certificates.push((id, name, certificate.clone())));
-        }
-        if !self.certificates.expires(at) {
-            let source = AlarmSource { feed: self.id, series: None, check: Check::Security };
-            shared.alarms.clear(
-                &source,
-                at,
-                "No certificate has changed since, and those in use are valid for more than 14 days.",
-            );
-        }
-        self.flush_findings(shared);
-    }
-
-    /// An endpoint was lost, or cannot be had.
-    pub(super) fn lost(&mut self, line: u8, at: Time, reason: &str, refused: bool) -> Meaning {
-        self.certificates.closed(self.lines.name(line));
-        self.lines.lost(line, at, reason, refused)
-    }
-
-    /// Nothing brings the feed any more.
-    pub(super) fn down(
-        &mut self,
-        at: Time,
-        last_good: Time,
-        reason: String,
-        refused: bool,
-        retry_in: Duration,
-        shared: &mut Shared,
-    ) {
-        self.link.usually(self.usual_lateness());
-        let finding = self.link.lost(at, last_good, reason, refused, retry_in, shared);
-        self.integrity.lost(at);
-        self.tell(finding, shared);
-    }
-
-    /// We have closed an endpoint ourselves.
-    pub(super) fn stood_down(&mut self, at: Time, line: u8, last_good: Time, why: Shut, shared: &mut Shared) {
-        if why == Shut::Silent {
-            let reason = "It brought nothing while another endpoint did. The connection was taken for dead.";
-            let meaning = self.lost(line, at, reason, false);
-            self.tell(meaning.finding, shared);
-            if meaning.concerns_feed {
-                // The other one was lost just before.
-                self.down(at, last_good, reason.to_owned(), false, Duration::ZERO, shared);
-            }
-        } else {
-            self.certificates.closed(self.lines.name(line));
-            let meaning = self.lines.stood_down(line, at, why);
-            self.tell(meaning.finding, shared);
-            if meaning.concerns_feed {
-                self.link.usually(self.usual_lateness());
-                self.link.stood_down(at, last_good, why, shared);
-                self.integrity.lost(at);
-            }
-        }
-        self.integrity.overlapping(self.lines.up() > 1);
-    }
-
-    pub(super) fn tell(&mut self, finding: Option<Finding>, shared: &mut Shared) {
-        self.findings.extend(finding);
-        self.flush_findings(shared);
-    }
-
-    pub(super) fn flush_findings(&mut self, shared: &mut Shared) {
-        for finding in std::mem::take(&mut self.findings) {
-            match (finding.check, finding.kind) {
-                (Check::Sequence, FindingKind::Gap) => self.lost_messages(&finding, shared),
-                (Check::Sequence, FindingKind::Healed) => {
-                    let came = finding.from.zip(finding.to).map_or(1, |(from, to)| to.saturating_sub(from) + 1);
-                    self.tally.lost = self.tally.lost.saturating_sub(came);
-                    self.tally.filled += came;
-                }
-                (Check::Order, _) => self.tally.reordered += 1,
-                (Check::Silence, FindingKind::Silent) => {
-                    self.link.usually(self.usual_lateness());
-                    self.link.silent(&finding.text, shared);
-                }
-                (Check::Silence, FindingKind::Resumed) => self.link.heard(finding.at, shared),
-                _ => {}
-            }
-            if let Some(cause) = alarms::cause_of(&finding).filter(|_| !self.is_cost_of_drill(&finding)) {
-                shared.alarms.raise(cause, finding.at);
-            } else if let Some(source) = alarms::ended_by(&finding) {
-                shared.alarms.clear(&source, finding.at, &finding.text);
-            }
-            shared.output.batch_mut(|batch| batch.findings.push(finding.clone()));
-            shared.output.finding(finding);
-        }
-    }
-
-    /// A drill raises no alarm, whatever it costs.
-    fn is_cost_of_drill(&self, finding: &Finding) -> bool {
-        let is_over = || self.drilled_until.is_none_or(|until| finding.at > until);
-        finding.check == Check::Sequence && (self.lines.is_drilled() || !is_over())
-    }
-
-    fn lost_messages(&mut self, finding: &Finding, shared: &mut Shared) {
-        self.tally.lost += finding.missing.unwrap_or(0);
-        let gap = Gap {
-            feed: self.id,
-            from: finding.at,
-            to: Some(finding.at),
-            cause: GapCause::Sequence,
-            missing: finding.missing,
-            detail: finding.text.clone(),
-        };
-        shared.gap_in(gap, finding.per.clone());
-    }
-
     pub(super) fn elapse(&mut self, now: Time, shared: &mut Shared) {
         self.release(Some(now), shared);
         self.integrity.elapse(now, &mut self.findings);
@@ -538,8 +406,6 @@ impl Book {
     }
 }
 
-/// So long after a connection that a drill brought about a hole may show that it tore, nanoseconds.
-const AFTER_DRILL: i64 = 5 * feedwatch_model::NANOS_PER_SECOND;
 /// The slot of a watch, nanoseconds.
 const WATCH_SLOT: i64 = 100 * feedwatch_model::NANOS_PER_MILLI;
 /// So far ahead of the clock a sample may stand in a live chart; one farther ahead would push the present out of it.
