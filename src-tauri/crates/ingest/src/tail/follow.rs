@@ -16,7 +16,8 @@ use super::TailOptions;
 use super::beside::{self, Beside};
 use super::identity::FileId;
 use super::lane::{HEAD, Place, places};
-use super::log::{Fate, Log, Open, head_of};
+use super::left::Left;
+use super::log::{Fate, Log, Open, head_of, opened};
 use super::words;
 use crate::source::Batch;
 use crate::{Clock, Resume, TailStart};
@@ -39,6 +40,7 @@ pub(super) struct Follow {
     logs: VecDeque<Log>,
     /// Places by which files opened from here on may be known.
     known: Vec<Place>,
+    left: Left,
     /// The last number given to a file.
     since: u64,
     /// Since when the path leads nowhere, and whether that was told.
@@ -66,6 +68,17 @@ pub(super) struct Begin {
     pub(super) known: Resume,
     /// The file was waited for: all that is in it is new.
     pub(super) whole: bool,
+    /// The file that was opened first, if nothing of it is kept and all that is in it is new, and in those after it.
+    pub(super) first: Option<FileId>,
+}
+
+/// Where it was begun for the first time.
+#[derive(Clone, Debug)]
+pub(super) enum Begun {
+    /// Behind this place.
+    Behind(Position),
+    /// At the first byte of this file, where there is nothing to stand behind.
+    Whole(FileId),
 }
 
 impl Follow {
@@ -76,26 +89,46 @@ impl Follow {
     pub(super) fn open(options: TailOptions, clock: Clock, begin: &Begin) -> io::Result<Follow> {
         let (from, known) = (places(&begin.from), places(&begin.known));
         let since = from.iter().chain(&known).map(Place::since).max().unwrap_or(0);
-        let mut follow = Follow { options, clock, logs: VecDeque::new(), known, since, gone: None, word: None };
+        let mut follow = Follow {
+            options,
+            clock,
+            logs: VecDeque::new(),
+            known,
+            left: Left::default(),
+            since,
+            gone: None,
+            word: None,
+        };
         let (file, metadata) = opened(&follow.options.path)?;
         if from.is_empty() {
-            follow.begin(file, &metadata, begin.whole)?;
+            follow.begin(file, &metadata, begin)?;
         } else {
             follow.resume(&from, file, &metadata)?;
         }
         Ok(follow)
     }
 
-    /// The first time.
-    fn begin(&mut self, mut file: File, metadata: &Metadata, whole: bool) -> io::Result<()> {
+    /// The first time, or once more where nothing is kept.
+    fn begin(&mut self, mut file: File, metadata: &Metadata, begin: &Begin) -> io::Result<()> {
+        let id = FileId::of(metadata);
+        if let Some(first) = begin.first.filter(|first| *first != id) {
+            let all = beside::all(&self.options.path);
+            if let Some(found) = all.iter().find(|beside| beside.id == first) {
+                let came = beside::after(&all, first, found.modified);
+                for beside in [found].into_iter().chain(came).filter(|beside| beside.id != id) {
+                    if !self.add(&beside.path, None, None) {
+                        return Ok(());
+                    }
+                }
+            }
+        }
         let offset = match self.options.start {
-            _ if whole => 0,
+            _ if begin.whole || begin.first.is_some() => 0,
             TailStart::Beginning => 0,
             TailStart::End => metadata.len(),
             TailStart::Recent(bytes) => metadata.len().saturating_sub(bytes),
         };
-        let since = self.named(&mut file, metadata)?;
-        let open = Open { offset, ..self.open_as(since) };
+        let open = Open { offset, ..self.open_anew(&mut file, metadata)? };
         self.logs.push_back(Log::new(file, metadata, None, open)?);
         Ok(())
     }
@@ -105,17 +138,14 @@ impl Follow {
         let id = FileId::of(metadata);
         let all = beside::all(&self.options.path);
         let newest = from.len().saturating_sub(1);
-        let at_path = |place: &Place, file: &mut File| is_at(place, file, metadata);
         let mut came = None;
+        // A link may have been led back to a file that was read before another one.
+        let mut at_path = None;
         // Older files too: who wrote them may have gone on after they were rotated away.
         for (number, place) in from.iter().enumerate().skip(from.len().saturating_sub(RECENT)) {
             let is_newest = number == newest;
-            if at_path(place, &mut file)? {
-                if is_newest {
-                    let open = self.open_behind(place);
-                    self.logs.push_back(Log::new(file, metadata, named(place), open)?);
-                    return Ok(());
-                }
+            if is_at(place, &mut file, metadata)? {
+                at_path = Some(place);
                 continue;
             }
             let renamed = all.iter().find(|beside| beside.id != id && is_beside(place, beside, Some(beside.id)));
@@ -142,13 +172,16 @@ impl Follow {
             }
         }
         for beside in came.unwrap_or_default() {
-            if !self.add(&beside.path, None, None) {
+            // A link may lead to one of them.
+            if beside.id != id && !self.add(&beside.path, None, None) {
                 return Ok(());
             }
         }
-        let since = self.named(&mut file, metadata)?;
-        let open = self.open_as(since);
-        self.logs.push_back(Log::new(file, metadata, None, open)?);
+        let (named, open) = match at_path {
+            Some(place) => (named(place), self.open_behind(place)),
+            None => (None, self.open_anew(&mut file, metadata)?),
+        };
+        self.logs.push_back(Log::new(file, metadata, named, open)?);
         Ok(())
     }
 
@@ -181,9 +214,11 @@ impl Follow {
         Ok(self.word.take().map_or(Step::Idle, Step::Word))
     }
 
-    /// Where the newest file stands, if a line of it was read.
-    pub(super) fn position(&mut self) -> Option<Position> {
-        self.logs.back_mut()?.position()
+    /// Where it was begun; before the first step.
+    pub(super) fn begun(&mut self) -> Option<Begun> {
+        // Of several files the first is the one that was begun.
+        let log = self.logs.front_mut()?;
+        Some(log.position().map_or(Begun::Whole(log.id), Begun::Behind))
     }
 
     /// What became of the path and of the file there.
@@ -215,9 +250,10 @@ impl Follow {
         }
     }
 
-    /// Another file stands at the path, and perhaps others were rotated away meanwhile.
+    /// Another file stands at the path, and perhaps others were rotated away meanwhile. It may be one that was there before:
+    /// a link is led back, a rotation undone.
     fn rotated(&mut self) -> io::Result<()> {
-        let (mut file, metadata) = match opened(&self.options.path) {
+        let (file, metadata) = match opened(&self.options.path) {
             // It is being rotated at this moment.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             opened => opened?,
@@ -227,15 +263,28 @@ impl Follow {
             Some(newest) => beside::after(&all, newest.id, newest.modified()),
             None => Vec::new(),
         };
+        let id = FileId::of(&metadata);
         for beside in came {
-            if beside.id != FileId::of(&metadata) && !self.add(&beside.path, None, None) {
+            if beside.id != id && !self.add(&beside.path, None, None) {
                 return Ok(());
             }
         }
-        let since = self.named(&mut file, &metadata)?;
-        let open = self.open_as(since);
-        self.logs.push_back(Log::new(file, &metadata, None, open)?);
+        let open = self.logs.iter().position(|log| log.id == id);
+        let log = match open.and_then(|at| self.logs.remove(at)) {
+            Some(log) => log,
+            None => self.log(file, &metadata)?,
+        };
+        self.logs.push_back(log);
         Ok(())
+    }
+
+    /// Begins a file, or goes on behind where it was left.
+    fn log(&mut self, mut file: File, metadata: &Metadata) -> io::Result<Log> {
+        let (named, open) = match self.left.place(&mut file, metadata)? {
+            Some(place) => (named(place), self.open_behind(place)),
+            None => (None, self.open_anew(&mut file, metadata)?),
+        };
+        Log::new(file, metadata, named, open)
     }
 
     /// The file at the path was cut short: it is read from its beginning, and its rest from a copy, if there is one.
@@ -275,25 +324,24 @@ impl Follow {
     }
 
     fn opened_beside(&mut self, path: &Path, named: Option<FileId>, open: Option<Open>) -> io::Result<Option<Log>> {
-        let (mut file, metadata) = opened(path)?;
+        let (file, metadata) = opened(path)?;
         let id = FileId::of(&metadata);
         if self.logs.iter().any(|log| log.id == id) {
             return Ok(None);
         }
-        let open = match open {
-            Some(open) => open,
-            None => {
-                let since = self.named(&mut file, &metadata)?;
-                self.open_as(since)
-            }
-        };
-        Log::new(file, &metadata, named, open).map(Some)
+        match open {
+            Some(open) => Log::new(file, &metadata, named, open).map(Some),
+            None => self.log(file, &metadata).map(Some),
+        }
     }
 
     /// Closes a file that was rotated away and read to its end.
     fn close(&mut self, at: usize, batch: &mut Batch) {
         if let Some(mut log) = self.logs.remove(at) {
             log.end(batch, (self.clock)());
+            if let Some(closed) = log.closed() {
+                self.left.note(closed);
+            }
         }
     }
 
@@ -311,6 +359,12 @@ impl Follow {
         let now = u64::try_from((self.clock)().nanos() / 1_000_000).unwrap_or(0);
         self.since = now.max(self.since + 1);
         self.since
+    }
+
+    /// At its beginning, under its number.
+    fn open_anew(&mut self, file: &mut File, metadata: &Metadata) -> io::Result<Open> {
+        let since = self.named(file, metadata)?;
+        Ok(self.open_as(since))
     }
 
     fn open_behind(&self, place: &Place) -> Open {
@@ -346,20 +400,6 @@ fn is_beside(place: &Place, beside: &Beside, id: Option<FileId>) -> bool {
     let can_be = beside.size > place.offset && id.is_none_or(|id| place.lanes.iter().all(|lane| lane.id == id));
     let is_of = || Ok::<_, io::Error>(place.is_of(id, &head_of(&mut opened(&beside.path)?.0, HEAD as u64)?));
     can_be && is_of().unwrap_or(false)
-}
-
-/// Opens a file, and nothing else: a pipe would keep us waiting.
-fn opened(path: &Path) -> io::Result<(File, Metadata)> {
-    let is_file = |metadata: &Metadata| match (metadata.is_file(), metadata.is_dir()) {
-        (true, _) => Ok(()),
-        (false, true) => Err(io::Error::from(io::ErrorKind::IsADirectory)),
-        (false, false) => Err(io::Error::from(io::ErrorKind::InvalidInput)),
-    };
-    is_file(&fs::metadata(path)?)?;
-    let file = File::open(path)?;
-    let metadata = file.metadata()?;
-    is_file(&metadata)?;
-    Ok((file, metadata))
 }
 
 #[cfg(test)]

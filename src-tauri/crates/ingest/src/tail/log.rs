@@ -1,6 +1,6 @@
 //! One file of those that are followed: read on from a place, line by line.
 
-use std::fs::{File, Metadata};
+use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
@@ -9,7 +9,8 @@ use std::time::Instant;
 use feedwatch_model::{CSV_HEADER, Cut, MessageMeta, Position, Time};
 
 use super::identity::FileId;
-use super::lane::{HEAD, Lane};
+use super::lane::{HEAD, Lane, Place};
+use super::left::Closed;
 use crate::capture::csv::Header;
 use crate::cutter::{Line, LineCutter, without_end};
 use crate::source::Batch;
@@ -132,6 +133,15 @@ impl Log {
         Some(Position::Offset { lane: self.lane(self.line), offset })
     }
 
+    /// What is to be remembered of it when it is closed, with every lane that lines of it were given.
+    pub(super) fn closed(&mut self) -> Option<Closed> {
+        let offset = self.last?;
+        self.lane(self.line);
+        let lanes = self.lanes.iter().flatten().filter_map(|lane| Lane::parse(lane)).collect();
+        let made = self.file.metadata().and_then(|metadata| metadata.created()).ok();
+        Some(Closed { id: self.id, made, head: self.head.clone(), place: Place { lanes, offset } })
+    }
+
     /// Looks at the file itself.
     pub(super) fn fate(&mut self) -> io::Result<Fate> {
         if self.file.metadata()?.len() < self.read {
@@ -246,6 +256,20 @@ impl Csv {
     fn of(line: &[u8]) -> Csv {
         Header::of(without_end(line)).line().map_or(Csv::None, Csv::Header)
     }
+}
+
+/// Opens a file, and nothing else: a pipe would keep us waiting.
+pub(super) fn opened(path: &Path) -> io::Result<(File, Metadata)> {
+    let is_file = |metadata: &Metadata| match (metadata.is_file(), metadata.is_dir()) {
+        (true, _) => Ok(()),
+        (false, true) => Err(io::Error::from(io::ErrorKind::IsADirectory)),
+        (false, false) => Err(io::Error::from(io::ErrorKind::InvalidInput)),
+    };
+    is_file(&fs::metadata(path)?)?;
+    let file = File::open(path)?;
+    let metadata = file.metadata()?;
+    is_file(&metadata)?;
+    Ok((file, metadata))
 }
 
 /// The first bytes of a file, at most [`HEAD`] and as many as there are before `end`.

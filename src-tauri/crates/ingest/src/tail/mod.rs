@@ -5,7 +5,7 @@
 //! | renamed, and made anew | the rest of the old file is read, then the new one; what still goes to the old one too |
 //! | copied, and cut short (`copytruncate`) | the rest is read from the copy, the file from its beginning; told |
 //! | cut short without a copy | read from its beginning; told, since what was between is lost |
-//! | a link that leads elsewhere | as renamed |
+//! | a link that leads elsewhere, or back; a rotation undone | as renamed; a file that was read before is read on |
 //! | deleted, or not there yet | told, and waited for: all of the new one is new |
 //! | our own end, whatever happens meanwhile | read on behind the last line kept, also in files rotated away since |
 //!
@@ -21,6 +21,7 @@ mod beside;
 mod follow;
 mod identity;
 mod lane;
+mod left;
 mod log;
 mod session;
 mod source;

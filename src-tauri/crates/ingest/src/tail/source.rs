@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
-use super::follow::{Begin, Follow};
+use super::follow::{Begin, Begun, Follow};
+use super::identity::FileId;
 use super::session::TailSession;
 use super::{TailOptions, words};
 use crate::source::{Session, Source};
@@ -36,6 +37,8 @@ pub(super) struct State {
     pub(super) kept: Option<Resume>,
     /// The file was not there, which was told.
     waited: bool,
+    /// Which file was opened first, where all of it is new and no place in it can be told: it was empty, or waited for.
+    first: Option<FileId>,
 }
 
 impl Shared {
@@ -73,20 +76,24 @@ impl TailSource {
         let begin = {
             let mut state = self.shared.lock();
             let from = state.kept.get_or_insert_with(|| known.clone()).clone();
-            Begin { from, known: known.clone(), whole: state.waited }
+            Begin { from, known: known.clone(), whole: state.waited, first: state.first }
         };
-        let (options, clock) = (self.options.clone(), self.clock);
+        let (options, clock, path) = (self.options.clone(), self.clock, &self.options.path);
         let opened = blocking(move || {
             Follow::open(options, clock, &begin).map(|mut follow| {
                 // Also without a line there is a place: what the history refuses is read again from there.
-                let place = follow.position().filter(|_| begin.from.positions().is_empty());
-                (Box::new(follow), place)
+                let begun = follow.begun().filter(|_| begin.from.positions().is_empty());
+                (Box::new(follow), begun)
             })
         });
-        let (follow, place) = opened.await?.map_err(|error| words::cannot_open(&self.options.path, &error))?;
-        if let (Some(place), Some(kept)) = (place, &mut self.shared.lock().kept) {
-            kept.note(&place);
+        let (follow, begun) = opened.await?.map_err(|error| words::cannot_open(path, &error))?;
+        let mut state = self.shared.lock();
+        match begun {
+            Some(Begun::Behind(place)) => drop(state.kept.as_mut().map(|kept| kept.note(&place))),
+            Some(Begun::Whole(file)) => state.first = Some(file),
+            None => {}
         }
+        drop(state);
         Ok(follow)
     }
 }

@@ -4,10 +4,14 @@ use std::fs;
 use std::io::Write;
 
 use crate::testkit::{Watched, clock, eager};
-use crate::{InboxLimits, TailOptions, TailSource, TailStart};
+use crate::{Event, InboxLimits, TailOptions, TailSource, TailStart};
 
 fn append(path: &std::path::Path, text: &str) {
     fs::OpenOptions::new().create(true).append(true).open(path).unwrap().write_all(text.as_bytes()).unwrap();
+}
+
+async fn connected(watched: &mut Watched) {
+    while !matches!(watched.next().await, Event::Connected { .. }) {}
 }
 
 #[tokio::test]
@@ -85,6 +89,35 @@ async fn what_the_history_refused_is_read_again_from_there() {
     let again = watched.message().await;
     assert_eq!((&again.payload, again.position()), (&first.payload, first.position()), "known again by its place");
     watched.stop().await;
+}
+
+#[tokio::test]
+async fn lines_refused_before_any_was_kept_are_read_again_where_the_file_was_empty() {
+    for rotated in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("app.log");
+        append(&path, "");
+        let mut watched = Watched::start(TailSource::new(TailOptions::new(&path), clock), eager());
+        connected(&mut watched).await;
+        append(&path, "1\n2\n");
+        for line in ["1", "2"] {
+            assert_eq!(&watched.message().await.payload[..], line.as_bytes());
+        }
+        if rotated {
+            fs::rename(&path, folder.path().join("app.log.1")).unwrap();
+            append(&path, "");
+        }
+        watched.inbox.refused();
+        watched.inbox.recovered();
+        let (reason, _) = watched.lost().await;
+        assert!(reason.contains("sends again"), "{reason}");
+        connected(&mut watched).await;
+        append(&path, "3\n");
+        for line in ["1", "2", "3"] {
+            assert_eq!(&watched.message().await.payload[..], line.as_bytes(), "rotated: {rotated}");
+        }
+        watched.stop().await;
+    }
 }
 
 #[tokio::test]

@@ -54,7 +54,7 @@ impl World {
     }
 
     fn start_as(&mut self, options: TailOptions) {
-        let begin = Begin { from: self.kept.clone(), known: self.kept.clone(), whole: false };
+        let begin = Begin { from: self.kept.clone(), known: self.kept.clone(), whole: false, first: None };
         self.follow = Some(Follow::open(options, clock, &begin).unwrap());
     }
 
@@ -234,6 +234,104 @@ fn a_link_that_leads_elsewhere_is_followed() {
     assert_eq!(world.words, [""; 0]);
 }
 
+impl World {
+    /// Lets `name` lead to another file at once, as `ln -sfn` does.
+    #[cfg(unix)]
+    fn link(&self, name: &str, to: &str) {
+        std::os::unix::fs::symlink(self.path(to), self.path("next")).unwrap();
+        self.rename("next", name);
+    }
+
+    /// Everything that is open was quiet for so long that it is given up, if another file took its place.
+    fn linger(&mut self) {
+        let follow = self.follow.as_mut().unwrap();
+        follow.logs.iter_mut().for_each(|log| log.heard = Instant::now().checked_sub(LINGER).unwrap());
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_that_leads_back_reads_no_line_twice() {
+    let mut world = World::new();
+    world.write("a.log", "1\n");
+    world.write("b.log", "2\n");
+    world.link("app.log", "a.log");
+    world.start();
+    assert_eq!(world.read(), ["1"]);
+    world.link("app.log", "b.log");
+    assert_eq!(world.read(), ["2"]);
+    world.link("app.log", "a.log");
+    world.write("a.log", "3\n");
+    assert_eq!(world.read(), ["3"]);
+    world.link("app.log", "b.log");
+    world.write("b.log", "4\n");
+    assert_eq!(world.read(), ["4"]);
+    world.linger();
+    assert_eq!(world.read(), [""; 0]);
+    assert_eq!(world.follow.as_ref().unwrap().logs.len(), 1, "the other one is closed");
+    world.link("app.log", "a.log");
+    world.write("a.log", "5\n");
+    assert_eq!(world.read(), ["5"], "what was closed is known too");
+    world.stop();
+    world.write("a.log", "6\n");
+    world.write("b.log", "7\n");
+    world.start();
+    assert_eq!(world.read(), ["7", "6"], "also after a restart, what the link leads to last");
+    assert_eq!(world.words, [""; 0]);
+}
+
+#[test]
+fn a_rotation_that_is_undone_reads_no_line_twice() {
+    let mut world = World::new();
+    world.write("app.log", "1\n");
+    world.start();
+    assert_eq!(world.read(), ["1"]);
+    world.rename("app.log", "app.log.1");
+    world.write("app.log", "2\n");
+    assert_eq!(world.read(), ["2"]);
+    world.linger();
+    assert_eq!(world.read(), [""; 0]);
+    world.rename("app.log.1", "app.log");
+    world.write("app.log", "3\n");
+    assert_eq!(world.read(), ["3"]);
+    assert_eq!(world.words, [""; 0]);
+}
+
+#[test]
+fn a_copy_that_takes_the_place_of_its_original_is_read_on() {
+    let mut world = World::new();
+    world.write("app.log", "1\n");
+    world.start();
+    assert_eq!(world.read(), ["1"]);
+    world.write("app.log", "2\n");
+    world.copy_and_cut("app.log.1");
+    world.write("app.log", "3\n");
+    assert_eq!(world.read(), ["2", "3"]);
+    world.linger();
+    assert_eq!(world.read(), [""; 0]);
+    world.rename("app.log.1", "app.log");
+    world.write("app.log", "4\n");
+    assert_eq!(world.read(), ["4"]);
+    assert_eq!(world.words.len(), 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_to_files_with_dates_is_followed_while_we_are_away() {
+    let mut world = World::new();
+    world.write("app.log-20261124", "1\n");
+    world.link("app.log", "app.log-20261124");
+    world.start();
+    assert_eq!(world.read(), ["1"]);
+    world.stop();
+    world.write("app.log-20261124", "2\n");
+    world.write("app.log-20261125", "3\n");
+    world.link("app.log", "app.log-20261125");
+    world.start();
+    assert_eq!(world.read(), ["2", "3"]);
+    assert_eq!(world.words, [""; 0]);
+}
+
 #[test]
 fn what_was_written_while_we_were_away_is_read_in_every_file() {
     let mut world = World::new();
@@ -353,7 +451,7 @@ fn the_header_of_a_csv_stands_beside_the_first_record_of_each_file() {
 fn what_is_no_file_is_refused() {
     let world = World::new();
     fs::create_dir(world.path("app.log")).unwrap();
-    let begin = Begin { from: Resume::default(), known: Resume::default(), whole: false };
+    let begin = Begin { from: Resume::default(), known: Resume::default(), whole: false, first: None };
     let error = Follow::open(world.options(), clock, &begin).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::IsADirectory);
 }
