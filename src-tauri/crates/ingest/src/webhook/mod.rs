@@ -8,13 +8,14 @@
 //! | bounded | by |
 //! |---|---|
 //! | a body | `max_message`, before it is read where its length is told |
-//! | bodies at once | 64 MiB, or two of the largest messages |
-//! | connections | 64; further ones wait to be taken |
-//! | a head; a body; between two requests | 10 s; 30 s; 10 s |
+//! | bodies at once, being read or waiting to be taken in | 64 MiB, or two of the largest messages |
+//! | connections | 64; further ones wait to be taken; who is refused is cut |
+//! | a head; a body; between two requests; an answer that is not read | 10 s; 30 s; 10 s; 10 s |
 //! | headers kept | 32 of at most 1,024 characters |
 //! | messages that wait to be taken in | 64 |
 
 mod gate;
+mod patient;
 mod server;
 mod session;
 

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
 use feedwatch_model::{MessageMeta, Time};
-use http::header::{ALLOW, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CONNECTION, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body as _, Incoming};
@@ -27,12 +27,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::WebhookOptions;
 use super::gate::{Gate, Refusal};
+use super::patient::Patient;
 use crate::Clock;
 
 const CONNECTIONS: usize = 64;
 /// A head that takes longer is given up, and a connection without a request is closed.
 const HEAD: Duration = Duration::from_secs(10);
 const BODY: Duration = Duration::from_secs(30);
+/// Who takes nothing of our answers for so long does not read them.
+const UNREAD: Duration = Duration::from_secs(10);
 /// So long may it take until a message is on disk; then the sender is to try again.
 const KEPT: Duration = Duration::from_secs(2);
 /// After so many seconds.
@@ -57,6 +60,8 @@ pub(super) struct Delivery {
     pub(super) payload: Bytes,
     pub(super) meta: Box<MessageMeta>,
     pub(super) kept: oneshot::Sender<()>,
+    /// Held until the message is taken into a batch, which is bounded by itself.
+    pub(super) room: OwnedSemaphorePermit,
 }
 
 /// Takes requests in, over all sessions of a source.
@@ -169,7 +174,7 @@ impl Reception {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD)
-            .serve_connection(TokioIo::new(stream), service);
+            .serve_connection(TokioIo::new(Patient::new(stream, UNREAD)), service);
         let mut connection = std::pin::pin!(connection);
         // How a connection ends is its sender's affair.
         tokio::select! {
@@ -187,14 +192,15 @@ impl Reception {
             Ok(meta) => meta,
             Err(refusal) => return self.refused(refusal),
         };
-        // Held until the message is in the inbox, which is bounded by itself.
-        let Ok(room) = self.room_for(&body).await else { return later() };
+        let Ok(mut room) = self.room_for(&body).await else { return later() };
         let payload = match timeout(BODY, self.read(body)).await {
             Ok(Ok(payload)) => payload,
             Ok(Err(Unread::TooLarge)) => return self.refused(Refusal::Size),
-            Ok(Err(Unread::Broken)) => return plain(StatusCode::BAD_REQUEST, "the body is broken\n"),
-            Err(_) => return plain(StatusCode::REQUEST_TIMEOUT, "the body takes too long\n"),
+            Ok(Err(Unread::Broken)) => return last(StatusCode::BAD_REQUEST, "the body is broken\n"),
+            Err(_) => return last(StatusCode::REQUEST_TIMEOUT, "the body takes too long\n"),
         };
+        // What was not known beforehand is given back.
+        drop(room.split(room.num_permits().saturating_sub(pieces(payload.len()))));
         self.deliver(payload, meta, room, deliveries).await
     }
 
@@ -209,7 +215,7 @@ impl Reception {
         meta.redelivered = self.was_unthanked(print);
         let again = meta.redelivered;
         let (kept, thanked) = oneshot::channel();
-        let delivery = Delivery { received: (self.clock)(), payload, meta: Box::new(meta), kept };
+        let delivery = Delivery { received: (self.clock)(), payload, meta: Box::new(meta), kept, room };
         // The message itself is taken in or not at all; only the wait for it is given up.
         let handed_on = match timeout(KEPT, deliveries.reserve()).await {
             Ok(Ok(place)) => {
@@ -218,7 +224,6 @@ impl Reception {
             }
             _ => false,
         };
-        drop(room);
         if handed_on && !self.looks && matches!(timeout(KEPT, thanked).await, Ok(Ok(()))) {
             return plain(StatusCode::NO_CONTENT, "");
         }
@@ -231,13 +236,15 @@ impl Reception {
     /// Room for a body of the announced size, or of the largest.
     async fn room_for(&self, body: &Incoming) -> Result<OwnedSemaphorePermit, ()> {
         let size = body.size_hint().exact().and_then(|size| usize::try_from(size).ok()).unwrap_or(self.max_message);
-        let pieces = u32::try_from(size.min(self.max_message).div_ceil(PIECE)).unwrap_or(u32::MAX);
+        let pieces = u32::try_from(pieces(size.min(self.max_message))).unwrap_or(u32::MAX);
         let room = timeout(KEPT, Arc::clone(&self.room).acquire_many_owned(pieces)).await;
         room.map_err(|_| ())?.map_err(|_| ())
     }
 
     async fn read(&self, mut body: Incoming) -> Result<Bytes, Unread> {
-        let mut read = BytesMut::new();
+        // As announced, or nothing: what grows by itself may take twice the room.
+        let announced = body.size_hint().exact().and_then(|size| usize::try_from(size).ok()).unwrap_or(0);
+        let mut read = BytesMut::with_capacity(announced.min(self.max_message));
         while let Some(frame) = body.frame().await {
             let Ok(data) = frame.map_err(|_| Unread::Broken)?.into_data() else { continue };
             if data.len() > self.max_message - read.len() {
@@ -256,7 +263,7 @@ impl Reception {
             Refusal::Size => "the body is too large\n",
             Refusal::Coding => "the body is compressed in a way that is not read: use gzip, zstd or none\n",
         };
-        let mut answer = plain(refusal.status(), text);
+        let mut answer = last(refusal.status(), text);
         match refusal {
             Refusal::Token => {
                 answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -284,6 +291,11 @@ impl Reception {
     }
 }
 
+/// Pieces of room that so many bytes take.
+fn pieces(bytes: usize) -> usize {
+    bytes.div_ceil(PIECE)
+}
+
 enum Unread {
     TooLarge,
     Broken,
@@ -292,6 +304,13 @@ enum Unread {
 fn plain(status: StatusCode, text: &'static str) -> Answer {
     let mut answer = Response::new(Full::new(Bytes::from_static(text.as_bytes())));
     *answer.status_mut() = status;
+    answer
+}
+
+/// An answer behind which the connection is closed: who is refused must not hold it, nor ask on and on.
+fn last(status: StatusCode, text: &'static str) -> Answer {
+    let mut answer = plain(status, text);
+    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     answer
 }
 

@@ -75,11 +75,13 @@ impl WebhookSession {
     }
 
     fn take(&mut self, delivery: Delivery, batch: &mut Batch) {
-        self.heard = delivery.received;
+        let Delivery { received, payload, meta, kept, room } = delivery;
+        self.heard = received;
         if self.reception.thanks() {
-            self.waiting.push_back(delivery.kept);
+            self.waiting.push_back(kept);
         }
-        batch.push(delivery.received, delivery.payload, Some(delivery.meta));
+        batch.push(received, payload, Some(meta));
+        drop(room);
     }
 
     /// Waits until there are requests without the token to be told of.

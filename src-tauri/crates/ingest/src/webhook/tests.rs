@@ -124,6 +124,52 @@ async fn other_requests_are_refused_each_by_its_status() {
 }
 
 #[tokio::test]
+async fn whoever_is_refused_does_not_keep_the_connection() {
+    let listen = free().await;
+    let mut feed = Watched::start(source(listen, |options| options.max_message = 10), eager());
+    listening(&mut feed).await;
+    for request in [
+        post("/other", BEARER, "1"),
+        post("/hook", BEARER, "1").replacen("POST", "GET", 1),
+        post("/hook", "", "1"),
+        post("/hook", BEARER, "01234567890"),
+        post("/hook", &format!("{BEARER}content-encoding: br\r\n"), "1"),
+    ] {
+        let answer = asked(listen, request.replace("connection: close\r\n", "")).await;
+        assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
+    }
+    feed.stop().await;
+}
+
+#[tokio::test]
+async fn messages_that_wait_to_be_taken_have_their_bytes_counted() {
+    let listen = free().await;
+    let large = "x".repeat(16 << 20);
+    let source = source(listen, |options| options.max_message = large.len());
+    let mut session = source.connect(&Resume::default()).await.unwrap();
+    let senders: Vec<_> = (0..4).map(|_| tokio::spawn(asked(listen, post("/hook", BEARER, &large)))).collect();
+    for sender in senders {
+        let answer = sender.await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 503 "), "nobody took it in: {answer}");
+    }
+    let answer = asked(listen, post("/hook", BEARER, "one more")).await;
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    let mut taken = Vec::new();
+    while taken.len() < 4 {
+        let mut batch = crate::Batch::default();
+        session.recv(&mut batch).await.unwrap();
+        taken.extend(batch.messages().iter().map(|message| message.payload.len()));
+    }
+    assert_eq!(taken, [large.len(); 4]);
+    let waiting = tokio::spawn(asked(listen, post("/hook", BEARER, "later")));
+    let mut batch = crate::Batch::default();
+    session.recv(&mut batch).await.unwrap();
+    assert_eq!(batch.messages()[0].payload, "later", "64 MiB waited: there was no room for the one before");
+    session.close().await;
+    waiting.await.unwrap();
+}
+
+#[tokio::test]
 async fn a_connection_brings_one_message_after_the_other() {
     let listen = free().await;
     let mut feed = Watched::start(source(listen, |_| {}), eager());
