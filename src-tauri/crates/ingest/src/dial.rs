@@ -4,18 +4,21 @@
 //! nothing of what the other side says first is read here. So the caller's own stream lies right on the socket, where bytes
 //! on the wire can be counted.
 //!
-//! Limit: the addresses of a name are tried one after the other.
+//! Limits: the addresses of a name are tried one after the other; eight names are looked up at once, by all feeds together.
 
 mod environment;
 mod proxy;
 mod through;
 
-use std::net::SocketAddr;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use url::{Host, Url};
@@ -108,13 +111,33 @@ pub(crate) async fn to_proxy(hop: &Hop) -> Result<TcpStream, ConnectError> {
     })
 }
 
+/// Names that are looked up at once. A lookup is a call to the system that nobody can end: where no server of names answers
+/// it holds its thread for half a minute, long after whoever wanted to connect has given up. The runtime has 16 such threads,
+/// which read files too.
+static LOOKUPS: Semaphore = Semaphore::const_new(8);
+
+/// Looks a name up, once there is room for it; the room is held as long as the call lasts, wanted or not.
+async fn looked_up(
+    room: &'static Semaphore,
+    look: impl FnOnce() -> io::Result<Vec<SocketAddr>> + Send + 'static,
+) -> io::Result<Vec<SocketAddr>> {
+    let permit = room.acquire().await.map_err(io::Error::other)?;
+    let looking = spawn_blocking(move || {
+        let found = look();
+        drop(permit);
+        found
+    });
+    looking.await.map_err(io::Error::other)?
+}
+
 /// Finds the name and connects to the first of its addresses that answers.
 async fn straight(host: &str, port: u16, shown: &str) -> Result<TcpStream, ConnectError> {
     let addresses: Vec<SocketAddr> = match host.parse() {
         Ok(number) => vec![SocketAddr::new(number, port)],
         Err(_) => {
-            let found = lookup_host((host, port)).await;
-            found.map_err(|_| ConnectError::Network(reason::name_not_found(shown)))?.collect()
+            let host = host.to_owned();
+            let found = looked_up(&LOOKUPS, move || (host, port).to_socket_addrs().map(Iterator::collect)).await;
+            found.map_err(|_| ConnectError::Network(reason::name_not_found(shown)))?
         }
     };
     let mut last = None;

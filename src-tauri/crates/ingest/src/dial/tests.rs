@@ -1,7 +1,10 @@
 //! Where to, and through what. What is carried through a proxy is a test of each protocol.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout;
 
 use super::*;
 use crate::testkit::{head, server};
@@ -180,4 +183,29 @@ async fn what_a_socks_proxy_refuses_is_told() {
     let error = refusal(&hop(HopKind::Socks5, port, Some(("ann", "s3cr3t")))).await;
     assert!(error.to_string().contains("wants a user and a password. Check both."), "{error}");
     assert!(!error.to_string().contains("s3cr3t"), "{error}");
+}
+
+/// A runtime with as many threads for what blocks as two lookups and one reader of files need.
+#[test]
+fn lookups_that_nobody_waits_for_leave_threads_to_others() {
+    static ROOM: Semaphore = Semaphore::const_new(2);
+    let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(3).enable_all().build().unwrap();
+    let (answer, answered) = std::sync::mpsc::channel::<()>();
+    let answered = Arc::new(std::sync::Mutex::new(answered));
+    runtime.block_on(async {
+        for _ in 0..10 {
+            let answered = Arc::clone(&answered);
+            let looking = looked_up(&ROOM, move || {
+                let _ = answered.lock().unwrap().recv();
+                Ok(Vec::new())
+            });
+            // It is begun, or waits for room, and is given up.
+            assert!(timeout(Duration::ZERO, looking).await.is_err());
+        }
+        assert_eq!(ROOM.available_permits(), 0, "two of them are held although nobody waits");
+        assert_eq!(spawn_blocking(|| "read").await.unwrap(), "read");
+        drop(answer);
+        let found = looked_up(&ROOM, || Ok(vec![([127, 0, 0, 1], 1).into()])).await.unwrap();
+        assert_eq!(found.len(), 1, "and there is room again");
+    });
 }
