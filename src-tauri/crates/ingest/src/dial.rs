@@ -168,13 +168,22 @@ pub(crate) enum Trust {
 }
 
 impl Trust {
+    /// The same trust for somebody to whom we do not say who we are.
+    pub(crate) fn without_identity(&self) -> Trust {
+        match self {
+            Trust::Files(files) => Trust::Files(TlsFiles { ca: files.ca.clone(), ..TlsFiles::default() }),
+            #[cfg(test)]
+            Trust::Given(config) => Trust::Given(config.clone()),
+        }
+    }
+
     /// The configuration, offering `alpn` to the server.
     pub(crate) async fn config(&self, alpn: &'static [&'static [u8]]) -> Result<rustls::ClientConfig, ConnectError> {
         match self {
             Trust::Files(files) if *files == TlsFiles::default() => tls::client_config(alpn),
             Trust::Files(files) => {
                 let files = files.clone();
-                let read = tokio::task::spawn_blocking(move || tls::client_config_with(&files, alpn)).await;
+                let read = spawn_blocking(move || tls::client_config_with(&files, alpn)).await;
                 read.map_err(|error| ConnectError::Tls(error.to_string()))?
             }
             #[cfg(test)]

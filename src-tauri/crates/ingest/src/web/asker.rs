@@ -9,7 +9,7 @@ use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use tokio::time::timeout;
-use url::Url;
+use url::{Origin, Url};
 
 use super::HttpOptions;
 use super::line::{Line, Unanswered};
@@ -42,16 +42,47 @@ impl Question {
 }
 
 /// Asks one address, and where that leads.
+///
+/// Every question begins where the operator said, or where permanent redirects (301, 308) have led from there: where a temporary
+/// one leads may be good for one question only, as an address that is signed for minutes. What the operator gave for one
+/// origin (token, headers, client certificate, body) is for that origin alone, also where another one leads back to it.
 pub(crate) struct Asker {
-    url: Url,
-    /// What is told to the origin of `url`.
+    home: Place,
+    /// What was asked last.
+    now: Place,
+    /// What is told to the origin of the operator's address.
     credentials: HeaderMap,
     trust: Trust,
     options: HttpOptions,
     clock: Clock,
-    line: Option<Line>,
+    /// The one used last at the end.
+    lines: Vec<OpenLine>,
     /// Over all connections.
     bytes: WireBytes,
+}
+
+/// Connections kept: to where questions begin, and to where they are led.
+const LINES: usize = 2;
+
+/// What is asked at.
+#[derive(Clone)]
+struct Place {
+    url: Url,
+    /// It was reached without leaving the origin the operator named.
+    is_own: bool,
+}
+
+struct OpenLine {
+    line: Line,
+    origin: Origin,
+    /// Our certificate was offered.
+    is_own: bool,
+}
+
+impl OpenLine {
+    fn leads_to(&self, place: &Place) -> bool {
+        self.is_own == place.is_own && self.origin == place.url.origin()
+    }
 }
 
 impl Asker {
@@ -66,21 +97,23 @@ impl Asker {
         // Neither can fail where there is a host.
         let _ = url.set_username("").and_then(|()| url.set_password(None));
         url.set_fragment(None);
-        Ok(Asker { url, credentials, trust, options: options.clone(), clock, line: None, bytes: WireBytes::default() })
+        let home = Place { url, is_own: true };
+        let (now, options, bytes) = (home.clone(), options.clone(), WireBytes::default());
+        Ok(Asker { home, now, credentials, trust, options, clock, lines: Vec::new(), bytes })
     }
 
     /// Whom it asks, for sentences.
     pub(crate) fn host(&self) -> String {
-        host_and_port(&self.url)
+        host_and_port(&self.now.url)
     }
 
     pub(crate) fn is_encrypted(&self) -> bool {
-        self.url.scheme() == "https"
+        self.now.url.scheme() == "https"
     }
 
     /// By which the server has proved who it is.
     pub(crate) fn certificate(&self) -> Option<Certificate> {
-        self.line.as_ref().and_then(Line::certificate).cloned()
+        self.lines.last().and_then(|open| open.line.certificate()).cloned()
     }
 
     /// What comes over its connections.
@@ -90,33 +123,44 @@ impl Asker {
 
     /// The connection, for who reads an answer as long as it lasts.
     pub(crate) fn take_line(&mut self) -> Option<Line> {
-        self.line.take()
+        self.lines.pop().map(|open| open.line)
     }
 
     /// Connects, if there is no connection any more.
     pub(crate) async fn connect(&mut self) -> Result<(), ConnectError> {
-        if self.line.as_ref().is_none_or(|line| !line.is_open()) {
-            self.line = None;
-            let after = self.options.connect_timeout;
-            // The future of a handshake is large, and is held only for a moment.
-            let opening = Box::pin(Line::open(&self.url, &self.trust, &self.options.proxy, &self.bytes));
-            let opened = timeout(after, opening).await;
-            self.line = Some(opened.unwrap_or_else(|_| Err(ConnectError::TimedOut { host: self.host(), after }))?);
+        self.lines.retain(|open| open.line.is_open());
+        if let Some(at) = self.lines.iter().position(|open| open.leads_to(&self.now)) {
+            let last = self.lines.remove(at);
+            self.lines.push(last);
+            return Ok(());
         }
+        let Place { url, is_own } = self.now.clone();
+        let trust = if is_own { self.trust.clone() } else { self.trust.without_identity() };
+        let after = self.options.connect_timeout;
+        // The future of a handshake is large, and is held only for a moment.
+        let opening = Box::pin(Line::open(&url, &trust, &self.options.proxy, &self.bytes));
+        let opened = timeout(after, opening).await;
+        let line = opened.unwrap_or_else(|_| Err(ConnectError::TimedOut { host: self.host(), after }))?;
+        if self.lines.len() >= LINES {
+            self.lines.remove(0);
+        }
+        self.lines.push(OpenLine { line, origin: url.origin(), is_own });
         Ok(())
     }
 
-    /// The head of the answer to `question`, whatever its status, redirects followed. Later questions go where the
-    /// redirects have led.
+    /// The head of the answer to `question`, whatever its status, redirects followed.
     pub(crate) async fn ask(&mut self, question: &Question) -> Result<Response<Incoming>, ConnectError> {
+        self.now = self.home.clone();
+        let mut is_permanent = true;
         for _ in 0..=REDIRECTS {
             let response = self.answer(question).await?;
-            let Some(next) = self.redirect(&response, &question.method)? else { return Ok(response) };
-            if next.origin() != self.url.origin() {
-                self.credentials.clear();
-                self.line = None;
+            let Some(next) = self.redirect(&response, question)? else { return Ok(response) };
+            let is_own = self.now.is_own && next.origin() == self.now.url.origin();
+            self.now = Place { url: next, is_own };
+            is_permanent &= matches!(response.status(), StatusCode::MOVED_PERMANENTLY | StatusCode::PERMANENT_REDIRECT);
+            if is_permanent {
+                self.home = self.now.clone();
             }
-            self.url = next;
         }
         let sentence = format!("The server redirected more than {REDIRECTS} times. Check the address.");
         Err(ConnectError::Protocol(sentence))
@@ -128,12 +172,14 @@ impl Asker {
         let mut again = false;
         loop {
             self.connect().await?;
-            let Some(line) = &mut self.line else { continue };
-            let sent = line.send(&self.url, request(question, &self.credentials, &self.options)).await;
+            let Some(OpenLine { line, .. }) = self.lines.last_mut() else { continue };
+            let Place { url, is_own } = &self.now;
+            let credentials = is_own.then_some(&self.credentials);
+            let sent = line.send(url, request(question, credentials, &self.options)).await;
             match sent {
                 Ok(response) => return Ok(response),
                 Err(Unanswered { error, stale }) => {
-                    self.line = None;
+                    self.lines.pop();
                     let unheard = error.is_canceled() || (error.is_incomplete_message() && question.method.is_safe());
                     if stale && unheard && !std::mem::replace(&mut again, true) {
                         continue;
@@ -145,16 +191,19 @@ impl Asker {
     }
 
     /// Where to go on, if the answer is a redirect with a place.
-    fn redirect(&self, response: &Response<Incoming>, method: &Method) -> Result<Option<Url>, ConnectError> {
+    fn redirect(&self, response: &Response<Incoming>, question: &Question) -> Result<Option<Url>, ConnectError> {
         match response.status().as_u16() {
             307 | 308 => {}
             // With these a question that has a body would become one without.
-            301..=303 if method.is_safe() => {}
+            301..=303 if question.method.is_safe() => {}
             _ => return Ok(None),
         }
         let location = response.headers().get(header::LOCATION).and_then(|location| location.to_str().ok());
-        let Some(mut next) = location.and_then(|location| self.url.join(location).ok()) else { return Ok(None) };
-        let sentence = match (self.url.scheme(), next.scheme()) {
+        let here = &self.now.url;
+        let Some(mut next) = location.and_then(|location| here.join(location).ok()) else { return Ok(None) };
+        let sentence = match (here.scheme(), next.scheme()) {
+            // What is sent may hold a secret as well as a header.
+            (_, "http" | "https") if !question.body.is_empty() && next.origin() != here.origin() => "another host",
             (_, "https") | ("http", "http") => {
                 let _ = next.set_username("").and_then(|()| next.set_password(None));
                 next.set_fragment(None);
@@ -195,7 +244,7 @@ fn credentials(options: &HttpOptions, url: &Url) -> Result<HeaderMap, ConnectErr
     Ok(headers)
 }
 
-fn request(question: &Question, credentials: &HeaderMap, options: &HttpOptions) -> Request<Full<Bytes>> {
+fn request(question: &Question, credentials: Option<&HeaderMap>, options: &HttpOptions) -> Request<Full<Bytes>> {
     const AGENT: HeaderValue = HeaderValue::from_static(concat!("Feedwatch/", env!("CARGO_PKG_VERSION")));
     let mut request = Request::new(Full::new(question.body.clone()));
     *request.method_mut() = question.method.clone();
@@ -206,7 +255,7 @@ fn request(question: &Question, credentials: &HeaderMap, options: &HttpOptions) 
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     }
     // Each in the place of one of the same name.
-    for (name, value) in credentials {
+    for (name, value) in credentials.into_iter().flatten() {
         headers.insert(name, value.clone());
     }
     request
@@ -239,3 +288,6 @@ pub(crate) async fn within<T>(
 ) -> Result<T, ConnectError> {
     timeout(after, work).await.unwrap_or_else(|_| Err(ConnectError::TimedOut { host: host(), after }))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,8 @@
 //! HTTP as a client: what event streams and polling share.
 //!
 //! A [`line`] is one connection, dialled and encrypted by us; an [`asker`] asks over it for what an address has, follows
-//! redirects, and tells what the operator gave (token, headers, user) to the first origin and to no other. What a server
+//! redirects, and tells what the operator gave (token, headers, user, client certificate, body) to the first origin and to no
+//! other. Only a permanent redirect (301, 308) is remembered for the next question. What a server
 //! compresses is inflated here ([`coding`]), so that bytes on the wire and bytes of payload are two figures.
 //!
 //! Limits: five redirects, never from https to http; heads as the library bounds them (HTTP/1: 100 headers and 400 KiB,
