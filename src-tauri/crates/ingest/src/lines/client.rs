@@ -98,7 +98,10 @@ impl Session for Client {
                         Some(deadline) => sleep_until(deadline).await,
                         None => std::future::pending().await,
                     }
-                } => return Err(quiet(self.idle.unwrap_or_default())),
+                } => {
+                    self.peer.unfinished(batch);
+                    return Err(quiet(self.idle.unwrap_or_default()));
+                }
             };
             return match given {
                 Given::Full if batch.is_empty() => continue,

@@ -139,9 +139,16 @@ impl Listener {
         clients.chain(self.rest_until).min()
     }
 
-    fn give_up_idle(&mut self) {
+    fn give_up_idle(&mut self, batch: &mut Batch) {
         let (now, idle) = (Instant::now(), self.options.idle_timeout);
-        self.clients.retain(|client| client.deadline(idle).is_none_or(|deadline| deadline > now));
+        self.clients.retain_mut(|client| {
+            let stays = client.deadline(idle).is_none_or(|deadline| deadline > now);
+            // What came without the token is nobody's.
+            if !stays && client.is_known {
+                client.peer.unfinished(batch);
+            }
+            stays
+        });
         self.rest_until = self.rest_until.filter(|until| *until > now);
     }
 }
@@ -180,17 +187,16 @@ impl Session for Listener {
                     let came = self.poll_accept(cx);
                     self.poll_clients(cx, batch);
                     if batch.is_empty() && !came { Poll::Pending } else { Poll::Ready(()) }
-                }) => {
-                    if !batch.is_empty() {
-                        return Ok(());
-                    }
-                }
+                }) => {}
                 () = async {
                     match deadline {
                         Some(deadline) => sleep_until(deadline).await,
                         None => std::future::pending().await,
                     }
-                } => self.give_up_idle(),
+                } => self.give_up_idle(batch),
+            }
+            if !batch.is_empty() {
+                return Ok(());
             }
         }
     }

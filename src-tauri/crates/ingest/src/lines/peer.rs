@@ -86,7 +86,7 @@ impl<S: AsyncRead + Unpin> Peer<S> {
     }
 
     /// A line without its end may be half a number: it is told, and not read.
-    fn unfinished(&mut self, batch: &mut Batch) {
+    pub(super) fn unfinished(&mut self, batch: &mut Batch) {
         if let Some((Line::Whole(head) | Line::TooLong { head, .. }, _)) = self.cutter.rest()
             && !head.trim_ascii().is_empty()
         {

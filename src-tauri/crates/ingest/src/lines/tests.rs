@@ -245,6 +245,34 @@ async fn a_client_that_is_silent_for_too_long_makes_room() {
 }
 
 #[tokio::test]
+async fn half_a_line_of_a_peer_that_fell_silent_is_evidence() {
+    let idle_timeout = Some(Duration::from_millis(50));
+    let port = free_port().await;
+    let mut watched = watch(LinesOptions { idle_timeout, ..LinesOptions::new(LinesPlace::Listen(here(port))) });
+    listens(&mut watched).await;
+    let mut silent = TcpStream::connect(here(port)).await.unwrap();
+    silent.write_all(b"21\n22").await.unwrap();
+    assert_eq!(text(&watched.message().await), "21");
+    assert_eq!(silent.read(&mut [0]).await.unwrap(), 0, "it is closed");
+    let mut other = TcpStream::connect(here(port)).await.unwrap();
+    other.write_all(b"23\n").await.unwrap();
+    let half = watched.message().await;
+    assert_eq!((text(&half).as_str(), cut(&half)), ("22", Some(Cut::Unfinished)));
+    assert_eq!(text(&watched.message().await), "23");
+    watched.stop().await;
+    let port = server(|_, mut socket| async move {
+        socket.write_all(b"1\n2").await.unwrap();
+        let _ = socket.read(&mut [0]).await;
+    })
+    .await;
+    let mut watched = watch(LinesOptions { idle_timeout, ..client_of(port, false) });
+    assert_eq!(text(&watched.message().await), "1");
+    let half = watched.message().await;
+    assert_eq!((text(&half).as_str(), cut(&half)), ("2", Some(Cut::Unfinished)));
+    watched.stop().await;
+}
+
+#[tokio::test]
 async fn lines_that_are_too_long_are_counted_whoever_sends_them() {
     let port = free_port().await;
     let options = LinesOptions { max_message: 100, ..LinesOptions::new(LinesPlace::Listen(here(port))) };
