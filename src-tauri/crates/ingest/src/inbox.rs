@@ -7,8 +7,9 @@
 //! A feed with several endpoints has one inbox for all of them: of the copies of a message the first is taken, further ones
 //! are counted (see [`crate::arbiter`]) and get no number.
 //!
-//! Limits: the newest message is kept even if it alone is larger than the limit of bytes (its source bounds it). Bytes
-//! are payload bytes; a payload shares the block it was copied to, so what is held is near the bytes on the wire.
+//! Limits: the newest message is kept even if it alone is larger than the limit of bytes (its source bounds it). The limit
+//! is of payload bytes and of the text beside them ([`feedwatch_model::Message::size`]), the books are of payload bytes; a
+//! payload shares the block it was copied to, so what is held is near the bytes on the wire.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -129,7 +130,7 @@ pub enum Shut {
 pub struct InboxLimits {
     /// Messages; at least one is kept.
     pub messages: usize,
-    /// Payload bytes; the newest message is kept whatever its size.
+    /// Bytes of payload and of the text beside it; the newest message is kept whatever its size.
     pub bytes: usize,
 }
 
@@ -174,7 +175,7 @@ struct Queue {
     events: VecDeque<Event>,
     /// Events about the connection: neither messages nor what stands for dropped ones.
     words: usize,
-    /// Payload bytes of the messages queued.
+    /// Bytes of the messages queued, with the text beside them.
     queued_bytes: usize,
     counters: InboxCounters,
     /// Of a feed with several endpoints.
@@ -265,7 +266,7 @@ impl Inbox {
         for event in events.drain(..count) {
             match &event {
                 Event::Message(message) => {
-                    *queued_bytes -= message.payload.len();
+                    *queued_bytes -= message.size();
                     counters.queued -= 1;
                 }
                 Event::Dropped { .. } => {}
@@ -368,7 +369,7 @@ impl Inbox {
         let fits = batch.messages().iter().take_while(|message| {
             let first = messages == 0;
             messages += 1;
-            bytes = bytes.saturating_add(message.payload.len());
+            bytes = bytes.saturating_add(message.size());
             first || messages <= self.limits.messages && bytes <= self.limits.bytes
         });
         let count = fits.count();
@@ -413,7 +414,7 @@ impl Queue {
             return;
         }
         self.counters.queued += 1;
-        self.queued_bytes += message.payload.len();
+        self.queued_bytes += message.size();
         self.events.push_back(Event::Message(message));
     }
 
@@ -432,7 +433,7 @@ impl Queue {
         let size = message.payload.len();
         self.counters.queued -= 1;
         self.counters.dropped += 1;
-        self.queued_bytes -= size;
+        self.queued_bytes -= message.size();
         if let Some(Event::Dropped { count, bytes, to, .. }) =
             at.checked_sub(1).and_then(|before| self.events.get_mut(before))
         {

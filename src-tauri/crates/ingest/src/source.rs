@@ -124,7 +124,7 @@ pub struct Missed {
 
 impl Batch {
     const MESSAGES: usize = 256;
-    const BYTES: usize = 1 << 20;
+    pub(crate) const BYTES: usize = 1 << 20;
 
     /// An empty one for what comes from one of the feed's endpoints.
     pub(crate) fn of_line(line: u8) -> Batch {
@@ -133,11 +133,12 @@ impl Batch {
 
     /// Adds a message.
     pub fn push(&mut self, received: Time, payload: Bytes, meta: Option<Box<MessageMeta>>) {
-        self.bytes += payload.len();
-        self.messages.push(Message { number: 0, received, payload, meta, line: self.line });
+        let message = Message { number: 0, received, payload, meta, line: self.line };
+        self.bytes += message.size();
+        self.messages.push(message);
     }
 
-    /// No more should be added: 256 messages or 1 MiB.
+    /// No more should be added: 256 messages, or 1 MiB of them and of what stands beside them.
     pub fn is_full(&self) -> bool {
         self.messages.len() >= Self::MESSAGES || self.bytes >= Self::BYTES
     }
@@ -210,7 +211,7 @@ impl Batch {
     /// Takes the messages out, in order; the room stays for the next ones.
     pub(crate) fn drain(&mut self, count: usize) -> std::vec::Drain<'_, Message> {
         let count = count.min(self.messages.len());
-        self.bytes -= self.messages.iter().take(count).map(|message| message.payload.len()).sum::<usize>();
+        self.bytes -= self.messages.iter().take(count).map(Message::size).sum::<usize>();
         self.messages.drain(..count)
     }
 }

@@ -28,6 +28,15 @@ impl Message {
         Message { number, received, payload: payload.into(), meta: None, line: 0 }
     }
 
+    /// Bytes that are held for it: its payload, and the text beside it ([`MessageMeta::size`]).
+    #[inline]
+    pub fn size(&self) -> usize {
+        match &self.meta {
+            None => self.payload.len(),
+            Some(meta) => self.payload.len() + meta.size(),
+        }
+    }
+
     /// Where the source would resume after this message, if it can.
     pub fn position(&self) -> Option<&Position> {
         self.meta.as_ref().and_then(|meta| meta.position.as_ref())
@@ -69,6 +78,21 @@ pub struct MessageMeta {
     pub deleted: bool,
     /// The payload is only the beginning of the message; it is not read.
     pub cut: Option<Cut>,
+}
+
+impl MessageMeta {
+    /// Bytes of the text in it that the other side chose. Text that several messages share counts for each; the lane of a
+    /// position, which is ours and shared by most, does not.
+    #[inline]
+    pub fn size(&self) -> usize {
+        let length = |text: &Option<Arc<str>>| text.as_ref().map_or(0, |text| text.len());
+        let event_id = match &self.position {
+            Some(Position::EventId(id)) => id.len(),
+            _ => 0,
+        };
+        let headers: usize = self.headers.iter().map(|(name, text)| name.len() + text.len()).sum();
+        length(&self.topic) + length(&self.id) + length(&self.key) + event_id + headers
+    }
 }
 
 /// Why only the beginning of a message is there.

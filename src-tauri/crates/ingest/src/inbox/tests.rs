@@ -1,6 +1,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
+use feedwatch_model::{MessageMeta, Position};
 use proptest::prelude::*;
 
 use super::*;
@@ -105,6 +106,38 @@ fn the_doorbell_rings_only_for_an_empty_inbox() {
     drain(&inbox);
     inbox.announce(word());
     assert_eq!(rings.load(Ordering::SeqCst), 2);
+}
+
+/// Messages of one byte, with a kibibyte beside each.
+fn told(count: usize) -> Batch {
+    let mut batch = Batch::default();
+    for _ in 0..count {
+        let headers = vec![("x".into(), "y".repeat(400).into())];
+        let (topic, id, key) =
+            (Some("t".repeat(200).into()), Some("i".repeat(223).into()), Some("k".repeat(200).into()));
+        let meta = MessageMeta { topic, id, key, headers, ..MessageMeta::default() };
+        batch.push(Time::from_nanos(0), Bytes::from_static(b"x"), Some(Box::new(meta)));
+    }
+    batch
+}
+
+#[tokio::test]
+async fn what_stands_beside_a_message_is_counted_among_the_bytes() {
+    let inbox = quiet(InboxLimits { messages: 1000, bytes: 10 << 10 });
+    inbox.put(&mut told(100));
+    assert_eq!((inbox.counters().queued, inbox.counters().bytes), (9, 100), "of payload it is told as ever");
+    drain(&inbox);
+    assert_eq!(inbox.lock().queued_bytes, 0);
+    let mut batch = told(100);
+    inbox.put_what_fits(&mut batch);
+    assert_eq!((inbox.counters().queued, batch.messages().len()), (9, 91));
+    let mut batch = Batch::default();
+    let id: Arc<str> = "i".repeat(Batch::BYTES).into();
+    let position = Some(Position::EventId(id));
+    batch.push(Time::from_nanos(0), Bytes::new(), Some(Box::new(MessageMeta { position, ..MessageMeta::default() })));
+    assert!(batch.is_full());
+    drop(batch.drain(usize::MAX));
+    assert!(!batch.is_full());
 }
 
 #[tokio::test]

@@ -6,7 +6,8 @@
 //! can stand inside a character.
 //!
 //! Limits: a line, and the data of an event, hold at most as many bytes as the caller allows; then the stream is given
-//! up. An event that the end of the stream cuts off is discarded, as the standard wants it.
+//! up. A type is cut to 1 KiB; an id that is longer is ignored, as one with a NUL is by the standard: it is not sent back, so
+//! that a server goes on behind the id before it. An event that the end of the stream cuts off is discarded, as the standard wants it.
 //!
 //! ```
 //! use feedwatch_ingest::SseParser;
@@ -31,9 +32,9 @@ use memchr::{memchr, memchr2};
 pub struct SseEvent {
     /// The data, its lines joined by LF; valid UTF-8. May be empty (`data:`).
     pub data: Bytes,
-    /// The type, unless it is `message` or unset.
+    /// The type, unless it is `message` or unset; at most 1 KiB.
     pub kind: Option<Arc<str>>,
-    /// The id, where this very event set one. May be empty, which forgets the last one.
+    /// The id, where this very event set one; at most 1 KiB. May be empty, which forgets the last one.
     pub id: Option<Arc<str>>,
     /// The last event id after this event, where it is another one than after the event before.
     pub last_id: Option<Arc<str>>,
@@ -75,6 +76,8 @@ struct Fields {
     last_kind: Option<Arc<str>>,
 }
 
+/// The longest type, and the longest id, in bytes of text.
+const LONGEST: usize = 1 << 10;
 const MARK: &[u8] = b"\xEF\xBB\xBF";
 
 impl Parser {
@@ -193,7 +196,9 @@ impl Fields {
     }
 
     fn set_kind(&mut self, value: &[u8]) {
-        let text = String::from_utf8_lossy(value);
+        // A character that is cut here stands behind what is kept.
+        let text = String::from_utf8_lossy(value.get(..LONGEST + 4).unwrap_or(value));
+        let text = beginning(&text);
         self.kind = match &self.last_kind {
             _ if text.is_empty() || text == "message" => None,
             Some(last) if **last == *text => Some(last.clone()),
@@ -202,8 +207,9 @@ impl Fields {
     }
 
     fn set_id(&mut self, value: &[u8]) {
-        if memchr(0, value).is_none() {
-            let id: Arc<str> = Arc::from(String::from_utf8_lossy(value));
+        let id = String::from_utf8_lossy(value.get(..=LONGEST).unwrap_or(value));
+        if memchr(0, value).is_none() && id.len() <= LONGEST {
+            let id: Arc<str> = Arc::from(id);
             self.id = Some(id.clone());
             self.id_news = Some(id);
         }
@@ -221,6 +227,16 @@ impl Fields {
         }
         Some(SseEvent { data: self.data.split().freeze(), kind, id, last_id: self.id_news.take() })
     }
+}
+
+/// As much of a text as may be kept of it.
+fn beginning(text: &str) -> &str {
+    if text.len() <= LONGEST {
+        return text;
+    }
+    let ends = text.char_indices().map(|(at, letter)| at + letter.len_utf8());
+    let end = ends.take_while(|end| *end <= LONGEST).last().unwrap_or(0);
+    text.get(..end).unwrap_or_default()
 }
 
 /// Milliseconds, if there is nothing but digits. What no `u64` holds is longer than anybody waits.

@@ -84,6 +84,19 @@ fn an_id_with_nul_is_ignored() {
 }
 
 #[test]
+fn a_long_type_is_cut_and_a_long_id_is_ignored() {
+    let (type_, id) = ("é".repeat(10_000), "7".repeat(1025));
+    let events = parse(format!("id: 1\nevent: {type_}\ndata: a\n\nid: {id}\ndata: b\n\n").as_bytes());
+    assert_eq!(events[0].kind.as_deref(), Some("é".repeat(512).as_str()));
+    assert_eq!((events[1].id.as_deref(), events[1].last_id.as_deref()), (None, None), "it is not sent back either");
+    let (type_, id) = ("x".repeat(1024), "7".repeat(1024));
+    let events = parse(format!("id: {id}\nevent: {type_}\ndata: a\n\n").as_bytes());
+    assert_eq!((events[0].kind.as_deref(), events[0].id.as_deref()), (Some(&*type_), Some(&*id)));
+    let events = parse(&[b"id: ".as_slice(), &[0xFF; 400], b"\ndata: a\n\n"].concat());
+    assert_eq!(events[0].id, None, "as text it is longer");
+}
+
+#[test]
 fn retry_is_digits_only() {
     let retry = |stream: &str| {
         let mut parser = Parser::new(100);
