@@ -259,8 +259,9 @@ fn a_log_that_is_rotated_for_years_does_not_fill_the_history_with_places() {
     let home = Home::new();
     let mut log = Log::new(home.path("app.log"));
     let text = config(log.path(), "");
-    for _ in 0..3 {
-        for _ in 0..50 {
+    // At first there are no old logs: those that were never followed are left alone.
+    for rotations in [0, 50, 50, 50] {
+        for _ in 0..rotations {
             log.write(1);
             log.rotate();
         }
@@ -278,5 +279,5 @@ fn a_log_that_is_rotated_for_years_does_not_fill_the_history_with_places() {
     state(&engine, "log", "live");
     engine.stop();
     let places = home.reader().positions().expect("positions").len();
-    assert!(places <= 64, "{places} places of {} files", 153);
+    assert!(places <= 64, "{places} places of 151 files");
 }
