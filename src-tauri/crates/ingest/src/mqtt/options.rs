@@ -34,7 +34,7 @@ pub struct MqttOptions {
     /// Messages of QoS 1 and 2 that the broker may send before the first of them is acknowledged. MQTT 3.1.1 cannot say it.
     pub receive_maximum: u16,
     /// The broker takes us for dead after one and a half of it without a sign of life, we the broker after one. Whole
-    /// seconds; an MQTT 5 broker may want another.
+    /// seconds; an MQTT 5 broker may want a shorter one.
     pub keep_alive: Duration,
     /// The largest message in bytes.
     pub max_message: usize,

@@ -20,6 +20,7 @@ use super::options::{MqttOptions, MqttTopic, MqttVersion};
 use super::packets::{self, GOODBYE, Heard, Welcome};
 use super::pen::Pen;
 use super::said::{self, Topics};
+use super::source::Subscribed;
 use super::trouble;
 use crate::arena::Arena;
 use crate::error::seconds;
@@ -53,6 +54,7 @@ pub(super) struct MqttSession {
     reading: Reading,
     /// Subscriptions that are not answered.
     subscribing: Vec<(u16, Vec<MqttTopic>)>,
+    subscribed: Subscribed,
     /// Messages that came before their answers.
     first: Batch,
     keep_alive: Duration,
@@ -91,7 +93,9 @@ impl MqttSession {
         let detail = detail(options, &terms);
         let Terms { version, client_id, welcome, detail: _, certificate, bytes } = terms;
         let theirs = welcome.keep_alive.filter(|seconds| *seconds > 0);
-        let keep_alive = theirs.map_or(options.keep_alive, |seconds| Duration::from_secs(seconds.into()));
+        // A longer time would leave a dead connection unnoticed for hours; who pings more often than asked is welcome.
+        let theirs = theirs.map_or(Duration::MAX, |seconds| Duration::from_secs(seconds.into()));
+        let keep_alive = theirs.min(options.keep_alive);
         let (io, out) = tokio::io::split(io);
         let heard = Instant::now();
         let reading = Reading {
@@ -113,6 +117,7 @@ impl MqttSession {
             input,
             reading,
             subscribing: Vec::new(),
+            subscribed: Subscribed::default(),
             first: Batch::default(),
             keep_alive,
             quiet: Box::pin(sleep_until(heard + keep_alive)),
@@ -121,6 +126,12 @@ impl MqttSession {
             certificate,
             bytes,
         }
+    }
+
+    /// Remembers in `subscribed` when all topics are subscribed to, which is to be done anew.
+    pub(super) fn remember(&mut self, subscribed: Subscribed) {
+        subscribed.set(false);
+        self.subscribed = subscribed;
     }
 
     /// Asks for topics; [`MqttSession::is_subscribing`] until the answer is there.
@@ -254,6 +265,9 @@ impl MqttSession {
                 SubscribeReasonCode::Success(_) => {}
                 refused => return Err(trouble::not_subscribed(&topic.filter, *refused, text)),
             }
+        }
+        if !self.is_subscribing() {
+            self.subscribed.set(true);
         }
         Ok(())
     }

@@ -8,6 +8,7 @@ use super::line::{Io, Line, line};
 use super::options::{MqttOptions, MqttTopic, MqttVersion};
 use super::packets::{self, Welcome};
 use super::session::{MqttSession, Terms};
+use super::source::Subscribed;
 use super::{topics, trouble};
 use crate::source::Batch;
 use crate::{Clock, ConnectError};
@@ -17,18 +18,23 @@ const AT_ONCE: usize = 8;
 /// What a broker says first is short.
 const FIRST: usize = 4 << 10;
 
-/// Connects, is let in, and subscribes. `known`: what session the broker may have of ours has all our topics.
-pub(super) async fn open(options: &MqttOptions, clock: Clock, known: bool) -> Result<MqttSession, ConnectError> {
+/// Connects, is let in, and subscribes, unless what session the broker has of ours knows all our topics.
+pub(super) async fn open(
+    options: &MqttOptions,
+    clock: Clock,
+    subscribed: &Subscribed,
+) -> Result<MqttSession, ConnectError> {
     let client_id = client_id(options);
     let (line, input, welcome, version) = let_in(options, clock, &client_id).await?;
     let wanted = options.wanted();
     cannot(&welcome, &wanted)?;
     // An MQTT 5 broker is told not to repeat retained messages of a topic that it knows.
-    let subscribes = version == MqttVersion::V5 || !welcome.session || !known;
+    let subscribes = version == MqttVersion::V5 || !welcome.session || !subscribed.get();
     let terms =
         Terms { version, client_id, welcome, detail: line.detail, certificate: line.certificate, bytes: line.bytes };
     let mut session = MqttSession::new(options, terms, line.io, input, clock);
     if subscribes {
+        session.remember(subscribed.clone());
         for (number, topics) in (1..).zip(wanted.chunks(AT_ONCE)) {
             session.subscribe(number, topics).await?;
         }

@@ -1,5 +1,6 @@
 //! Topics of a broker as a source of messages.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
@@ -15,21 +16,31 @@ use crate::{Clock, ConnectError, Resume};
 pub struct MqttSource {
     options: MqttOptions,
     clock: Clock,
-    /// A session that the broker has of us knows all our topics.
-    subscribed: AtomicBool,
+    subscribed: Subscribed,
+}
+
+/// Does a session that the broker has of us know all our topics? Not before it has answered to the last of them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Subscribed(Arc<AtomicBool>);
+
+impl Subscribed {
+    pub(super) fn set(&self, all: bool) {
+        self.0.store(all, Ordering::Relaxed);
+    }
+
+    pub(super) fn get(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 impl MqttSource {
     /// A source that is not connected yet.
     pub fn new(options: MqttOptions, clock: Clock) -> MqttSource {
-        MqttSource { options, clock, subscribed: AtomicBool::new(false) }
+        MqttSource { options, clock, subscribed: Subscribed::default() }
     }
 
     async fn open(&self) -> Result<Box<dyn Session>, ConnectError> {
-        let known = self.subscribed.load(Ordering::Relaxed);
-        let session = setup::open(&self.options, self.clock, known).await?;
-        self.subscribed.store(true, Ordering::Relaxed);
-        Ok(Box::new(session))
+        Ok(Box::new(setup::open(&self.options, self.clock, &self.subscribed).await?))
     }
 }
 

@@ -244,23 +244,43 @@ async fn a_session_that_is_taken_over_and_a_message_too_large_are_told_with_the_
 }
 
 #[tokio::test]
-async fn a_broker_that_falls_silent_is_given_up_after_it_was_asked() {
-    let (asked, mut told) = mpsc::channel(8);
-    let port = server(move |_, mut socket| {
-        let asked = asked.clone();
-        async move {
-            welcomed(&mut socket).await;
-            socket.write_all(&granted(1)).await.unwrap();
-            while let Some((kind, _)) = packet(&mut socket).await {
-                asked.send(kind).await.unwrap();
+async fn a_broker_that_falls_silent_is_given_up_after_it_was_asked_whatever_longer_time_it_names() {
+    // Nothing, no time at all, and eighteen hours.
+    for welcome in [vec![0x20, 3, 0, 0, 0], vec![0x20, 6, 0, 0, 3, 19, 0, 0], vec![0x20, 6, 0, 0, 3, 19, 0xFF, 0xFF]] {
+        let (asked, mut told) = mpsc::channel(8);
+        let port = server(move |_, mut socket| {
+            let (asked, welcome) = (asked.clone(), welcome.clone());
+            async move {
+                packet(&mut socket).await.unwrap();
+                socket.write_all(&welcome).await.unwrap();
+                packet(&mut socket).await.unwrap();
+                socket.write_all(&granted(1)).await.unwrap();
+                while let Some((kind, _)) = packet(&mut socket).await {
+                    asked.send(kind).await.unwrap();
+                }
             }
-        }
+        })
+        .await;
+        let keep_alive = Duration::from_millis(80);
+        let mut session = session(MqttOptions { keep_alive, ..options(port) }).await.unwrap();
+        let error = session.recv(&mut Batch::default()).await.unwrap_err();
+        assert_eq!(error, SessionError::Idle { after: keep_alive });
+        assert_eq!(told.recv().await, Some(0xC0));
+    }
+}
+
+#[tokio::test]
+async fn a_shorter_time_that_the_broker_names_is_kept_to() {
+    let port = server(move |_, mut socket| async move {
+        packet(&mut socket).await.unwrap();
+        socket.write_all(&[0x20, 6, 0, 0, 3, 19, 0, 1]).await.unwrap();
+        packet(&mut socket).await.unwrap();
+        socket.write_all(&granted(1)).await.unwrap();
+        let _ = socket.read_to_end(&mut Vec::new()).await;
     })
     .await;
-    let mut session = session(MqttOptions { keep_alive: Duration::from_millis(80), ..options(port) }).await.unwrap();
-    let error = session.recv(&mut Batch::default()).await.unwrap_err();
-    assert_eq!(error, SessionError::Idle { after: Duration::from_millis(80) });
-    assert_eq!(told.recv().await, Some(0xC0));
+    let error = session(options(port)).await.unwrap().recv(&mut Batch::default()).await.unwrap_err();
+    assert_eq!(error, SessionError::Idle { after: Duration::from_secs(1) });
 }
 
 #[tokio::test]
@@ -330,4 +350,29 @@ async fn a_session_that_the_broker_kept_is_not_subscribed_again_where_retained_m
         assert_eq!(told.recv().await, Some(again), "{version:?}");
         watched.stop().await;
     }
+}
+
+#[tokio::test]
+async fn a_session_whose_subscription_was_not_answered_is_subscribed_again() {
+    let (heard, mut told) = mpsc::channel(8);
+    let port = server(move |number, mut socket| {
+        let heard = heard.clone();
+        async move {
+            packet(&mut socket).await.unwrap();
+            socket.write_all(&[0x20, 2, u8::from(number > 0), 0]).await.unwrap();
+            let (kind, _) = packet(&mut socket).await.unwrap();
+            heard.send(kind).await.unwrap();
+            match number {
+                // More than a session takes before it has begun, and then no answer.
+                0 => socket.write_all(&[0x30, 4, 0, 1, b'a', b'x'].repeat(300)).await.unwrap(),
+                _ => socket.write_all(&[0x90, 3, 0, 1, 1]).await.unwrap(),
+            }
+            let _ = socket.read_to_end(&mut Vec::new()).await;
+        }
+    })
+    .await;
+    let source = MqttSource::new(MqttOptions { version: MqttVersion::V311, ..options(port) }, clock);
+    drop(source.connect(&Resume::default()).await.unwrap());
+    source.connect(&Resume::default()).await.unwrap().close().await;
+    assert_eq!((told.recv().await, told.recv().await), (Some(0x82), Some(0x82)));
 }
