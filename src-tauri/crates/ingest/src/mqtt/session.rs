@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::future::{Future as _, poll_fn};
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use super::options::{MqttOptions, MqttTopic, MqttVersion};
 use super::packets::{self, GOODBYE, Heard, Welcome};
 use super::pen::Pen;
 use super::said::{self, Topics};
-use super::source::Subscribed;
+use super::source::Memory;
 use super::trouble;
 use crate::arena::Arena;
 use crate::error::seconds;
@@ -54,7 +55,11 @@ pub(super) struct MqttSession {
     reading: Reading,
     /// Subscriptions that are not answered.
     subscribing: Vec<(u16, Vec<MqttTopic>)>,
-    subscribed: Subscribed,
+    memory: Arc<Memory>,
+    /// What the broker does not grant, and the sentence about it that is still to be told.
+    less: Vec<String>,
+    notice: Option<String>,
+    shown: String,
     /// Messages that came before their answers.
     first: Batch,
     keep_alive: Duration,
@@ -91,6 +96,8 @@ impl MqttSession {
         clock: Clock,
     ) -> MqttSession {
         let detail = detail(options, &terms);
+        let less = kept(options, &terms).map(|kept| format!("the session is kept for {} only", seconds(kept)));
+        let less = less.into_iter().collect();
         let Terms { version, client_id, welcome, detail: _, certificate, bytes } = terms;
         let theirs = welcome.keep_alive.filter(|seconds| *seconds > 0);
         // A longer time would leave a dead connection unnoticed for hours; who pings more often than asked is welcome.
@@ -117,7 +124,10 @@ impl MqttSession {
             input,
             reading,
             subscribing: Vec::new(),
-            subscribed: Subscribed::default(),
+            memory: Arc::default(),
+            less,
+            notice: None,
+            shown: options.shown.clone(),
             first: Batch::default(),
             keep_alive,
             quiet: Box::pin(sleep_until(heard + keep_alive)),
@@ -128,10 +138,10 @@ impl MqttSession {
         }
     }
 
-    /// Remembers in `subscribed` when all topics are subscribed to, which is to be done anew.
-    pub(super) fn remember(&mut self, subscribed: Subscribed) {
-        subscribed.set(false);
-        self.subscribed = subscribed;
+    /// Remembers when all topics are subscribed to, which is to be done anew.
+    pub(super) fn remember(&mut self, memory: Arc<Memory>) {
+        memory.set_subscribed(false);
+        self.memory = memory;
     }
 
     /// Asks for topics; [`MqttSession::is_subscribing`] until the answer is there.
@@ -259,15 +269,18 @@ impl MqttSession {
         for (topic, code) in topics.iter().zip(codes) {
             match code {
                 SubscribeReasonCode::Success(qos) if (*qos as u8) < topic.qos => {
+                    let less = format!("{} with QoS {} only", topic.filter, *qos as u8);
                     // Writing to a String cannot fail.
-                    let _ = write!(self.detail, ", {} with QoS {} only", topic.filter, *qos as u8);
+                    let _ = write!(self.detail, ", {less}");
+                    self.less.push(less);
                 }
                 SubscribeReasonCode::Success(_) => {}
                 refused => return Err(trouble::not_subscribed(&topic.filter, *refused, text)),
             }
         }
         if !self.is_subscribing() {
-            self.subscribed.set(true);
+            self.memory.set_subscribed(true);
+            self.notice = self.memory.once(trouble::granted_less(&self.shown, &self.less));
         }
         Ok(())
     }
@@ -317,6 +330,10 @@ impl Reading {
 #[async_trait]
 impl Session for MqttSession {
     async fn recv(&mut self, batch: &mut Batch) -> Result<(), SessionError> {
+        if let Some(notice) = self.notice.take() {
+            batch.notice(notice);
+            return Ok(());
+        }
         if !self.first.is_empty() {
             batch.append(&mut self.first);
             return Ok(());
@@ -382,10 +399,16 @@ fn detail(options: &MqttOptions, terms: &Terms) -> String {
     }
     if options.is_persistent() {
         detail.push_str(if terms.welcome.session { ", session resumed" } else { ", new session" });
-        let kept = terms.welcome.session_expiry.map(|kept| Duration::from_secs(kept.into()));
-        if let Some(kept) = kept.filter(|kept| options.session_expiry.is_none_or(|wanted| *kept < wanted)) {
+        if let Some(kept) = kept(options, terms) {
             let _ = write!(detail, " that the broker keeps for {} only", seconds(kept));
         }
     }
     detail
+}
+
+/// How long the broker keeps the session, if that is not as long as was asked for.
+fn kept(options: &MqttOptions, terms: &Terms) -> Option<Duration> {
+    let kept = terms.welcome.session_expiry.filter(|_| options.is_persistent());
+    let kept = kept.map(|kept| Duration::from_secs(kept.into()));
+    kept.filter(|kept| options.session_expiry.is_none_or(|wanted| *kept < wanted))
 }

@@ -1,5 +1,7 @@
 //! From a connection to a session with its subscriptions.
 
+use std::sync::Arc;
+
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -8,7 +10,7 @@ use super::line::{Io, Line, line};
 use super::options::{MqttOptions, MqttTopic, MqttVersion};
 use super::packets::{self, Welcome};
 use super::session::{MqttSession, Terms};
-use super::source::Subscribed;
+use super::source::Memory;
 use super::{topics, trouble};
 use crate::source::Batch;
 use crate::{Clock, ConnectError};
@@ -22,19 +24,19 @@ const FIRST: usize = 4 << 10;
 pub(super) async fn open(
     options: &MqttOptions,
     clock: Clock,
-    subscribed: &Subscribed,
+    memory: &Arc<Memory>,
 ) -> Result<MqttSession, ConnectError> {
     let client_id = client_id(options);
     let (line, input, welcome, version) = let_in(options, clock, &client_id).await?;
     let wanted = options.wanted();
     cannot(&welcome, &wanted)?;
     // An MQTT 5 broker is told not to repeat retained messages of a topic that it knows.
-    let subscribes = version == MqttVersion::V5 || !welcome.session || !subscribed.get();
+    let subscribes = version == MqttVersion::V5 || !welcome.session || !memory.is_subscribed();
     let terms =
         Terms { version, client_id, welcome, detail: line.detail, certificate: line.certificate, bytes: line.bytes };
     let mut session = MqttSession::new(options, terms, line.io, input, clock);
     if subscribes {
-        session.remember(subscribed.clone());
+        session.remember(Arc::clone(memory));
         for (number, topics) in (1..).zip(wanted.chunks(AT_ONCE)) {
             session.subscribe(number, topics).await?;
         }

@@ -1,7 +1,7 @@
 //! Topics of a broker as a source of messages.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use tokio::time::timeout;
@@ -16,31 +16,46 @@ use crate::{Clock, ConnectError, Resume};
 pub struct MqttSource {
     options: MqttOptions,
     clock: Clock,
-    subscribed: Subscribed,
+    memory: Arc<Memory>,
 }
 
-/// Does a session that the broker has of us know all our topics? Not before it has answered to the last of them.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Subscribed(Arc<AtomicBool>);
+/// What one session leaves for the next one.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    /// A session that the broker has of us knows all our topics: it has answered to the last of them.
+    subscribed: AtomicBool,
+    /// What was told last of what the broker does not grant.
+    told: Mutex<String>,
+}
 
-impl Subscribed {
-    pub(super) fn set(&self, all: bool) {
-        self.0.store(all, Ordering::Relaxed);
+impl Memory {
+    pub(super) fn set_subscribed(&self, all: bool) {
+        self.subscribed.store(all, Ordering::Relaxed);
     }
 
-    pub(super) fn get(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+    pub(super) fn is_subscribed(&self) -> bool {
+        self.subscribed.load(Ordering::Relaxed)
+    }
+
+    /// A sentence, unless it was told already: it would come with every connection.
+    pub(super) fn once(&self, sentence: String) -> Option<String> {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if *told == sentence {
+            return None;
+        }
+        told.clone_from(&sentence);
+        (!sentence.is_empty()).then_some(sentence)
     }
 }
 
 impl MqttSource {
     /// A source that is not connected yet.
     pub fn new(options: MqttOptions, clock: Clock) -> MqttSource {
-        MqttSource { options, clock, subscribed: Subscribed::default() }
+        MqttSource { options, clock, memory: Arc::default() }
     }
 
     async fn open(&self) -> Result<Box<dyn Session>, ConnectError> {
-        Ok(Box::new(setup::open(&self.options, self.clock, &self.subscribed).await?))
+        Ok(Box::new(setup::open(&self.options, self.clock, &self.memory).await?))
     }
 }
 

@@ -152,13 +152,21 @@ async fn less_than_was_asked_for_is_told() {
         // Keeps a session of a minute, and gives QoS 0 only.
         socket.write_all(&[0x20, 8, 0, 0, 5, 17, 0, 0, 0, 60]).await.unwrap();
         packet(&mut socket).await.unwrap();
-        socket.write_all(&granted(0)).await.unwrap();
+        socket.write_all(&[&granted(0)[..], &message(1, false, b"x")].concat()).await.unwrap();
         let _ = socket.read_to_end(&mut Vec::new()).await;
     })
     .await;
-    let detail = session(options(port)).await.unwrap().detail();
+    let source = MqttSource::new(options(port), clock);
+    let mut session = source.connect(&Resume::default()).await.unwrap();
     let expected = "not encrypted, MQTT 5, new session that the broker keeps for 60 s only, plant/# with QoS 0 only";
-    assert_eq!(detail, expected);
+    assert_eq!(session.detail(), expected);
+    let mut batch = Batch::default();
+    session.recv(&mut batch).await.unwrap();
+    let told = batch.take_notice().unwrap();
+    assert!(told.contains("asked for: the session is kept for 60 s only, plant/# with QoS 0 only. What it"), "{told}");
+    let mut session = source.connect(&Resume::default()).await.unwrap();
+    session.recv(&mut batch).await.unwrap();
+    assert_eq!((batch.take_notice(), batch.messages().len()), (None, 1), "it is told once");
 }
 
 #[tokio::test]
