@@ -100,6 +100,42 @@ fn what_a_stream_has_deleted_unread_is_a_gap_with_its_count() {
     }));
 }
 
+#[test]
+fn what_a_stream_deletes_unread_while_it_is_read_is_a_gap_with_its_count() {
+    let nats = Nats::start();
+    let client = nats.client();
+    client.make(stream::Config {
+        name: "PLANT".to_owned(),
+        subjects: vec!["plant.>".to_owned()],
+        max_messages: 100,
+        ..stream::Config::default()
+    });
+    let proxy = Proxy::to(nats.address());
+    let home = Home::new();
+    let engine = home.engine(&of_stream(proxy.address().port(), "start = \"earliest\"\nmax_ack_pending = 10"));
+    client.put(messages("plant.a", 1..=20));
+    settled(&engine, "plant", 20);
+    // Some are on their way already, at most as many as may be open; of the others the stream keeps the last hundred.
+    proxy.stall();
+    client.put(messages("plant.a", 21..=520));
+    proxy.flow();
+    wait_until("the last ones are there", LONG, || {
+        read(&kept(&engine.reader().expect("a history"))).last() == Some(&520)
+    });
+    let read = read(&kept(&engine.reader().expect("a history")));
+    let before = read.iter().filter(|seq| **seq < 421).count() as u64;
+    assert!((20..=30).contains(&before), "{before}");
+    assert_eq!(read, (1..=before).chain(421..=520).collect::<Vec<_>>(), "each once");
+    let gaps = gaps(&engine, "plant");
+    let sentence =
+        format!("The stream PLANT has deleted {} messages before they were read: they are lost.", 420 - before);
+    assert!(gaps.iter().any(|gap| gap.contains(&sentence)), "{sentence} {gaps:#?}");
+    assert_eq!(gaps.iter().filter(|gap| gap.contains("has deleted")).count(), 1, "it is told once: {gaps:#?}");
+    assert_eq!(proxy.accepted(), 2, "the session ended with it, and the next one went on");
+    engine.stop();
+    is_done(&client, DURABLE);
+}
+
 fn kept_feed(home: &Home) -> feedwatch_model::FeedId {
     home.reader().feeds().expect("feeds").first().expect("a feed").id
 }
