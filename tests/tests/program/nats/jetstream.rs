@@ -123,15 +123,21 @@ fn what_a_stream_deletes_unread_while_it_is_read_is_a_gap_with_its_count() {
         read(&kept(&engine.reader().expect("a history"))).last() == Some(&520)
     });
     let read = read(&kept(&engine.reader().expect("a history")));
-    let before = read.iter().filter(|seq| **seq < 421).count() as u64;
-    assert!((20..=30).contains(&before), "{before}");
-    assert_eq!(read, (1..=before).chain(421..=520).collect::<Vec<_>>(), "each once");
-    let gaps = gaps(&engine, "plant");
-    let sentence =
-        format!("The stream PLANT has deleted {} messages before they were read: they are lost.", 420 - before);
-    assert!(gaps.iter().any(|gap| gap.contains(&sentence)), "{sentence} {gaps:#?}");
-    assert_eq!(gaps.iter().filter(|gap| gap.contains("has deleted")).count(), 1, "it is told once: {gaps:#?}");
-    assert_eq!(proxy.accepted(), 2, "the session ended with it, and the next one went on");
+    assert!(read.is_sorted_by(|a, b| a < b), "each once, in order: {read:?}");
+    assert!(
+        read.starts_with(&(1..=20).collect::<Vec<_>>()) && read.ends_with(&(421..=520).collect::<Vec<_>>()),
+        "{read:?}"
+    );
+    let missing = 520 - read.len() as u64;
+    assert!(missing >= 390, "no more than ten were on their way: {read:?}");
+    // What is missing at the session's end is told by it, the rest by the next one.
+    let told = || -> u64 {
+        let gaps = gaps(&engine, "plant");
+        let counts = gaps.iter().filter_map(|gap| gap.split_once("The stream PLANT has deleted ")?.1.split(' ').next());
+        counts.map(|count| count.parse::<u64>().expect("a number")).sum()
+    };
+    wait_until(&format!("all {missing} are told"), LONG, || told() == missing);
+    assert!(proxy.accepted() >= 2, "a session ended with it, and the next one went on");
     engine.stop();
     is_done(&client, DURABLE);
 }
