@@ -42,6 +42,9 @@ pub struct MqttOptions {
     pub connect_timeout: Duration,
     /// A look: nothing is acknowledged, taken from others, or left behind.
     pub look: bool,
+    /// Another endpoint of the feed is read in turn with this one: what the broker keeps here between a goodbye and the next
+    /// connection has come over that, and is not wanted.
+    pub in_turns: bool,
     /// The address for people.
     pub shown: String,
 }
@@ -104,6 +107,7 @@ impl MqttOptions {
             max_message: MAX_MESSAGE,
             connect_timeout: Duration::from_secs(10),
             look: false,
+            in_turns: false,
         }
     }
 

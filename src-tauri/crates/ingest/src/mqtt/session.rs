@@ -56,6 +56,7 @@ pub(super) struct MqttSession {
     /// Subscriptions that are not answered.
     subscribing: Vec<(u16, Vec<MqttTopic>)>,
     memory: Arc<Memory>,
+    in_turns: bool,
     /// What the broker does not grant, and the sentence about it that is still to be told.
     less: Vec<String>,
     notice: Option<String>,
@@ -94,6 +95,7 @@ impl MqttSession {
         io: Box<dyn Io>,
         input: BytesMut,
         clock: Clock,
+        memory: Arc<Memory>,
     ) -> MqttSession {
         let detail = detail(options, &terms);
         let less = kept(options, &terms).map(|kept| format!("the session is kept for {} only", seconds(kept)));
@@ -124,7 +126,8 @@ impl MqttSession {
             input,
             reading,
             subscribing: Vec::new(),
-            memory: Arc::default(),
+            memory,
+            in_turns: options.in_turns,
             less,
             notice: None,
             shown: options.shown.clone(),
@@ -136,12 +139,6 @@ impl MqttSession {
             certificate,
             bytes,
         }
-    }
-
-    /// Remembers when all topics are subscribed to, which is to be done anew.
-    pub(super) fn remember(&mut self, memory: Arc<Memory>) {
-        memory.set_subscribed(false);
-        self.memory = memory;
     }
 
     /// Asks for topics; [`MqttSession::is_subscribing`] until the answer is there.
@@ -355,6 +352,7 @@ impl Session for MqttSession {
             return;
         }
         self.pen.end().await;
+        self.memory.set_left(self.in_turns && self.reading.open.is_empty());
         // The broker ends the connection when it has read all of it; a reset before that could take back acknowledgements.
         loop {
             self.input.clear();

@@ -24,6 +24,9 @@ pub struct MqttSource {
 pub(super) struct Memory {
     /// A session that the broker has of us knows all our topics: it has answered to the last of them.
     subscribed: AtomicBool,
+    /// The last session ended with a goodbye, all of it acknowledged, and another endpoint is read since: see
+    /// [`MqttOptions::in_turns`].
+    left: AtomicBool,
     /// What was told last of what the broker does not grant.
     told: Mutex<String>,
 }
@@ -35,6 +38,14 @@ impl Memory {
 
     pub(super) fn is_subscribed(&self) -> bool {
         self.subscribed.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_left(&self, left: bool) {
+        self.left.store(left, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_left(&self) -> bool {
+        self.left.load(Ordering::Relaxed)
     }
 
     /// A sentence, unless it was told already: it would come with every connection.

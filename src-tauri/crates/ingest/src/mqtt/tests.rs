@@ -384,3 +384,38 @@ async fn a_session_whose_subscription_was_not_answered_is_subscribed_again() {
     source.connect(&Resume::default()).await.unwrap().close().await;
     assert_eq!((told.recv().await, told.recv().await), (Some(0x82), Some(0x82)));
 }
+
+#[tokio::test]
+async fn a_session_that_was_left_for_another_endpoint_begins_anew_and_one_that_was_cut_goes_on() {
+    for (version, clean) in
+        [(MqttVersion::V5, &[false, false, true][..]), (MqttVersion::V311, &[false, false, true, false])]
+    {
+        let (heard, mut told) = mpsc::channel(8);
+        let port = server(move |_, mut socket| {
+            let heard = heard.clone();
+            async move {
+                let (_, connect) = packet(&mut socket).await.unwrap();
+                heard.send(connect[7] & 2 != 0).await.unwrap();
+                let five = version == MqttVersion::V5;
+                let welcome = if five { &[0x20, 3, 0, 0, 0][..] } else { &[0x20, 2, 0, 0] };
+                socket.write_all(welcome).await.unwrap();
+                // A session that is only to be forgotten is not subscribed.
+                if packet(&mut socket).await.is_some() {
+                    let answer = if five { granted(1).to_vec() } else { vec![0x90, 3, 0, 1, 1] };
+                    socket.write_all(&answer).await.unwrap();
+                }
+                let _ = socket.read_to_end(&mut Vec::new()).await;
+            }
+        })
+        .await;
+        let source = MqttSource::new(MqttOptions { version, in_turns: true, ..options(port) }, clock);
+        drop(source.connect(&Resume::default()).await.unwrap());
+        source.connect(&Resume::default()).await.unwrap().close().await;
+        drop(source.connect(&Resume::default()).await.unwrap());
+        let mut flags = Vec::new();
+        for _ in clean {
+            flags.push(told.recv().await.unwrap());
+        }
+        assert_eq!(flags, clean, "{version:?}");
+    }
+}
