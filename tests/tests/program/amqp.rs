@@ -81,6 +81,12 @@ fn a_queue_is_read_and_one_of_our_own_is_bound_by_patterns() {
         client.make(queue);
         client.publish("", [(queue, long())]);
     }
+    // Deeper than anybody means it.
+    client.make("deep");
+    let inner = (0..40).fold(AMQPValue::Void, |value, _| AMQPValue::FieldArray(vec![value].into()));
+    let mut headers = FieldTable::default();
+    headers.insert("deep".into(), inner);
+    client.publish_as("", messages("deep", 1..=1), BasicProperties::default().with_headers(headers));
     let home = Home::new();
     home.write("password.txt", USER.1);
     home.write("wrong.txt", "wr0ng");
@@ -92,6 +98,7 @@ fn a_queue_is_read_and_one_of_our_own_is_bound_by_patterns() {
          [feed.wrong.amqp]\n{url}\nqueue = \"orders\"\nuser = \"ann\"\npassword = {{ file = \"wrong.txt\" }}\n\
          [feed.absent.amqp]\n{url}\nqueue = \"absent\"\n\
          [feed.large.amqp]\n{url}\nqueue = \"large\"\n\
+         [feed.deep.amqp]\n{url}\nqueue = \"deep\"\n\
          [feed.small.amqp]\n{url}\nqueue = \"small\"\nmax_message = \"300kB\"\n\
          [feed.nowhere.amqp]\n{url}\nqueue = \"orders\"\nvhost = \"nowhere\"\n"
     ));
@@ -106,6 +113,7 @@ fn a_queue_is_read_and_one_of_our_own_is_bound_by_patterns() {
     assert_eq!((books.received, books.bytes), (1, long().len() as u64), "{books:?}");
     says(&engine, "small", &format!("A message of {} bytes is larger than the limit of 300000 bytes", long().len()));
     assert_eq!(accounts(&engine, "small").received, 0);
+    says(&engine, "deep", "headers nested deeper than 32 levels");
 
     // What a person must mend is told at once.
     for (feed, part) in [

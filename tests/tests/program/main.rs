@@ -18,6 +18,7 @@ mod mqtt;
 mod nats;
 mod nchan;
 mod network;
+mod nodes;
 mod poll;
 mod probe;
 mod replay;

@@ -100,6 +100,48 @@ fn what_a_stream_has_deleted_unread_is_a_gap_with_its_count() {
     }));
 }
 
+#[test]
+fn what_a_stream_deletes_unread_while_it_is_read_is_a_gap_with_its_count() {
+    let nats = Nats::start();
+    let client = nats.client();
+    client.make(stream::Config {
+        name: "PLANT".to_owned(),
+        subjects: vec!["plant.>".to_owned()],
+        max_messages: 100,
+        ..stream::Config::default()
+    });
+    let proxy = Proxy::to(nats.address());
+    let home = Home::new();
+    let engine = home.engine(&of_stream(proxy.address().port(), "start = \"earliest\"\nmax_ack_pending = 10"));
+    client.put(messages("plant.a", 1..=20));
+    settled(&engine, "plant", 20);
+    // Some are on their way already, at most as many as may be open; of the others the stream keeps the last hundred.
+    proxy.stall();
+    client.put(messages("plant.a", 21..=520));
+    proxy.flow();
+    wait_until("the last ones are there", LONG, || {
+        read(&kept(&engine.reader().expect("a history"))).last() == Some(&520)
+    });
+    let read = read(&kept(&engine.reader().expect("a history")));
+    assert!(read.is_sorted_by(|a, b| a < b), "each once, in order: {read:?}");
+    assert!(
+        read.starts_with(&(1..=20).collect::<Vec<_>>()) && read.ends_with(&(421..=520).collect::<Vec<_>>()),
+        "{read:?}"
+    );
+    let missing = 520 - read.len() as u64;
+    assert!(missing >= 390, "no more than ten were on their way: {read:?}");
+    // What is missing at the session's end is told by it, the rest by the next one.
+    let told = || -> u64 {
+        let gaps = gaps(&engine, "plant");
+        let counts = gaps.iter().filter_map(|gap| gap.split_once("The stream PLANT has deleted ")?.1.split(' ').next());
+        counts.map(|count| count.parse::<u64>().expect("a number")).sum()
+    };
+    wait_until(&format!("all {missing} are told"), LONG, || told() == missing);
+    assert!(proxy.accepted() >= 2, "a session ended with it, and the next one went on");
+    engine.stop();
+    is_done(&client, DURABLE);
+}
+
 fn kept_feed(home: &Home) -> feedwatch_model::FeedId {
     home.reader().feeds().expect("feeds").first().expect("a feed").id
 }

@@ -1,13 +1,17 @@
 //! What the broker announces, read from the bytes before anybody allocates for it.
 //!
 //! A frame is a type, a channel, a size, the payload and an end mark (AMQP 0-9-1, section 4.2.3). The payload of a content
-//! header begins with class, weight and the size of the body to come (section 2.3.5.2).
+//! header begins with class, weight and the size of the body to come (section 2.3.5.2). What may hold tables, which are the
+//! properties of a message and a few methods, is kept until it is whole, and looked at before the library sees its end.
 
 use std::fmt;
+
+use super::tables;
 
 const HEAD: usize = 7;
 /// With class, weight and body size of a content header.
 const CONTENT_HEAD: usize = HEAD + 12;
+const METHOD: u8 = 1;
 const CONTENT_HEADER: u8 = 2;
 const BODY: u8 = 3;
 /// No broker negotiates larger frames than we ask for (128 KiB); one that sends them all the same is refused before the
@@ -21,6 +25,10 @@ pub(super) enum Refused {
     Message(u64),
     /// A frame of this size.
     Frame(u32),
+    /// A message with headers that are nested too deep.
+    Headers,
+    /// A method that no broker says, or not so.
+    Method,
 }
 
 impl fmt::Display for Refused {
@@ -28,6 +36,8 @@ impl fmt::Display for Refused {
         match self {
             Refused::Message(size) => write!(f, "a message of {size} bytes is announced"),
             Refused::Frame(size) => write!(f, "a frame of {size} bytes is announced"),
+            Refused::Headers => write!(f, "headers are nested deeper than {} levels", tables::DEEPEST),
+            Refused::Method => write!(f, "a method comes that no broker says"),
         }
     }
 }
@@ -40,18 +50,29 @@ pub(super) struct Frames {
     /// The beginning of the frame that is being read.
     head: [u8; CONTENT_HEAD],
     filled: usize,
-    /// Bytes of the frame that are of no interest.
+    /// Bytes of the frame behind that.
     rest: u64,
+    /// What they are, where tables may be among them; its bytes so far, at most those of the largest frame.
+    kept: Option<Kept>,
+    bytes: Vec<u8>,
     largest: u64,
     /// It is no AMQP 0-9-1: the library says so.
     foreign: bool,
     begun: bool,
 }
 
+/// What is kept of a frame until it is whole.
+#[derive(Clone, Copy, Debug)]
+enum Kept {
+    Method,
+    Properties,
+}
+
 impl Frames {
     pub(super) fn new(largest_message: usize) -> Frames {
         let largest = u64::try_from(largest_message).unwrap_or(u64::MAX);
-        Frames { head: [0; CONTENT_HEAD], filled: 0, rest: 0, largest, foreign: false, begun: false }
+        let (kept, bytes) = (None, Vec::new());
+        Frames { head: [0; CONTENT_HEAD], filled: 0, rest: 0, kept, bytes, largest, foreign: false, begun: false }
     }
 
     /// Looks at what was read next; gives the bytes of message bodies among it, as announced by their frames.
@@ -67,9 +88,12 @@ impl Frames {
         let mut bodies = 0;
         while !bytes.is_empty() {
             if self.rest > 0 {
-                let skipped = bytes.len().min(usize::try_from(self.rest).unwrap_or(usize::MAX));
-                bytes = bytes.get(skipped..).unwrap_or_default();
-                self.rest -= skipped as u64;
+                let (now, later) = bytes.split_at(bytes.len().min(usize::try_from(self.rest).unwrap_or(usize::MAX)));
+                self.rest -= now.len() as u64;
+                bytes = later;
+                if let Some(kept) = self.kept {
+                    self.keep(now, kept)?;
+                }
                 continue;
             }
             let wanted = if self.filled >= HEAD { CONTENT_HEAD } else { HEAD };
@@ -87,6 +111,21 @@ impl Frames {
         Ok(bodies)
     }
 
+    /// Keeps what may hold tables, and looks at it when it is whole.
+    fn keep(&mut self, now: &[u8], kept: Kept) -> Result<(), Refused> {
+        self.bytes.extend_from_slice(now);
+        if self.rest > 0 {
+            return Ok(());
+        }
+        let refused = match kept {
+            Kept::Method => tables::is_hostile(&self.bytes).then_some(Refused::Method),
+            Kept::Properties => tables::has_deep_headers(&self.bytes).then_some(Refused::Headers),
+        };
+        self.bytes.clear();
+        self.kept = None;
+        refused.map_or(Ok(()), Err)
+    }
+
     /// The head of a frame, or of a content header, is whole.
     fn head_is_there(&mut self) -> Result<u64, Refused> {
         let [kind, _, _, a, b, c, d, content @ ..] = self.head;
@@ -97,6 +136,7 @@ impl Frames {
             if announced > self.largest {
                 return Err(Refused::Message(announced));
             }
+            self.kept = Some(Kept::Properties);
         } else {
             if size > LARGEST_FRAME {
                 return Err(Refused::Frame(size));
@@ -104,8 +144,9 @@ impl Frames {
             if kind == CONTENT_HEADER && size as usize >= CONTENT_HEAD - HEAD {
                 return Ok(0);
             }
+            self.kept = (kind == METHOD).then_some(Kept::Method);
         }
-        // The end mark belongs to what is skipped.
+        // The end mark belongs to it, and is no part of a table.
         self.rest = u64::from(size) + 1 - (self.filled - HEAD) as u64;
         self.filled = 0;
         Ok(if kind == BODY { size.into() } else { 0 })
@@ -160,6 +201,37 @@ mod tests {
     #[test]
     fn a_frame_is_refused_by_its_announced_size() {
         assert_eq!(Frames::new(5).see(&[1, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF]), Err(Refused::Frame(u32::MAX)));
+    }
+
+    #[test]
+    fn tables_nested_too_deep_are_refused_however_the_bytes_come() {
+        let headers = |levels| {
+            let properties = [&[0x20, 0][..], &tables::tests::nested(levels)].concat();
+            frame(CONTENT_HEADER, &[&[0, 60, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5][..], &properties].concat())
+        };
+        let start = |levels| frame(METHOD, &[&[0, 10, 0, 10, 0, 9][..], &tables::tests::nested(levels)].concat());
+        for (frame, refused) in [
+            (headers(tables::DEEPEST + 1), Some(Refused::Headers)),
+            (headers(tables::DEEPEST), None),
+            (start(tables::DEEPEST + 1), Some(Refused::Method)),
+            (start(tables::DEEPEST), None),
+        ] {
+            let bytes = [stream(), frame].concat();
+            for size in 1..=bytes.len() {
+                let mut frames = Frames::new(5);
+                let told = bytes.chunks(size).find_map(|chunk| frames.see(chunk).err());
+                assert_eq!((told, frames.bytes.len()), (refused, 0), "in pieces of {size}");
+            }
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(kinds: Vec<(u8, Vec<u8>)>, rest: Vec<u8>, size in 1..40_usize) {
+            let bytes = [kinds.iter().flat_map(|(kind, payload)| frame(kind % 4, payload)).collect(), rest].concat();
+            let mut frames = Frames::new(5);
+            let _ = bytes.chunks(size).find_map(|chunk| frames.see(chunk).err());
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@
 //! | a message | `max_message`, before it is read |
 //! | messages the broker hands out ahead | `prefetch` |
 //! | bytes that wait in the library | 64 MiB, or two messages of the largest size; then the socket is not read |
-//! | headers of a message | 100; names and values cut at 8 KiB |
+//! | headers of a message | 100; names and values cut at 8 KiB; tables within tables: 32 levels, deeper ones are refused |
 
 mod frames;
 mod options;
@@ -18,6 +18,7 @@ mod said;
 mod session;
 mod setup;
 mod source;
+mod tables;
 mod trouble;
 mod wire;
 

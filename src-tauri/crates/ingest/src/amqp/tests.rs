@@ -6,6 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
+use super::tables::tests::nested;
 use super::{AmqpOptions, AmqpQueue, AmqpSource};
 use crate::testkit::{clock, server};
 use crate::{ConnectError, Resume, Source};
@@ -63,6 +64,21 @@ async fn what_is_no_broker_is_told_as_such() {
         let error = refusal(options(port)).await;
         assert!(error.to_string().contains(part), "{answer:?}: {error}");
     }
+}
+
+#[tokio::test]
+async fn tables_nested_without_end_end_the_connection_and_not_the_program() {
+    let port = server(move |_, mut socket| async move {
+        greeted(&mut socket).await;
+        let start =
+            [&[0, 10, 0, 10, 0, 9][..], &nested(26_000), &[0, 0, 0, 5], b"PLAIN", &[0, 0, 0, 5], b"en_US"].concat();
+        let head = [&[1, 0, 0][..], &(start.len() as u32).to_be_bytes()].concat();
+        socket.write_all(&[head, start, vec![0xCE]].concat()).await.unwrap();
+        let _ = socket.read_to_end(&mut Vec::new()).await;
+    })
+    .await;
+    let error = refusal(options(port)).await;
+    assert!(error.is_permanent() && error.to_string().contains("does not speak AMQP"), "{error}");
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use lapin::{Error, ErrorKind};
 
 use super::frames::Refused;
 use super::options::{AmqpOptions, AmqpQueue};
+use super::tables::DEEPEST;
 use crate::{ConnectError, SessionError, reason};
 
 /// Characters of what a broker says that are shown.
@@ -47,7 +48,7 @@ pub(super) fn tls_error(error: &io::Error, options: &AmqpOptions) -> ConnectErro
 fn io_error(error: &io::Error, options: &AmqpOptions) -> ConnectError {
     let host = options.host_and_port();
     match announced(error) {
-        Some(Refused::Frame(_)) => return no_amqp(&host),
+        Some(Refused::Frame(_) | Refused::Method) => return no_amqp(&host),
         // The first messages come with the answer to the wish to read the queue.
         Some(refused) => return ConnectError::Protocol(session_refusal(refused, options.max_message).to_string()),
         None => {}
@@ -159,11 +160,13 @@ pub(super) fn session_error(error: &Error, max_message: usize) -> SessionError {
              `heartbeat`."
                 .to_owned(),
         ),
-        ErrorKind::ParsingError(_) => {
-            SessionError::Protocol("The broker sent what is no AMQP. The connection had to be given up.".to_owned())
-        }
+        ErrorKind::ParsingError(_) => garbled(),
         _ => SessionError::Cut(format!("The session broke: {}.", shown(&error.to_string()))),
     }
+}
+
+fn garbled() -> SessionError {
+    SessionError::Protocol("The broker sent what is no AMQP. The connection had to be given up.".to_owned())
 }
 
 /// The consumer was cancelled by the broker.
@@ -183,6 +186,12 @@ fn session_refusal(refused: Refused, limit: usize) -> SessionError {
         Refused::Frame(size) => SessionError::Protocol(format!(
             "The broker announced a frame of {size} bytes, which no broker may. The connection had to be given up."
         )),
+        Refused::Headers => SessionError::Protocol(format!(
+            "A message has headers nested deeper than {DEEPEST} levels, so the connection had to be given up: they could end \
+             the program. Take it out of the queue at the broker (get it there without putting it back), and mend what \
+             publishes it."
+        )),
+        Refused::Method => garbled(),
     }
 }
 

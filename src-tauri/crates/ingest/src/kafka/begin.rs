@@ -30,7 +30,8 @@ pub(super) struct Begin {
 /// `group`: the offset that the group wants next. `read`: the last one that is known to have been received, in this very
 /// log. `otherwise`: where to begin if nobody knows.
 pub(super) fn begin(log: Log, group: Option<i64>, read: Option<i64>, otherwise: i64) -> Begin {
-    // An offset beyond the end is of a log that was deleted, or cut when a broker was lost: all of this one is new.
+    // An offset beyond the end is of a log that was deleted, or cut when a broker was lost: all of this one is taken for
+    // new. Of one that was cut the kept part is stored again, since nothing but its messages would tell it from another.
     let group = group.map(|next| if next > log.high { log.low } else { next });
     // Groups are forgotten after some days; the history is not.
     let next = group.or(read.map(|last| last.saturating_add(1))).unwrap_or(otherwise);
@@ -41,7 +42,8 @@ pub(super) fn begin(log: Log, group: Option<i64>, read: Option<i64>, otherwise: 
 /// The last offset of every lane.
 ///
 /// A lane is `topic/partition`, and `topic/partition#1` after the topic was deleted and made anew: its offsets begin at 0
-/// again, and would be taken for repetitions.
+/// again, and would be taken for repetitions. A log that lost its end, as an unclean election of a leader does it, is
+/// taken for such a one too.
 #[derive(Debug, Default)]
 pub(super) struct Lanes(HashMap<String, i64>);
 
@@ -80,7 +82,7 @@ impl Lanes {
             }
         }
         // Of a log made anew all is wanted: what it took in before we came would have come to us.
-        let anew = (number > 0).then(|| log.low - 1);
+        let anew = (number > 0).then(|| log.low.saturating_sub(1));
         let last = self.0.get(&lane).copied().or(anew);
         (lane, last)
     }
@@ -138,6 +140,7 @@ mod tests {
         assert_eq!(lanes.of("a", 0, log(900)), ("a/0#1".into(), Some(3)), "it has grown beyond the first one");
         assert_eq!(lanes.of("a", 0, log(2)), ("a/0#2".into(), Some(-1)));
         assert_eq!(lanes.of("a", 1, log(2)), ("a/1".into(), None));
+        assert_eq!(lanes.of("a", 0, Log { low: i64::MIN, high: 2 }), ("a/0#2".into(), Some(i64::MIN)));
     }
 
     #[test]

@@ -57,6 +57,8 @@ struct State {
     queue: VecDeque<Taken>,
     bytes: usize,
     paused: bool,
+    /// A partition has come since reading was paused: it is not.
+    came: bool,
     held: HashMap<Hold, Held>,
     next_hold: Hold,
     lanes: Lanes,
@@ -101,6 +103,7 @@ impl Desk {
         let held =
             Held { topic: topic.into(), partition, lane: lane.into(), ours: true, handed: at, kept: at, told: group };
         state.held.insert(hold, held);
+        state.came |= state.paused;
     }
 
     /// The stay that a partition has with us, its topic and its lane.
@@ -123,8 +126,8 @@ impl Desk {
         self.news.notify_one();
     }
 
-    /// Is reading to be paused (`true`), or to go on? `None`: it stays as it is. It is paused when there is no room for
-    /// longer than `patience`.
+    /// Is reading of all partitions to be paused (`true`), or to go on? `None`: it stays as it is. It is paused when there
+    /// is no room for longer than `patience`.
     pub(super) fn turn(&self, patience: Duration) -> Option<bool> {
         let state = self.state();
         let patience = if state.paused { Duration::ZERO } else { patience };
@@ -132,7 +135,8 @@ impl Desk {
         let waited = self.moved.wait_timeout_while(state, patience, full);
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         let full = state.is_full();
-        (std::mem::replace(&mut state.paused, full) != full).then_some(full)
+        let came = std::mem::take(&mut state.came);
+        (std::mem::replace(&mut state.paused, full) != full || came).then_some(full)
     }
 
     #[cfg(test)]
@@ -152,6 +156,18 @@ impl Desk {
         }
     }
 
+    /// Waits for the end of the session, of which nothing more is taken.
+    pub(super) async fn ended(&self) -> SessionError {
+        loop {
+            let mut news = std::pin::pin!(self.news.notified());
+            news.as_mut().enable();
+            if let Some(end) = self.state().end.clone() {
+                return end;
+            }
+            news.await;
+        }
+    }
+
     fn take_now(&self, batch: &mut Batch, out: &mut VecDeque<(Hold, i64)>) -> Option<Result<(), SessionError>> {
         let mut state = self.state();
         let State { queue, bytes, held, lanes, end, .. } = &mut *state;
@@ -161,7 +177,7 @@ impl Desk {
         {
             *bytes -= payload.len();
             if let Some(held) = held.get_mut(&hold) {
-                held.handed = offset + 1;
+                held.handed = offset.saturating_add(1);
                 lanes.note(&held.lane, offset);
             }
             out.push_back((hold, offset));
@@ -181,7 +197,7 @@ impl Desk {
         let mut state = self.state();
         for (hold, offset) in messages {
             if let Some(held) = state.held.get_mut(&hold) {
-                held.kept = offset + 1;
+                held.kept = offset.saturating_add(1);
             }
         }
         state.held.retain(|_, held| held.ours || held.kept < held.handed);
@@ -440,6 +456,33 @@ mod tests {
         assert_eq!(desk.turn(Duration::from_secs(3600)), None, "nobody is waited for then");
         take(&desk);
         assert_eq!(desk.turn(Duration::ZERO), Some(false));
+    }
+
+    #[test]
+    fn a_partition_that_comes_while_reading_is_paused_is_paused_too() {
+        let desk = with_partitions(1);
+        put(&desk, 0, 5..5 + MESSAGES as i64);
+        assert_eq!(desk.turn(Duration::ZERO), Some(true));
+        desk.hold("t", 1, "t/1", 5, Some(5));
+        assert_eq!(desk.turn(Duration::from_secs(3600)), Some(true), "all of them, at once");
+        assert_eq!(desk.turn(Duration::from_secs(3600)), None);
+        // One comes while there is room again: the others go on.
+        desk.hold("t", 2, "t/2", 5, Some(5));
+        take(&desk);
+        assert_eq!(desk.turn(Duration::ZERO), Some(false));
+        desk.hold("t", 3, "t/3", 5, Some(5));
+        assert_eq!(desk.turn(Duration::ZERO), None, "nothing was paused");
+    }
+
+    #[test]
+    fn no_offset_is_too_large() {
+        let desk = with_partitions(1);
+        let (hold, ..) = desk.held("t", 0).unwrap();
+        let (payload, meta) = (Bytes::new(), Box::default());
+        desk.put(&mut vec![Taken { hold, offset: i64::MAX, received: Time::default(), payload, meta }]);
+        let mut handed = take(&desk);
+        desk.kept(handed.drain(..));
+        assert_eq!(desk.due(), [next(0, i64::MAX)]);
     }
 
     #[test]

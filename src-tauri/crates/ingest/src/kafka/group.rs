@@ -105,8 +105,17 @@ impl Member {
             }
             _ => None,
         };
+        // All of them at once: one after the other many partitions far away would never be done. The two ends are times too.
+        let end = |end| {
+            let mut ends = partitions.clone();
+            ends.set_all_offsets(end)?;
+            consumer.offsets_for_times(ends, left())
+        };
+        let (lows, highs) = (end(Offset::Beginning)?, end(Offset::End)?);
         for (topic, partition) in asked {
-            let (low, high) = consumer.fetch_watermarks(&topic, partition, left())?;
+            let unknown = || KafkaError::MetadataFetch(Code::UnknownPartition);
+            let low = offset(Some(&lows), &topic, partition)?.ok_or_else(unknown)?;
+            let high = offset(Some(&highs), &topic, partition)?.ok_or_else(unknown)?;
             let log = Log { low, high };
             let otherwise = match self.start {
                 KafkaStart::Earliest => low,
@@ -120,7 +129,7 @@ impl Member {
             partitions.set_partition_offset(&topic, partition, Offset::Offset(begin.at))?;
             self.desk.hold(&topic, partition, &lane, begin.at, known);
             if let Some(from) = begin.lost_from {
-                let last = begin.at - 1;
+                let last = begin.at.saturating_sub(1);
                 let said = format!(
                     "The broker has deleted messages of {topic}/{partition} before they were read: offsets {from} to \
                      {last}. Reading goes on behind them."

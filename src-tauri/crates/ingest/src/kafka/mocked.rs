@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use feedwatch_model::Position;
+use futures_util::FutureExt;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::mocking::MockCluster;
@@ -172,4 +173,43 @@ async fn what_the_broker_has_deleted_unread_is_told_once_and_reading_goes_on_beh
     }
     assert_eq!(offsets, (low as u64..high as u64).collect::<Vec<u64>>());
     session.close().await;
+}
+
+#[tokio::test]
+async fn many_partitions_of_a_broker_far_away_are_begun() {
+    let cluster = cluster(300);
+    send(&cluster, 299, 7..8);
+    cluster.broker_round_trip_time(1, Duration::from_millis(50)).unwrap();
+    let source = member(&cluster);
+    let mut session = source.connect(&Resume::default()).await.unwrap();
+    assert_eq!(receive(session.as_mut(), 1).await, [7]);
+}
+
+#[tokio::test]
+async fn while_nothing_can_be_kept_reading_stops() {
+    let cluster = cluster(1);
+    send(&cluster, 0, 0..80_000);
+    let source = member(&cluster);
+    let mut session = source.connect(&Resume::default()).await.unwrap();
+    let mut numbers = receive(session.as_mut(), 65_536).await;
+    until(|| source.desk().is_paused()).await;
+    assert!(session.recv(&mut Batch::default()).now_or_never().is_none(), "messages are there");
+    session.ack(1_000).await.unwrap();
+    numbers.extend(receive(session.as_mut(), 800).await);
+    session.ack(numbers.len() as u64).await.unwrap();
+    numbers.extend(receive(session.as_mut(), 80_000 - numbers.len()).await);
+    assert_eq!(numbers, (0..80_000).collect::<Vec<u64>>(), "each once, in order");
+    session.close().await;
+}
+
+#[tokio::test]
+async fn the_end_is_told_also_while_nothing_can_be_kept() {
+    let cluster = cluster(1);
+    send(&cluster, 0, 0..80_000);
+    let source = member(&cluster);
+    let mut session = source.connect(&Resume::default()).await.unwrap();
+    receive(session.as_mut(), 65_536).await;
+    cluster.broker_down(1).unwrap();
+    let ended = session.recv(&mut Batch::default()).await;
+    assert_eq!(ended, Err(SessionError::Cut("The connection to all brokers is lost.".into())));
 }

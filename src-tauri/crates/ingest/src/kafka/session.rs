@@ -20,6 +20,10 @@ use crate::{Clock, ConnectError, Resume, SessionError};
 /// So long the former session's goodbye is waited for: its partitions are free for the next one then.
 const GOODBYE: Duration = Duration::from_secs(3);
 
+/// Messages that may be handed over and not on disk: as many as the inbox holds. While the history can keep nothing, no
+/// more are read.
+const UNKEPT: usize = 65_536;
+
 /// Topics of a cluster.
 pub struct KafkaSource {
     options: Arc<KafkaOptions>,
@@ -100,6 +104,9 @@ struct KafkaSession {
 #[async_trait]
 impl Session for KafkaSession {
     async fn recv(&mut self, batch: &mut Batch) -> Result<(), SessionError> {
+        if self.handed.len() >= UNKEPT {
+            return Err(self.stop.0.ended().await);
+        }
         let taken = self.stop.0.take(batch, &mut self.handed).await;
         if !self.member {
             self.handed.clear();

@@ -35,6 +35,11 @@ impl Open {
         }
     }
 
+    /// Is nothing left to be acknowledged?
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     /// The first `count` messages are kept: the packets that say so.
     pub(super) fn kept(&mut self, count: u64) -> Vec<u8> {
         let new = self.waiting.partition_point(|message| message.place <= count);
@@ -63,11 +68,12 @@ mod tests {
         for (qos, id) in [(1, 7), (0, 0), (2, 8), (1, 9)] {
             open.gave(qos, id);
         }
-        assert!(open.kept(0).is_empty());
+        assert!(open.kept(0).is_empty() && !open.is_empty());
         assert_eq!(open.kept(2), [0x40, 2, 0, 7]);
         assert!(open.kept(2).is_empty());
         assert!(open.kept(1).is_empty());
         assert_eq!(open.kept(99), [0x50, 2, 0, 8, 0x40, 2, 0, 9]);
+        assert!(open.is_empty());
         open.gave(1, 0x0102);
         assert_eq!(open.kept(5), [0x40, 2, 1, 2]);
     }

@@ -34,7 +34,7 @@ pub struct MqttOptions {
     /// Messages of QoS 1 and 2 that the broker may send before the first of them is acknowledged. MQTT 3.1.1 cannot say it.
     pub receive_maximum: u16,
     /// The broker takes us for dead after one and a half of it without a sign of life, we the broker after one. Whole
-    /// seconds; an MQTT 5 broker may want another.
+    /// seconds; an MQTT 5 broker may want a shorter one.
     pub keep_alive: Duration,
     /// The largest message in bytes.
     pub max_message: usize,
@@ -42,6 +42,9 @@ pub struct MqttOptions {
     pub connect_timeout: Duration,
     /// A look: nothing is acknowledged, taken from others, or left behind.
     pub look: bool,
+    /// Another endpoint of the feed is read in turn with this one: what the broker keeps here between a goodbye and the next
+    /// connection has come over that, and is not wanted.
+    pub in_turns: bool,
     /// The address for people.
     pub shown: String,
 }
@@ -104,6 +107,7 @@ impl MqttOptions {
             max_message: MAX_MESSAGE,
             connect_timeout: Duration::from_secs(10),
             look: false,
+            in_turns: false,
         }
     }
 

@@ -126,7 +126,9 @@ pub(super) fn welcome(version: MqttVersion, bytes: &mut BytesMut, whole: usize) 
 }
 
 /// CONNECT. `None`: a text is in it that MQTT does not have.
-pub(super) fn connect(options: &MqttOptions, version: MqttVersion, client_id: &str) -> Option<BytesMut> {
+///
+/// `clean`: a session that the broker has of ours is thrown away. In MQTT 3.1.1 the new one is not kept then.
+pub(super) fn connect(options: &MqttOptions, version: MqttVersion, client_id: &str, clean: bool) -> Option<BytesMut> {
     let keep_alive = u16::try_from(options.keep_alive.as_secs()).unwrap_or(u16::MAX);
     let user = options.login.user.clone();
     let password = options.login.password.as_ref().map(|password| Bytes::from(password.expose().to_owned()));
@@ -146,7 +148,7 @@ pub(super) fn connect(options: &MqttOptions, version: MqttVersion, client_id: &s
             let connect = v5::Connect {
                 keep_alive,
                 client_id: client_id.to_owned(),
-                clean_start: !options.is_persistent(),
+                clean_start: clean || !options.is_persistent(),
                 properties: Some(properties),
             };
             let auth = match (user, password) {
@@ -164,7 +166,7 @@ pub(super) fn connect(options: &MqttOptions, version: MqttVersion, client_id: &s
             };
             let mut connect = v4::Connect::new(client_id);
             connect.keep_alive = keep_alive;
-            connect.clean_session = !options.is_persistent();
+            connect.clean_session = clean || !options.is_persistent();
             connect.set_auth(auth);
             connect.write(&mut bytes).ok()?;
         }
@@ -223,10 +225,10 @@ mod tests {
         let persistent = MqttOptions { topics: vec![topic("a", 0), topic("b", 1)], ..options.clone() };
         let look = MqttOptions { look: true, ..persistent.clone() };
         for version in MqttVersion::ALL {
-            let flags = |options| connect(options, version, "id").unwrap()[9];
+            let flags = |options| connect(options, version, "id", false).unwrap()[9];
             assert_eq!((flags(&options), flags(&persistent), flags(&look)), (2, 0, 2), "clean, kept, clean");
         }
-        let bytes = connect(&persistent, MqttVersion::V5, "id").unwrap();
+        let bytes = connect(&persistent, MqttVersion::V5, "id", false).unwrap();
         assert!(bytes.windows(5).any(|property| property == [17, 0, 1, 0x51, 0x80]), "kept for a day: {bytes:?}");
     }
 
@@ -235,7 +237,7 @@ mod tests {
         let login = Login { user: Some("ann".into()), password: Some(Secret::new("s3cr3t")), token: None };
         let options = MqttOptions { login, ..MqttOptions::new("h", [topic("a", 0)]) };
         for version in MqttVersion::ALL {
-            let bytes = connect(&options, version, "id").unwrap();
+            let bytes = connect(&options, version, "id", false).unwrap();
             assert!(bytes.ends_with(b"\x00\x02id\x00\x03ann\x00\x06s3cr3t"), "{bytes:?}");
         }
     }

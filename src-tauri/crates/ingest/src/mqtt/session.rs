@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::future::{Future as _, poll_fn};
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use super::options::{MqttOptions, MqttTopic, MqttVersion};
 use super::packets::{self, GOODBYE, Heard, Welcome};
 use super::pen::Pen;
 use super::said::{self, Topics};
+use super::source::Memory;
 use super::trouble;
 use crate::arena::Arena;
 use crate::error::seconds;
@@ -53,6 +55,12 @@ pub(super) struct MqttSession {
     reading: Reading,
     /// Subscriptions that are not answered.
     subscribing: Vec<(u16, Vec<MqttTopic>)>,
+    memory: Arc<Memory>,
+    in_turns: bool,
+    /// What the broker does not grant, and the sentence about it that is still to be told.
+    less: Vec<String>,
+    notice: Option<String>,
+    shown: String,
     /// Messages that came before their answers.
     first: Batch,
     keep_alive: Duration,
@@ -87,11 +95,16 @@ impl MqttSession {
         io: Box<dyn Io>,
         input: BytesMut,
         clock: Clock,
+        memory: Arc<Memory>,
     ) -> MqttSession {
         let detail = detail(options, &terms);
+        let less = kept(options, &terms).map(|kept| format!("the session is kept for {} only", seconds(kept)));
+        let less = less.into_iter().collect();
         let Terms { version, client_id, welcome, detail: _, certificate, bytes } = terms;
         let theirs = welcome.keep_alive.filter(|seconds| *seconds > 0);
-        let keep_alive = theirs.map_or(options.keep_alive, |seconds| Duration::from_secs(seconds.into()));
+        // A longer time would leave a dead connection unnoticed for hours; who pings more often than asked is welcome.
+        let theirs = theirs.map_or(Duration::MAX, |seconds| Duration::from_secs(seconds.into()));
+        let keep_alive = theirs.min(options.keep_alive);
         let (io, out) = tokio::io::split(io);
         let heard = Instant::now();
         let reading = Reading {
@@ -113,6 +126,11 @@ impl MqttSession {
             input,
             reading,
             subscribing: Vec::new(),
+            memory,
+            in_turns: options.in_turns,
+            less,
+            notice: None,
+            shown: options.shown.clone(),
             first: Batch::default(),
             keep_alive,
             quiet: Box::pin(sleep_until(heard + keep_alive)),
@@ -248,12 +266,18 @@ impl MqttSession {
         for (topic, code) in topics.iter().zip(codes) {
             match code {
                 SubscribeReasonCode::Success(qos) if (*qos as u8) < topic.qos => {
+                    let less = format!("{} with QoS {} only", topic.filter, *qos as u8);
                     // Writing to a String cannot fail.
-                    let _ = write!(self.detail, ", {} with QoS {} only", topic.filter, *qos as u8);
+                    let _ = write!(self.detail, ", {less}");
+                    self.less.push(less);
                 }
                 SubscribeReasonCode::Success(_) => {}
                 refused => return Err(trouble::not_subscribed(&topic.filter, *refused, text)),
             }
+        }
+        if !self.is_subscribing() {
+            self.memory.set_subscribed(true);
+            self.notice = self.memory.once(trouble::granted_less(&self.shown, &self.less));
         }
         Ok(())
     }
@@ -303,6 +327,10 @@ impl Reading {
 #[async_trait]
 impl Session for MqttSession {
     async fn recv(&mut self, batch: &mut Batch) -> Result<(), SessionError> {
+        if let Some(notice) = self.notice.take() {
+            batch.notice(notice);
+            return Ok(());
+        }
         if !self.first.is_empty() {
             batch.append(&mut self.first);
             return Ok(());
@@ -324,6 +352,7 @@ impl Session for MqttSession {
             return;
         }
         self.pen.end().await;
+        self.memory.set_left(self.in_turns && self.reading.open.is_empty());
         // The broker ends the connection when it has read all of it; a reset before that could take back acknowledgements.
         loop {
             self.input.clear();
@@ -368,10 +397,16 @@ fn detail(options: &MqttOptions, terms: &Terms) -> String {
     }
     if options.is_persistent() {
         detail.push_str(if terms.welcome.session { ", session resumed" } else { ", new session" });
-        let kept = terms.welcome.session_expiry.map(|kept| Duration::from_secs(kept.into()));
-        if let Some(kept) = kept.filter(|kept| options.session_expiry.is_none_or(|wanted| *kept < wanted)) {
+        if let Some(kept) = kept(options, terms) {
             let _ = write!(detail, " that the broker keeps for {} only", seconds(kept));
         }
     }
     detail
+}
+
+/// How long the broker keeps the session, if that is not as long as was asked for.
+fn kept(options: &MqttOptions, terms: &Terms) -> Option<Duration> {
+    let kept = terms.welcome.session_expiry.filter(|_| options.is_persistent());
+    let kept = kept.map(|kept| Duration::from_secs(kept.into()));
+    kept.filter(|kept| options.session_expiry.is_none_or(|wanted| *kept < wanted))
 }

@@ -1,5 +1,7 @@
 //! From a connection to a session with its subscriptions.
 
+use std::sync::Arc;
+
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -8,6 +10,7 @@ use super::line::{Io, Line, line};
 use super::options::{MqttOptions, MqttTopic, MqttVersion};
 use super::packets::{self, Welcome};
 use super::session::{MqttSession, Terms};
+use super::source::Memory;
 use super::{topics, trouble};
 use crate::source::Batch;
 use crate::{Clock, ConnectError};
@@ -17,18 +20,24 @@ const AT_ONCE: usize = 8;
 /// What a broker says first is short.
 const FIRST: usize = 4 << 10;
 
-/// Connects, is let in, and subscribes. `known`: what session the broker may have of ours has all our topics.
-pub(super) async fn open(options: &MqttOptions, clock: Clock, known: bool) -> Result<MqttSession, ConnectError> {
+/// Connects, is let in, and subscribes, unless what session the broker has of ours knows all our topics.
+pub(super) async fn open(
+    options: &MqttOptions,
+    clock: Clock,
+    memory: &Arc<Memory>,
+) -> Result<MqttSession, ConnectError> {
     let client_id = client_id(options);
-    let (line, input, welcome, version) = let_in(options, clock, &client_id).await?;
+    let (line, input, welcome, version) = let_in(options, clock, &client_id, memory.is_left()).await?;
+    memory.set_left(false);
     let wanted = options.wanted();
     cannot(&welcome, &wanted)?;
     // An MQTT 5 broker is told not to repeat retained messages of a topic that it knows.
-    let subscribes = version == MqttVersion::V5 || !welcome.session || !known;
+    let subscribes = version == MqttVersion::V5 || !welcome.session || !memory.is_subscribed();
     let terms =
         Terms { version, client_id, welcome, detail: line.detail, certificate: line.certificate, bytes: line.bytes };
-    let mut session = MqttSession::new(options, terms, line.io, input, clock);
+    let mut session = MqttSession::new(options, terms, line.io, input, clock, Arc::clone(memory));
     if subscribes {
+        memory.set_subscribed(false);
         for (number, topics) in (1..).zip(wanted.chunks(AT_ONCE)) {
             session.subscribe(number, topics).await?;
         }
@@ -47,18 +56,25 @@ fn client_id(options: &MqttOptions) -> String {
     if options.look { format!("fwlook{:016x}", fastrand::u64(..)) } else { options.client_id.clone() }
 }
 
-/// Connects in the wanted version, or in the older one with a broker that does not speak MQTT 5.
+/// Connects in the wanted version, or in the older one with a broker that does not speak MQTT 5. `anew`: without what the
+/// broker has kept of the last session.
 async fn let_in(
     options: &MqttOptions,
     clock: Clock,
     client_id: &str,
+    mut anew: bool,
 ) -> Result<(Line, BytesMut, Welcome, MqttVersion), ConnectError> {
     let mut version = options.version;
     loop {
         let mut line = line(options, clock).await?;
         let mut input = BytesMut::new();
-        let answer = greet(&mut line.io, &mut input, options, version, client_id).await?;
+        let answer = greet(&mut line.io, &mut input, options, version, client_id, anew).await?;
         let refused = match answer {
+            // A session that is kept begins with the next connection.
+            Some(welcome) if welcome.code == 0 && anew && version == MqttVersion::V311 => {
+                anew = false;
+                None
+            }
             Some(welcome) if welcome.code == 0 => return Ok((line, input, welcome, version)),
             Some(welcome) if version == MqttVersion::V5 && trouble::is_old(welcome.code) => None,
             Some(welcome) => Some(trouble::refused(&welcome, version, options, client_id)),
@@ -80,8 +96,9 @@ async fn greet(
     options: &MqttOptions,
     version: MqttVersion,
     client_id: &str,
+    clean: bool,
 ) -> Result<Option<Welcome>, ConnectError> {
-    let connect = packets::connect(options, version, client_id).ok_or_else(trouble::no_text)?;
+    let connect = packets::connect(options, version, client_id, clean).ok_or_else(trouble::no_text)?;
     let written = async {
         io.write_all(&connect).await?;
         io.flush().await

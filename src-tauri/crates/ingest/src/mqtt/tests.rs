@@ -152,13 +152,21 @@ async fn less_than_was_asked_for_is_told() {
         // Keeps a session of a minute, and gives QoS 0 only.
         socket.write_all(&[0x20, 8, 0, 0, 5, 17, 0, 0, 0, 60]).await.unwrap();
         packet(&mut socket).await.unwrap();
-        socket.write_all(&granted(0)).await.unwrap();
+        socket.write_all(&[&granted(0)[..], &message(1, false, b"x")].concat()).await.unwrap();
         let _ = socket.read_to_end(&mut Vec::new()).await;
     })
     .await;
-    let detail = session(options(port)).await.unwrap().detail();
+    let source = MqttSource::new(options(port), clock);
+    let mut session = source.connect(&Resume::default()).await.unwrap();
     let expected = "not encrypted, MQTT 5, new session that the broker keeps for 60 s only, plant/# with QoS 0 only";
-    assert_eq!(detail, expected);
+    assert_eq!(session.detail(), expected);
+    let mut batch = Batch::default();
+    session.recv(&mut batch).await.unwrap();
+    let told = batch.take_notice().unwrap();
+    assert!(told.contains("asked for: the session is kept for 60 s only, plant/# with QoS 0 only. What it"), "{told}");
+    let mut session = source.connect(&Resume::default()).await.unwrap();
+    session.recv(&mut batch).await.unwrap();
+    assert_eq!((batch.take_notice(), batch.messages().len()), (None, 1), "it is told once");
 }
 
 #[tokio::test]
@@ -244,23 +252,43 @@ async fn a_session_that_is_taken_over_and_a_message_too_large_are_told_with_the_
 }
 
 #[tokio::test]
-async fn a_broker_that_falls_silent_is_given_up_after_it_was_asked() {
-    let (asked, mut told) = mpsc::channel(8);
-    let port = server(move |_, mut socket| {
-        let asked = asked.clone();
-        async move {
-            welcomed(&mut socket).await;
-            socket.write_all(&granted(1)).await.unwrap();
-            while let Some((kind, _)) = packet(&mut socket).await {
-                asked.send(kind).await.unwrap();
+async fn a_broker_that_falls_silent_is_given_up_after_it_was_asked_whatever_longer_time_it_names() {
+    // Nothing, no time at all, and eighteen hours.
+    for welcome in [vec![0x20, 3, 0, 0, 0], vec![0x20, 6, 0, 0, 3, 19, 0, 0], vec![0x20, 6, 0, 0, 3, 19, 0xFF, 0xFF]] {
+        let (asked, mut told) = mpsc::channel(8);
+        let port = server(move |_, mut socket| {
+            let (asked, welcome) = (asked.clone(), welcome.clone());
+            async move {
+                packet(&mut socket).await.unwrap();
+                socket.write_all(&welcome).await.unwrap();
+                packet(&mut socket).await.unwrap();
+                socket.write_all(&granted(1)).await.unwrap();
+                while let Some((kind, _)) = packet(&mut socket).await {
+                    asked.send(kind).await.unwrap();
+                }
             }
-        }
+        })
+        .await;
+        let keep_alive = Duration::from_millis(80);
+        let mut session = session(MqttOptions { keep_alive, ..options(port) }).await.unwrap();
+        let error = session.recv(&mut Batch::default()).await.unwrap_err();
+        assert_eq!(error, SessionError::Idle { after: keep_alive });
+        assert_eq!(told.recv().await, Some(0xC0));
+    }
+}
+
+#[tokio::test]
+async fn a_shorter_time_that_the_broker_names_is_kept_to() {
+    let port = server(move |_, mut socket| async move {
+        packet(&mut socket).await.unwrap();
+        socket.write_all(&[0x20, 6, 0, 0, 3, 19, 0, 1]).await.unwrap();
+        packet(&mut socket).await.unwrap();
+        socket.write_all(&granted(1)).await.unwrap();
+        let _ = socket.read_to_end(&mut Vec::new()).await;
     })
     .await;
-    let mut session = session(MqttOptions { keep_alive: Duration::from_millis(80), ..options(port) }).await.unwrap();
-    let error = session.recv(&mut Batch::default()).await.unwrap_err();
-    assert_eq!(error, SessionError::Idle { after: Duration::from_millis(80) });
-    assert_eq!(told.recv().await, Some(0xC0));
+    let error = session(options(port)).await.unwrap().recv(&mut Batch::default()).await.unwrap_err();
+    assert_eq!(error, SessionError::Idle { after: Duration::from_secs(1) });
 }
 
 #[tokio::test]
@@ -329,5 +357,65 @@ async fn a_session_that_the_broker_kept_is_not_subscribed_again_where_retained_m
         watched.message().await;
         assert_eq!(told.recv().await, Some(again), "{version:?}");
         watched.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_session_whose_subscription_was_not_answered_is_subscribed_again() {
+    let (heard, mut told) = mpsc::channel(8);
+    let port = server(move |number, mut socket| {
+        let heard = heard.clone();
+        async move {
+            packet(&mut socket).await.unwrap();
+            socket.write_all(&[0x20, 2, u8::from(number > 0), 0]).await.unwrap();
+            let (kind, _) = packet(&mut socket).await.unwrap();
+            heard.send(kind).await.unwrap();
+            match number {
+                // More than a session takes before it has begun, and then no answer.
+                0 => socket.write_all(&[0x30, 4, 0, 1, b'a', b'x'].repeat(300)).await.unwrap(),
+                _ => socket.write_all(&[0x90, 3, 0, 1, 1]).await.unwrap(),
+            }
+            let _ = socket.read_to_end(&mut Vec::new()).await;
+        }
+    })
+    .await;
+    let source = MqttSource::new(MqttOptions { version: MqttVersion::V311, ..options(port) }, clock);
+    drop(source.connect(&Resume::default()).await.unwrap());
+    source.connect(&Resume::default()).await.unwrap().close().await;
+    assert_eq!((told.recv().await, told.recv().await), (Some(0x82), Some(0x82)));
+}
+
+#[tokio::test]
+async fn a_session_that_was_left_for_another_endpoint_begins_anew_and_one_that_was_cut_goes_on() {
+    for (version, clean) in
+        [(MqttVersion::V5, &[false, false, true][..]), (MqttVersion::V311, &[false, false, true, false])]
+    {
+        let (heard, mut told) = mpsc::channel(8);
+        let port = server(move |_, mut socket| {
+            let heard = heard.clone();
+            async move {
+                let (_, connect) = packet(&mut socket).await.unwrap();
+                heard.send(connect[7] & 2 != 0).await.unwrap();
+                let five = version == MqttVersion::V5;
+                let welcome = if five { &[0x20, 3, 0, 0, 0][..] } else { &[0x20, 2, 0, 0] };
+                socket.write_all(welcome).await.unwrap();
+                // A session that is only to be forgotten is not subscribed.
+                if packet(&mut socket).await.is_some() {
+                    let answer = if five { granted(1).to_vec() } else { vec![0x90, 3, 0, 1, 1] };
+                    socket.write_all(&answer).await.unwrap();
+                }
+                let _ = socket.read_to_end(&mut Vec::new()).await;
+            }
+        })
+        .await;
+        let source = MqttSource::new(MqttOptions { version, in_turns: true, ..options(port) }, clock);
+        drop(source.connect(&Resume::default()).await.unwrap());
+        source.connect(&Resume::default()).await.unwrap().close().await;
+        drop(source.connect(&Resume::default()).await.unwrap());
+        let mut flags = Vec::new();
+        for _ in clean {
+            flags.push(told.recv().await.unwrap());
+        }
+        assert_eq!(flags, clean, "{version:?}");
     }
 }

@@ -12,6 +12,8 @@ use crate::{ConnectError, SessionError, reason};
 
 /// Characters of what a broker says that are shown.
 const LONGEST: usize = 300;
+/// Topics that are named of those with which something is the matter.
+const NAMED: usize = 5;
 
 /// Why encryption was not to be had.
 pub(super) fn tls_error(error: &io::Error, options: &MqttOptions) -> ConnectError {
@@ -212,6 +214,20 @@ pub(super) fn session_refusal(refused: Refused, limit: usize) -> SessionError {
         )),
         Refused::Garbage => garbled(),
     }
+}
+
+/// What a broker does not grant, as a sentence; empty if it grants everything.
+pub(super) fn granted_less(shown: &str, less: &[String]) -> String {
+    if less.is_empty() {
+        return String::new();
+    }
+    let (named, more) = less.split_at(less.len().min(NAMED));
+    let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+    format!(
+        "The broker of {shown} grants less than was asked for: {}{more}. What it does not keep can be lost in an outage. \
+         Allow more there, or ask for less here (qos, session_expiry).",
+        named.join(", ")
+    )
 }
 
 /// Why a session ended before its topics were subscribed to.

@@ -136,7 +136,7 @@ impl Asking<'_> {
             }
             Some((consumer, raw)) => self.take(stream, consumer, raw).await?,
         };
-        let whole = limited && !others && consumer.config.filters().is_empty();
+        let whole = limited && !others && !stream.shared && consumer.config.filters().is_empty();
         let last = Some(consumer.delivered.stream_seq.max(told.saturating_sub(1))).filter(|last| *last > 0);
         Ok(Attached { consumer, lane: lane.name, last, created: info.created, whole, restore, others, lost })
     }
@@ -179,9 +179,10 @@ impl Asking<'_> {
         if !is_ours {
             return Ok((consumer, None, others));
         }
+        // What is open of a shared one may be in the hands of a reader that asks for nothing just now.
         let usual = changed(raw, ACK_WAIT, stream.max_ack_pending.into(), &self.options.subjects);
         let pending = i64::try_from(consumer.num_ack_pending).unwrap_or(i64::MAX);
-        if pending > 0 && !others {
+        if pending > 0 && !others && !stream.shared {
             let again = changed(usual.clone(), AT_ONCE, pending, &self.options.subjects);
             let consumer = self.change(stream, &again).await?;
             return Ok((consumer, Some(usual), others));
@@ -197,7 +198,8 @@ impl Asking<'_> {
 
     /// A consumer that ends with a look: the latest messages, and what comes.
     pub(super) async fn look(&mut self, stream: &NatsStream, info: &StreamInfo) -> Result<Attached, ConnectError> {
-        let begin = (info.state.last_seq + 1).saturating_sub(NatsOptions::LOOK).max(info.state.first_seq).max(1);
+        let begin =
+            info.state.last_seq.saturating_add(1).saturating_sub(NatsOptions::LOOK).max(info.state.first_seq).max(1);
         let mut config = ConsumerConfig {
             name: Some(format!("feedwatch-look-{:016x}", fastrand::u64(..))),
             description: MARK.to_owned(),

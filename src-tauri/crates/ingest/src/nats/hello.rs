@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::login::Identity;
 use super::options::{NatsOptions, is_number};
-use super::protocol::Op;
+use super::protocol::{Message, Op};
 use super::wire::{Broken, Wire};
 use super::words;
 use crate::certificate;
@@ -148,12 +148,17 @@ async fn encrypted(
     Ok((Wire::new(Box::new(stream), options.max_message, clock), detail, certificate))
 }
 
-/// Waits until the server has answered to everything that was said before; `Err` with what it complains about.
-pub(super) async fn settled(wire: &mut Wire) -> Result<Result<(), String>, Broken> {
+/// Waits until the server has answered to everything that was said before; `Err` with what it complains about. Messages
+/// that come meanwhile are given to `came`; when that says `true` the answer is not waited for.
+pub(super) async fn settled(
+    wire: &mut Wire,
+    mut came: impl FnMut(&Message<'_>) -> bool,
+) -> Result<Result<(), String>, Broken> {
     wire.output.say(b"PING\r\n");
     wire.next(|op| match op {
         Op::Pong => Some(Ok(())),
         Op::Error(text) => Some(Err(words::text(text))),
+        Op::Message(message) => came(message).then_some(Ok(())),
         _ => None,
     })
     .await

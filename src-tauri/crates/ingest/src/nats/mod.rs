@@ -25,8 +25,10 @@
 //! | headers that are kept of a message | 100; names and values cut at 8 KiB |
 
 mod attach;
+mod consuming;
 mod headers;
 mod hello;
+mod holes;
 mod jetstream;
 mod lane;
 mod login;

@@ -1,24 +1,18 @@
 //! One open session: messages of subscriptions, or of a consumer that is asked for more.
 
-use std::collections::VecDeque;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
-use feedwatch_model::{Certificate, MessageMeta, Position, Time};
-use serde_json::Value;
-use tokio::time::{Instant, Sleep, sleep, timeout};
+use feedwatch_model::{Certificate, MessageMeta, Time};
+use tokio::time::timeout;
 
-use super::attach::changing;
+use super::consuming::{Beginning, Consuming};
 use super::headers;
 use super::hello::{Endpoint, Info};
-use super::jetstream::{Place, StreamInfo, answer};
-use super::options::NatsStream;
+use super::jetstream::Place;
 use super::protocol::{Message, Op};
-use super::pulls::{HEARTBEAT, Meaning, Pulls};
 use super::source::Memory;
 use super::subjects::Subjects;
 use super::wire::{Broken, Output, Pulse, Wire};
@@ -30,8 +24,6 @@ use crate::wire_bytes::WireBytes;
 
 /// What is to be written and cannot be for so long: the connection is dead.
 const STUCK: Duration = Duration::from_secs(5);
-/// What was handed out and not acknowledged is there by then, if it comes at all.
-const AGAIN: Duration = Duration::from_secs(2);
 
 /// One open session.
 pub(super) struct NatsSession {
@@ -52,58 +44,11 @@ pub(super) struct Reading {
     pub(super) ending: bool,
     pub(super) memory: Arc<Mutex<Memory>>,
     pub(super) consuming: Option<Consuming>,
-}
-
-/// A consumer that is asked for messages.
-pub(super) struct Consuming {
-    pub(super) stream: NatsStream,
-    /// To which requests go.
-    pub(super) next: String,
-    /// To which answers come: `_INBOX.x`.
-    pub(super) inbox: String,
-    pub(super) lane: Arc<str>,
-    pub(super) pulls: Pulls,
-    pub(super) asked: u64,
-    /// Where acknowledgements go, in the order in which messages were given.
-    pub(super) open: VecDeque<Bytes>,
-    pub(super) acknowledged: u64,
-    /// Without acknowledgements: a look.
-    pub(super) look: bool,
-    pub(super) beginning: Beginning,
-    pub(super) whole: bool,
-    /// The last sequence, where all of the stream is read.
-    pub(super) last: Option<u64>,
-    /// The sequence before some that are missing, while it is asked whether they were deleted.
-    pub(super) missing: Option<(u64, u64)>,
-    /// When the server must have said something of the consumer.
-    pub(super) silence: Pin<Box<Sleep>>,
-    /// What was deleted unread before the session began: it is told, and the next one goes on.
-    pub(super) lost: Option<String>,
-}
-
-/// What was handed out to a former session comes first: see [`attach`](super::attach).
-pub(super) enum Beginning {
-    /// Its first message is asked for, alone: more would come again and again until the configuration is given back.
-    Again(Value, Pin<Box<Sleep>>),
-    /// The configuration is being given back.
-    GivingBack,
-    /// All is as usual.
-    Over,
-}
-
-impl Beginning {
-    /// With the configuration to give back, if there is one.
-    pub(super) fn of(restore: Option<Value>) -> Beginning {
-        restore.map_or(Beginning::Over, |config| Beginning::Again(config, Box::pin(sleep(AGAIN))))
-    }
-}
-
-/// Longer than two of the consumer's signs of life.
-const SILENT: Duration = Duration::from_nanos(HEARTBEAT * 3);
-
-/// When the consumer is taken for dead, from now on.
-pub(super) fn silence() -> Pin<Box<Sleep>> {
-    Box::pin(sleep(SILENT))
+    /// The numbers of what is subscribed to, of a session that does not consume.
+    pub(super) subscriptions: Vec<u64>,
+    /// Messages that came before the subscriptions were confirmed, and what put an end to it.
+    first: Batch,
+    failed: Option<SessionError>,
 }
 
 impl NatsSession {
@@ -193,6 +138,37 @@ impl NatsSession {
 }
 
 impl Reading {
+    pub(super) fn new(max_message: usize, memory: Arc<Mutex<Memory>>) -> Reading {
+        Reading {
+            arena: Arena::new(),
+            subjects: Subjects::new(),
+            max_message,
+            ending: false,
+            memory,
+            consuming: None,
+            subscriptions: Vec::new(),
+            first: Batch::default(),
+            failed: None,
+        }
+    }
+
+    /// A message came before the subscriptions were confirmed: it is received first. `true`: no more has room.
+    pub(super) fn early(&mut self, message: &Message<'_>, received: Time) -> bool {
+        let mut first = std::mem::take(&mut self.first);
+        self.failed = self.message(message, received, &mut first, &mut Output::default()).err();
+        self.first = first;
+        self.failed.is_some() || self.first.is_full()
+    }
+
+    /// What is received before the connection is read on.
+    fn first(&mut self, batch: &mut Batch) -> Option<Result<(), SessionError>> {
+        if !self.first.is_empty() {
+            batch.append(&mut self.first);
+            return Some(Ok(()));
+        }
+        self.failed.take().map(Err)
+    }
+
     #[inline]
     fn message(
         &mut self,
@@ -244,115 +220,14 @@ impl Reading {
     }
 }
 
-impl Consuming {
-    /// Asks for messages, if fewer are open than should be.
-    fn ask(&mut self, output: &mut Output) {
-        let pull = match &self.beginning {
-            Beginning::Over => self.pulls.next(),
-            Beginning::Again(..) => self.pulls.one(),
-            Beginning::GivingBack => None,
-        };
-        if let Some(pull) = pull {
-            self.asked += 1;
-            let reply = format!("{}.pull{}", self.inbox, self.asked);
-            output.publish(&self.next, Some(&reply), &serde_json::to_vec(&pull).unwrap_or_default());
-        }
-    }
-
-    /// A message of the stream came.
-    #[inline]
-    fn came(&mut self, place: Place, meta: &mut MessageMeta, output: &mut Output) {
-        self.alive();
-        self.pulls.came();
-        meta.position = Some(Position::Offset { lane: Arc::clone(&self.lane), offset: place.sequence });
-        meta.offset = Some(place.sequence);
-        meta.stamp = Some(place.stamp);
-        meta.redelivered = place.delivered > 1;
-        if meta.redelivered {
-            self.give_back(output);
-        }
-        if !self.whole || meta.redelivered {
-            return;
-        }
-        if let Some(last) = self.last.filter(|last| place.sequence > last + 1)
-            && self.missing.is_none()
-        {
-            self.missing = Some((last, place.sequence));
-            let reply = format!("{}.stream", self.inbox);
-            output.publish(&format!("$JS.API.STREAM.INFO.{}", self.stream.name), Some(&reply), b"");
-        }
-        self.last = Some(self.last.map_or(place.sequence, |last| last.max(place.sequence)));
-    }
-
-    /// The consumer gets its usual configuration back.
-    fn give_back(&mut self, output: &mut Output) {
-        if let Beginning::Again(config, _) = &self.beginning {
-            let (subject, body) = changing(&self.stream, config);
-            output.publish(&subject, Some(&format!("{}.change", self.inbox)), &body);
-            self.beginning = Beginning::GivingBack;
-        }
-    }
-
-    /// The server has said something of the consumer.
-    #[inline]
-    fn alive(&mut self) {
-        let until = Instant::now() + SILENT;
-        // Moved seldom: it costs more than a message.
-        if until > self.silence.deadline() + SILENT / 8 {
-            self.silence.as_mut().reset(until);
-        }
-    }
-
-    /// What came is no message of the stream: a status, or an answer to what was asked beside.
-    fn answer(&mut self, message: &Message<'_>, limit: usize) -> Result<(), SessionError> {
-        let Some(about) = message.subject.strip_prefix(self.inbox.as_bytes()) else { return Ok(()) };
-        let status = headers::status(message.headers);
-        match about {
-            b".stream" => return self.is_missing(message.payload),
-            b".change" => {
-                let refused = match (status, answer::<Value>(message.payload)) {
-                    (None, Some(Ok(_))) => {
-                        self.beginning = Beginning::Over;
-                        return Ok(());
-                    }
-                    (None, Some(Err(error))) => words::text(error.description.as_bytes()),
-                    _ => "no answer".to_owned(),
-                };
-                return Err(words::closed(format!(
-                    "The server did not give the consumer {} its configuration back ({refused}).",
-                    self.stream.durable
-                )));
-            }
-            _ => {}
-        }
-        let Some(status) = status else { return Ok(()) };
-        self.alive();
-        match self.pulls.said(&status) {
-            Meaning::GoesOn => Ok(()),
-            Meaning::TooLarge => Err(SessionError::TooBig { size: None, limit, option: "max_message" }),
-            Meaning::Over(sentence) => Err(words::closed(sentence)),
-        }
-    }
-
-    /// Were the sequences that are missing deleted before they were read? Those that are not there at all were deleted
-    /// one by one, on purpose, and are no loss.
-    fn is_missing(&mut self, json: &[u8]) -> Result<(), SessionError> {
-        let (Some((before, next)), Some(Ok(info))) = (self.missing.take(), answer::<StreamInfo>(json)) else {
-            return Ok(());
-        };
-        let lost = info.state.first_seq.min(next).saturating_sub(before + 1);
-        match lost {
-            0 => Ok(()),
-            lost => Err(words::closed(words::deleted(&self.stream.name, lost, true))),
-        }
-    }
-}
-
 #[async_trait]
 impl Session for NatsSession {
     async fn recv(&mut self, batch: &mut Batch) -> Result<(), SessionError> {
         if let Some(lost) = self.reading.consuming.as_mut().and_then(|consuming| consuming.lost.take()) {
             return Err(words::closed(lost));
+        }
+        if let Some(first) = self.reading.first(batch) {
+            return first;
         }
         std::future::poll_fn(|cx| self.poll_recv(cx, batch)).await
     }
@@ -381,8 +256,12 @@ impl Session for NatsSession {
         if let Some(consuming) = &mut self.reading.consuming {
             consuming.give_back(&mut self.wire.output);
         }
+        // From then on a group's messages go to others; those that are on their way to us already nobody takes any more.
+        for sid in &self.reading.subscriptions {
+            self.wire.output.say(format!("UNSUB {sid}\r\n").as_bytes());
+        }
         // What was said before has arrived when this is answered.
-        if super::hello::settled(&mut self.wire).await.is_ok() {
+        if super::hello::settled(&mut self.wire, |_| false).await.is_ok() {
             self.wire.shut().await;
         }
     }

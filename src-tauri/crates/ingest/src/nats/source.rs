@@ -7,15 +7,15 @@ use async_trait::async_trait;
 use tokio::time::timeout;
 
 use super::attach::{Asking, Attached};
+use super::consuming::{Beginning, Consuming, silence};
 use super::hello::{self, Endpoint, Greeted};
+use super::holes::Holes;
 use super::jetstream::Retention;
 use super::options::{NatsOptions, NatsRead, NatsStream};
 use super::pulls::Pulls;
-use super::session::{Beginning, Consuming, NatsSession, Reading, silence};
-use super::subjects::Subjects;
-use super::wire::{Pulse, Wire};
+use super::session::{NatsSession, Reading};
+use super::wire::{Broken, Pulse, Wire};
 use super::words;
-use crate::arena::Arena;
 use crate::source::{Session, Source};
 use crate::{Clock, ConnectError, Resume};
 
@@ -77,20 +77,13 @@ impl NatsSource {
     async fn open(&self, resume: &Resume) -> Result<Box<dyn Session>, ConnectError> {
         let (Greeted { mut wire, detail, certificate, bytes }, at) = self.greet().await?;
         let host = at.shown();
-        let (what, consuming) = match &self.options.read {
+        let mut reading = Reading::new(self.options.max_message, Arc::clone(&self.memory));
+        let what = match &self.options.read {
             NatsRead::Core { queue } => {
                 let queue = queue.as_deref().filter(|_| !self.options.look);
-                (self.subscribe(&mut wire, FIRST, &self.options.subjects, queue, &host).await?, None)
+                self.subscribe(&mut wire, &self.options.subjects, queue, &host, &mut reading).await?
             }
-            NatsRead::Stream(stream) => self.consume(&mut wire, stream, resume, &host).await?,
-        };
-        let reading = Reading {
-            arena: Arena::new(),
-            subjects: Subjects::new(),
-            max_message: self.options.max_message,
-            ending: false,
-            memory: Arc::clone(&self.memory),
-            consuming,
+            NatsRead::Stream(stream) => self.consume(&mut wire, stream, resume, &host, &mut reading).await?,
         };
         let pulse = Pulse::new(self.options.ping_interval);
         let elsewhere = if at == self.endpoint() { String::new() } else { format!(", at {host}") };
@@ -104,29 +97,40 @@ impl NatsSource {
         }))
     }
 
-    /// Subscribes, and waits until the server has taken it.
+    /// Subscribes to what is read. Messages come as soon as the server has taken it, before that is known here.
     async fn subscribe(
         &self,
         wire: &mut Wire,
-        first: u64,
         subjects: &[String],
         queue: Option<&str>,
         host: &str,
+        reading: &mut Reading,
     ) -> Result<String, ConnectError> {
-        for (sid, subject) in (first..).zip(subjects) {
-            let group = queue.map_or_else(String::new, |queue| format!("{queue} "));
-            wire.output.say(format!("SUB {subject} {group}{sid}\r\n").as_bytes());
-        }
-        match hello::settled(wire).await {
-            Ok(Ok(())) => {}
-            Ok(Err(said)) => return Err(words::refused(&said, &self.options, host)),
-            Err(broken) => return Err(words::not_greeted(&broken, &self.options, host)),
-        }
+        reading.subscriptions = (FIRST..).take(subjects.len()).collect();
+        self.ask_for(wire, FIRST, subjects, queue);
+        let settled = hello::settled(wire, |message| reading.early(message, (self.clock)())).await;
+        self.taken(settled, host)?;
         let what = match subjects {
             [one] => format!("subject {one}"),
             several => format!("{} subjects", several.len()),
         };
         Ok(queue.map_or_else(|| what.clone(), |queue| format!("{what}, a part as a member of {queue}")))
+    }
+
+    fn ask_for(&self, wire: &mut Wire, first: u64, subjects: &[String], queue: Option<&str>) {
+        for (sid, subject) in (first..).zip(subjects) {
+            let group = queue.map_or_else(String::new, |queue| format!("{queue} "));
+            wire.output.say(format!("SUB {subject} {group}{sid}\r\n").as_bytes());
+        }
+    }
+
+    /// Has the server taken what was said?
+    fn taken(&self, settled: Result<Result<(), String>, Broken>, host: &str) -> Result<(), ConnectError> {
+        match settled {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(said)) => Err(words::refused(&said, &self.options, host)),
+            Err(broken) => Err(words::not_greeted(&broken, &self.options, host)),
+        }
     }
 
     async fn consume(
@@ -135,9 +139,13 @@ impl NatsSource {
         stream: &NatsStream,
         resume: &Resume,
         host: &str,
-    ) -> Result<(String, Option<Consuming>), ConnectError> {
+        reading: &mut Reading,
+    ) -> Result<String, ConnectError> {
         let inbox = format!("_INBOX.{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
-        self.subscribe(wire, INBOX, &[format!("{inbox}.>")], None, host).await?;
+        self.ask_for(wire, INBOX, &[format!("{inbox}.>")], None);
+        // Nothing was asked that could be answered there.
+        let settled = hello::settled(wire, |_| false).await;
+        self.taken(settled, host)?;
         let mut asking = Asking { wire, options: &self.options, host, inbox: &inbox, asked: 0 };
         if self.options.look {
             let info = asking.stream(&stream.name).await?;
@@ -145,13 +153,14 @@ impl NatsSource {
                 // Nobody else may read such a stream beside its consumers.
                 let own = &self.options.subjects;
                 let subjects = if own.is_empty() { &info.config.subjects } else { own };
-                let what = self.subscribe(wire, FIRST, subjects, None, host).await?;
-                return Ok((format!("{what}: what comes for the work queue {}", stream.name), None));
+                let what = self.subscribe(wire, subjects, None, host, reading).await?;
+                return Ok(format!("{what}: what comes for the work queue {}", stream.name));
             }
             let attached = asking.look(stream, &info).await?;
             let name = attached.consumer.name.clone();
             let stream = NatsStream { durable: name, ..stream.clone() };
-            return Ok((format!("stream {}", stream.name), Some(self.consuming(&stream, attached, inbox))));
+            reading.consuming = Some(self.consuming(&stream, attached, inbox));
+            return Ok(format!("stream {}", stream.name));
         }
         let (before, mut told) = {
             let memory = self.memory();
@@ -164,7 +173,8 @@ impl NatsSource {
         self.memory().stream = Some((attached.created.clone(), attached.lane.clone()));
         let others = if attached.others { ", which somebody else reads too: each gets a part" } else { "" };
         let what = format!("stream {}, consumer {}{others}", stream.name, stream.durable);
-        Ok((what, Some(self.consuming(stream, attached, inbox))))
+        reading.consuming = Some(self.consuming(stream, attached, inbox));
+        Ok(what)
     }
 
     fn consuming(&self, stream: &NatsStream, attached: Attached, inbox: String) -> Consuming {
@@ -183,7 +193,7 @@ impl NatsSource {
             beginning: Beginning::of(restore),
             whole,
             last,
-            missing: None,
+            holes: Holes::default(),
             silence: silence(),
             lost,
         }

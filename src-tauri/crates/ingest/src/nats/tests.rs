@@ -196,3 +196,118 @@ async fn answers_of_jetstream_that_are_none_are_told() {
         assert!(error.to_string().contains(part), "{answer}: {error}");
     }
 }
+
+/// A server that says `early` when it is subscribed to, before it confirms that, and tells what it hears.
+async fn hearing(early: &'static str) -> (u16, mpsc::UnboundedReceiver<String>) {
+    let (heard, told) = mpsc::unbounded_channel();
+    let port = server(move |_, socket| {
+        let heard = heard.clone();
+        async move {
+            let mut socket = BufReader::new(socket);
+            socket.write_all(INFO.as_bytes()).await.unwrap();
+            let mut line = String::new();
+            while socket.read_line(&mut line).await.unwrap() > 0 {
+                let answer = match line.as_str() {
+                    "PING\r\n" => "PONG\r\n",
+                    line if line.starts_with("SUB ") => early,
+                    _ => "",
+                };
+                socket.write_all(answer.as_bytes()).await.unwrap();
+                let _ = heard.send(line.split(' ').next().unwrap_or_default().trim().to_owned());
+                line.clear();
+            }
+        }
+    })
+    .await;
+    (port, told)
+}
+
+#[tokio::test]
+async fn what_comes_before_a_subscription_is_confirmed_is_not_lost() {
+    let (port, _told) =
+        hearing("MSG a.b 2 5\r\nfirst\r\nMSG a.b 2 6\r\nsecond\r\nMSG a.b 2 12\r\nfar too long\r\n").await;
+    let mut session = connect(NatsOptions { max_message: 11, ..options(port) }).await.unwrap();
+    let mut batch = Batch::default();
+    session.recv(&mut batch).await.unwrap();
+    let payloads: Vec<&[u8]> = batch.messages().iter().map(|message| &message.payload[..]).collect();
+    assert_eq!(payloads, [&b"first"[..], b"second"]);
+    let error = session.recv(&mut Batch::default()).await.unwrap_err();
+    assert_eq!(error, SessionError::TooBig { size: Some(12), limit: 11, option: "max_message" });
+}
+
+#[tokio::test]
+async fn a_server_that_never_confirms_a_subscription_fills_one_batch_only() {
+    let many = "MSG a.b 2 1\r\nx\r\n".repeat(10_000).leak();
+    let (port, _told) = hearing(many).await;
+    let mut session = connect(options(port)).await.unwrap();
+    let mut batch = Batch::default();
+    session.recv(&mut batch).await.unwrap();
+    assert_eq!(batch.messages().len(), 256);
+    while batch.messages().len() < 10_000 {
+        let mut more = Batch::default();
+        session.recv(&mut more).await.unwrap();
+        batch.append(&mut more);
+    }
+}
+
+#[tokio::test]
+async fn who_ends_reading_unsubscribes_first_so_that_a_group_gives_its_messages_to_others() {
+    let (port, mut told) = hearing("").await;
+    let subjects = vec!["a.>".to_owned(), "b".to_owned()];
+    connect(NatsOptions { subjects, ..options(port) }).await.unwrap().close().await;
+    let mut heard = Vec::new();
+    while let Some(line) = told.recv().await {
+        heard.push(line);
+        if heard.len() == 8 {
+            break;
+        }
+    }
+    assert_eq!(heard, ["CONNECT", "PING", "SUB", "SUB", "PING", "UNSUB", "UNSUB", "PING"]);
+}
+
+/// A stream with a consumer of ours that has handed out three messages; tells what the consumer is changed to.
+async fn with_a_consumer(shared: bool) -> serde_json::Value {
+    let (changed, mut told) = mpsc::unbounded_channel();
+    let port = server(move |_, socket| {
+        let changed = changed.clone();
+        async move {
+            let mut socket = BufReader::new(socket);
+            socket.write_all(INFO.as_bytes()).await.unwrap();
+            let mut line = String::new();
+            while socket.read_line(&mut line).await.unwrap() > 0 {
+                let said = std::mem::take(&mut line);
+                let words: Vec<&str> = said.split_whitespace().collect();
+                let consumer =
+                    r#"{"name":"d","config":{"description":"Feedwatch","ack_policy":"explicit"},"num_ack_pending":3}"#;
+                let answer = match words[..] {
+                    ["PING"] => "PONG\r\n".to_owned(),
+                    ["PUB", subject, reply, size] => {
+                        let mut body = vec![0; size.parse::<usize>().unwrap() + 2];
+                        socket.read_exact(&mut body).await.unwrap();
+                        if subject.starts_with("$JS.API.CONSUMER.CREATE.") {
+                            let body = serde_json::from_slice(&body[..body.len() - 2]).unwrap();
+                            let _ = changed.send(body);
+                        }
+                        let answer = if subject.contains("STREAM") { r#"{"created":"c"}"# } else { consumer };
+                        format!("MSG {reply} 1 {}\r\n{answer}\r\n", answer.len())
+                    }
+                    _ => String::new(),
+                };
+                socket.write_all(answer.as_bytes()).await.unwrap();
+            }
+        }
+    })
+    .await;
+    let start = NatsStart::Latest;
+    let stream = NatsStream { name: "S".into(), durable: "d".into(), shared, start, max_ack_pending: 10 };
+    connect(NatsOptions { read: NatsRead::Stream(stream), subjects: Vec::new(), ..options(port) }).await.unwrap();
+    told.recv().await.unwrap()
+}
+
+#[tokio::test]
+async fn what_another_reader_of_a_shared_consumer_has_not_acknowledged_is_not_taken_from_it() {
+    let second = 1_000_000_000_i64;
+    let ack_wait = |changed: serde_json::Value| changed["config"]["ack_wait"].as_i64().unwrap();
+    assert!(ack_wait(with_a_consumer(false).await) < second, "ours alone: it comes again at once");
+    assert_eq!(ack_wait(with_a_consumer(true).await), 30 * second);
+}

@@ -261,6 +261,7 @@ impl Configured for MqttConfig {
             max_message: in_memory(self.max_message),
             connect_timeout: self.connect_timeout,
             look: given.purpose == Purpose::Look,
+            in_turns: given.in_turns,
             shown: self.shown_address(),
             ..MqttOptions::new(self.url.host_str().unwrap_or_default(), self.topics.clone())
         };
