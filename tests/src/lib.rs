@@ -18,6 +18,7 @@ pub mod process;
 pub mod proxy;
 pub mod python;
 pub mod rabbit;
+pub mod relay;
 pub mod shared;
 pub mod skip;
 pub mod wait;

@@ -16,7 +16,8 @@
 //! [feed.spot.websocket]                  # exactly one table of a protocol
 //! url = "wss://example/feed"
 //! headers = { "X-Api" = "v1", "X-Key" = { env = "SPOT_KEY" } }
-//! bearer = { env = "SPOT_TOKEN" }        # or { file = "token.txt" }: a secret never stands here
+//! bearer = { env = "SPOT_TOKEN" }        # or { file = "token.txt" }, or { command = ["vault-token", "spot"] }, which prints
+//!                                        # it: a secret never stands here. It is looked up whenever the feed connects
 //! query = { token = { env = "TOKEN" } }  # secrets that the server wants behind the ? of the address; encoded = true beside
 //!                                        # env or file: it is kept as it stands there, with its %2F and +
 //! subprotocols = ["v1"]
@@ -159,7 +160,9 @@ pub(crate) use read::bare;
 pub use read::parse;
 pub(crate) use secrets::is_variable;
 pub use secrets::{Credentials, Secret, Secrets, resolve_secrets};
+pub(crate) use secrets::{MAX_SECRET_BYTES, commands_of, has_secrets, look_up};
 pub use units::{UnitError, duration, duration_text, size, size_text};
+pub(crate) use walk::quoted;
 
 /// Everything a configuration file says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -434,6 +437,9 @@ pub enum SecretRef {
     Env(String),
     /// In a file; relative ones are joined to the folder of the configuration. May begin with `~/`.
     File(PathBuf),
+    /// Printed by a program, which is run without a shell: its name or path, and its further words. A path is joined to the
+    /// folder of the configuration.
+    Command(Vec<String>),
 }
 
 /// The value of a header.

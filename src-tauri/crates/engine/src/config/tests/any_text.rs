@@ -31,6 +31,9 @@ fn line() -> impl Strategy<Value = String> {
         "proxy = \"none\"",
         "proxy = \"http://u:p@h\"",
         "proxy = { env = \"P\" }",
+        "bearer = { command = [\"a\", \"b\"] }",
+        "bearer = { command = \"a b\" }",
+        "bearer = { command = [] }",
         "tls = { ca = \"a\" }",
         "[feed.c.mqtt]",
         "topics = [\"a/#\", { topic = \"+\", qos = 1 }]",
@@ -106,6 +109,8 @@ pub(super) fn secret() -> impl Strategy<Value = SecretRef> {
     prop_oneof![
         "[A-Z_]{1,8}".prop_map(SecretRef::Env),
         "/[^\0/]{1,8}".prop_map(|path| SecretRef::File(PathBuf::from(path))),
+        ("(/bin/)?[a-z]{1,8}", vec("[^\0]{0,8}", 0..3))
+            .prop_map(|(program, words)| SecretRef::Command(std::iter::once(program).chain(words).collect())),
     ]
 }
 

@@ -1,0 +1,144 @@
+//! The secrets of a feed, looked up whenever it connects.
+//!
+//! Variables and files are read each time. A program is run for the first connection, and again when what it printed is
+//! not accepted any more: with no shell, no input and nothing of its errors kept, for 10 s at most.
+
+use std::collections::HashMap;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use feedwatch_decode::Format;
+use feedwatch_ingest::{Clock, ConnectError, Renewal, Source};
+use tokio::io::AsyncReadExt;
+use tokio::process::Command;
+use tokio::time::timeout;
+
+use crate::config::{Credentials, Given, MAX_SECRET_BYTES, Paths, Purpose, SourceConfig, commands_of, look_up, quoted};
+
+/// How long a program may take to print a secret.
+const LONGEST_RUN: Duration = Duration::from_secs(10);
+
+/// What a source is made of anew when its secrets change.
+pub(super) struct Renewing {
+    source: Arc<SourceConfig>,
+    feed: String,
+    own: String,
+    in_turns: bool,
+    paths: Paths,
+    clock: Clock,
+    purpose: Purpose,
+    format: Option<Format>,
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    /// Of the source that was made last.
+    credentials: Option<Credentials>,
+    /// What programs have printed, by their words.
+    printed: HashMap<Vec<String>, String>,
+}
+
+impl Renewing {
+    pub(super) fn new(source: &SourceConfig, given: &Given<'_>) -> Renewing {
+        Renewing {
+            source: Arc::new(source.clone()),
+            feed: given.feed.to_owned(),
+            own: given.own.to_owned(),
+            in_turns: given.in_turns,
+            paths: given.paths.clone(),
+            clock: given.clock,
+            purpose: given.purpose,
+            format: given.format,
+            known: Mutex::default(),
+        }
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What each program prints: those that have not been run yet are, and all of them where what is known was `refused`.
+    async fn printed(&self, refused: bool) -> Result<HashMap<Vec<String>, String>, ConnectError> {
+        let mut printed = if refused { HashMap::new() } else { self.known().printed.clone() };
+        for command in commands_of(self.source.configured()) {
+            if !printed.contains_key(&command) {
+                // One that fails is run again at the next connection.
+                self.known().printed.remove(&command);
+                let text = run(&command, &self.paths).await.map_err(ConnectError::Options)?;
+                printed.insert(command, text);
+            }
+        }
+        self.known().printed.clone_from(&printed);
+        Ok(printed)
+    }
+}
+
+#[async_trait]
+impl Renewal for Renewing {
+    async fn source(&self, refused: bool) -> Result<Option<Arc<dyn Source>>, ConnectError> {
+        let printed = self.printed(refused).await?;
+        let source = Arc::clone(&self.source);
+        // Files may lie on a disk that sleeps.
+        let looked_up = tokio::task::spawn_blocking(move || {
+            look_up(source.configured(), &|name| std::env::var(name).ok(), &|command| printed.get(command).cloned())
+        });
+        let lost = |error: tokio::task::JoinError| ConnectError::Options(format!("A secret cannot be read: {error}."));
+        let credentials = looked_up.await.map_err(lost)?.map_err(ConnectError::Options)?;
+        let mut known = self.known();
+        if known.credentials.as_ref() == Some(&credentials) {
+            return Ok(None);
+        }
+        let given = Given {
+            feed: &self.feed,
+            own: &self.own,
+            in_turns: self.in_turns,
+            credentials: &credentials,
+            paths: &self.paths,
+            clock: self.clock,
+            purpose: self.purpose,
+            format: self.format,
+        };
+        let source = self.source.configured().source(&given);
+        known.credentials = Some(credentials);
+        Ok(Some(source))
+    }
+}
+
+/// What a program prints, or a sentence with the cure. Its further words may be secrets, and are not repeated.
+async fn run(command: &[String], paths: &Paths) -> Result<String, String> {
+    let Some((program, words)) = command.split_first() else { return Err("There is no program to run.".to_owned()) };
+    let what = format!("The program {} that prints a secret", quoted(program));
+    let cure = "Run it by hand: it must print the secret and nothing else.";
+    let mut child = Command::new(paths.expand(program.as_ref()))
+        .args(words)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|error| format!("{what} cannot be run: {error}. {cure}"))?;
+    let mut printed = Vec::new();
+    let ended = timeout(LONGEST_RUN, async {
+        if let Some(out) = child.stdout.take() {
+            out.take(MAX_SECRET_BYTES + 1).read_to_end(&mut printed).await?;
+        }
+        if printed.len() as u64 > MAX_SECRET_BYTES {
+            return Ok(None);
+        }
+        child.wait().await.map(Some)
+    });
+    match ended.await {
+        Ok(Ok(Some(status))) if status.success() => {}
+        Ok(Ok(Some(status))) => return Err(format!("{what} ended with {status}. {cure}")),
+        Ok(Ok(None)) => return Err(format!("{what} prints more than {} KiB. {cure}", MAX_SECRET_BYTES >> 10)),
+        Ok(Err(error)) => return Err(format!("{what} cannot be heard: {error}. {cure}")),
+        Err(_) => return Err(format!("{what} has not ended within {} s. {cure}", LONGEST_RUN.as_secs())),
+    }
+    String::from_utf8(printed).map_err(|_| format!("{what} prints what is no text. {cure}"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,102 @@
+use std::path::Path;
+
+use super::*;
+use crate::clock;
+use crate::config::{self, Config};
+
+fn words(command: &[&str]) -> Vec<String> {
+    command.iter().map(|word| (*word).to_owned()).collect()
+}
+
+fn paths() -> Paths {
+    Paths::new(&|name| (name == "HOME").then(|| "/nowhere".to_owned())).unwrap()
+}
+
+async fn said(command: &[&str]) -> Result<String, String> {
+    run(&words(command), &paths()).await
+}
+
+#[tokio::test]
+async fn what_a_program_prints_is_the_secret() {
+    assert_eq!(said(&["printf", "%s-%s", "abc", "$HOME ;"]).await, Ok("abc-$HOME ;".to_owned()), "there is no shell");
+    assert_eq!(said(&["cat"]).await, Ok(String::new()), "there is no input");
+}
+
+#[tokio::test]
+async fn a_program_that_fails_is_told_without_its_words_and_without_what_it_says() {
+    for (command, part) in [
+        (&["sh", "-c", "echo s3cr3t; echo s3cr3t >&2; exit 3", "s3cr3t"][..], "ended with exit status: 3"),
+        (&["no-such-program-here", "s3cr3t"], "cannot be run"),
+        (&["head", "-c", "70000", "/dev/zero", "--", "/dev/null"], "prints more than 64 KiB"),
+        (&["printf", "\\377s3cr3t"], "prints what is no text"),
+        (&["sh", "-c", "kill -9 $$"], "ended with signal: 9"),
+    ] {
+        let error = said(command).await.unwrap_err();
+        assert!(error.contains(part) && error.contains("Run it by hand"), "{command:?}: {error}");
+        assert!(!error.contains("s3cr3t"), "{error}");
+    }
+    assert!(run(&[], &paths()).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_program_that_hangs_is_given_up() {
+    let error = said(&["tail", "-f", "/dev/null"]).await.unwrap_err();
+    assert!(error.contains("has not ended within 10 s"), "{error}");
+}
+
+fn table(folder: &Path, lines: &str) -> Config {
+    let text = format!("[feed.a.websocket]\nurl = \"wss://h/\"\n{lines}\n");
+    config::parse(&text, &folder.join("feeds.toml")).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+fn renewing(config: &Config) -> Renewing {
+    let credentials = Credentials::default();
+    let (paths, purpose) = (paths(), Purpose::Watch);
+    let (clock, credentials, paths) = (clock::now, &credentials, &paths);
+    let given = Given { feed: "a", own: "a", in_turns: false, credentials, paths, clock, purpose, format: None };
+    Renewing::new(&config.feeds[0].source, &given)
+}
+
+#[tokio::test]
+async fn a_file_is_read_at_each_connection_and_a_program_is_run_when_it_must_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name);
+    std::fs::write(file("token"), "t1").unwrap();
+    // A program that counts how often it is run.
+    let (runs, printed) = (file("runs"), file("printed"));
+    std::fs::write(&printed, "p1").unwrap();
+    let script = format!("echo >> {}; cat {}", runs.display(), printed.display());
+    let config = table(
+        folder.path(),
+        &format!("bearer = {{ file = \"token\" }}\nquery = {{ key = {{ command = [\"sh\", \"-c\", \"{script}\"] }} }}"),
+    );
+    let times = || std::fs::read_to_string(&runs).unwrap_or_default().lines().count();
+    let renewing = renewing(&config);
+    let is_new = async |refused| renewing.source(refused).await.unwrap().is_some();
+    assert!(is_new(false).await && !is_new(false).await);
+    assert_eq!(times(), 1, "it is remembered");
+    std::fs::write(file("token"), "t2").unwrap();
+    assert!(is_new(false).await);
+    std::fs::write(&printed, "p2").unwrap();
+    assert!(!is_new(false).await, "as long as it is accepted");
+    assert_eq!(times(), 1);
+    assert!(is_new(true).await);
+    assert!(!is_new(true).await, "nothing else is to be had");
+    assert_eq!(times(), 3);
+    std::fs::remove_file(&printed).unwrap();
+    let error = renewing.source(true).await.map(|_| ()).unwrap_err();
+    assert!(error.to_string().contains("ended with exit status") && error.is_permanent(), "{error}");
+    std::fs::write(&printed, "p3").unwrap();
+    assert!(is_new(false).await, "one that failed is run again");
+    std::fs::write(&printed, " ").unwrap();
+    let error = renewing.source(true).await.map(|_| ()).unwrap_err();
+    assert_eq!(error.to_string(), "The output of \"sh\" is empty. Put the secret there, and nothing else.");
+}
+
+#[test]
+fn a_feed_without_secrets_is_as_it_was() {
+    let none = table(Path::new("/"), "headers = { A = \"b\" }");
+    assert!(!crate::config::has_secrets(none.feeds[0].source.configured()));
+    let some = table(Path::new("/"), "proxy = { env = \"P\" }");
+    assert!(crate::config::has_secrets(some.feeds[0].source.configured()));
+}

@@ -1,0 +1,137 @@
+//! A source whose secrets change: tokens that expire, passwords that are exchanged.
+//!
+//! What a secret is kept in is asked at each connection. Where the other side refuses one that may be old, it is asked once
+//! more, also what costs something (a program that is run); with another answer it is tried once more at once. With the
+//! same answer, or where that is refused too, the refusal stands, and is permanent as ever.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use feedwatch_model::{Certificate, Protocol, Time};
+
+use crate::source::{Batch, FlowControl, Session, Source};
+use crate::{ConnectError, Resume, SessionError};
+
+/// Makes sources with the secrets that hold now.
+#[async_trait]
+pub trait Renewal: Send + Sync {
+    /// The source with the secrets as they are now; `None`: they are those of the source that was made last. `refused`: those
+    /// were not accepted, so that what is remembered of them is worth nothing.
+    ///
+    /// # Errors
+    /// [`ConnectError`]: a secret is not to be had.
+    async fn source(&self, refused: bool) -> Result<Option<Arc<dyn Source>>, ConnectError>;
+}
+
+/// A source whose secrets are asked for at each connection.
+#[derive(Clone)]
+pub struct RenewedSource(Arc<Inner>);
+
+struct Inner {
+    renewal: Box<dyn Renewal>,
+    /// The one that was made last.
+    current: Mutex<Option<Arc<dyn Source>>>,
+    address: String,
+}
+
+impl Inner {
+    fn current(&self) -> Option<Arc<dyn Source>> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Asks anew; is anything different?
+    async fn renew(&self, refused: bool) -> Result<bool, ConnectError> {
+        let Some(source) = self.renewal.source(refused).await? else { return Ok(false) };
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(source);
+        Ok(true)
+    }
+}
+
+impl RenewedSource {
+    /// A source that is not connected yet. `address`: for people.
+    pub fn new(renewal: impl Renewal + 'static, address: String) -> RenewedSource {
+        RenewedSource(Arc::new(Inner { renewal: Box::new(renewal), current: Mutex::new(None), address }))
+    }
+
+    async fn try_once(&self, resume: &Resume) -> Result<Box<dyn Session>, ConnectError> {
+        let none = || ConnectError::Options("The secrets of this feed are not to be had.".to_owned());
+        let session = self.0.current().ok_or_else(none)?.connect(resume).await?;
+        Ok(Box::new(RenewedSession { session, source: Arc::clone(&self.0), heard: false }))
+    }
+}
+
+#[async_trait]
+impl Source for RenewedSource {
+    async fn connect(&self, resume: &Resume) -> Result<Box<dyn Session>, ConnectError> {
+        self.0.renew(false).await?;
+        match self.try_once(resume).await {
+            Err(error) if error.may_be_a_secret() && self.0.renew(true).await? => self.try_once(resume).await,
+            tried => tried,
+        }
+    }
+
+    fn address(&self) -> String {
+        self.0.address.clone()
+    }
+
+    fn found(&self) -> Option<Protocol> {
+        self.0.current().and_then(|source| source.found())
+    }
+}
+
+/// A session that may outlive the token it was opened with.
+struct RenewedSession {
+    session: Box<dyn Session>,
+    source: Arc<Inner>,
+    /// It was let in, and not only to be sent away.
+    heard: bool,
+}
+
+#[async_trait]
+impl Session for RenewedSession {
+    async fn recv(&mut self, batch: &mut Batch) -> Result<(), SessionError> {
+        match self.session.recv(batch).await {
+            Err(error) if self.heard && error.may_be_a_secret() => match self.source.renew(true).await {
+                Ok(true) => Err(SessionError::Cut(format!(
+                    "{error} The secret has changed meanwhile: the connection is made anew with the one that holds now."
+                ))),
+                _ => Err(error),
+            },
+            received => {
+                self.heard |= received.is_ok();
+                received
+            }
+        }
+    }
+
+    fn acknowledges(&self) -> bool {
+        self.session.acknowledges()
+    }
+
+    async fn ack(&mut self, count: u64) -> Result<(), SessionError> {
+        self.session.ack(count).await
+    }
+
+    async fn close(&mut self) {
+        self.session.close().await;
+    }
+
+    fn detail(&self) -> String {
+        self.session.detail()
+    }
+
+    fn certificate(&self) -> Option<Certificate> {
+        self.session.certificate()
+    }
+
+    fn last_heard(&self) -> Option<Time> {
+        self.session.last_heard()
+    }
+
+    fn flow(&self) -> FlowControl {
+        self.session.flow()
+    }
+}
+
+#[cfg(test)]
+mod tests;

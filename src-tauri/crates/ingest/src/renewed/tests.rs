@@ -1,0 +1,159 @@
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use super::*;
+use crate::testkit::{Watched, clock, eager, head, server};
+use crate::{HttpOptions, PollOptions, PollSource, Secret};
+
+/// Where a token is kept, the tokens it will give one after the other, and how often it was asked for in vain.
+#[derive(Clone, Default)]
+struct Safe(Arc<Mutex<Kept>>);
+
+#[derive(Default)]
+struct Kept {
+    /// What is remembered, as the output of a program is.
+    token: Option<u32>,
+    next: u32,
+    /// It never changes.
+    stuck: bool,
+    missing: bool,
+    refusals: u32,
+    port: u16,
+}
+
+#[async_trait]
+impl Renewal for Safe {
+    async fn source(&self, refused: bool) -> Result<Option<Arc<dyn Source>>, ConnectError> {
+        let mut kept = self.0.lock().unwrap();
+        kept.refusals += u32::from(refused);
+        if kept.missing {
+            return Err(ConnectError::Options("The file is gone.".to_owned()));
+        }
+        if kept.token.is_some() && (!refused || kept.stuck) {
+            return Ok(None);
+        }
+        kept.next += 1;
+        kept.token = Some(kept.next);
+        let http = HttpOptions {
+            bearer: Some(Secret::new(format!("t{}", kept.next))),
+            ..HttpOptions::new(format!("http://127.0.0.1:{}/", kept.port))
+        };
+        let poll = PollOptions { http, every: Duration::from_millis(2), ..PollOptions::new("") };
+        Ok(Some(Arc::new(PollSource::new(poll, clock))))
+    }
+}
+
+/// A server that takes the token `tN` for the questions from 3 · (N - 1) to 3 · N. Gives its port and the heads.
+async fn expiring() -> (u16, Arc<Mutex<Vec<String>>>) {
+    let heads = Arc::<Mutex<Vec<String>>>::default();
+    let kept = Arc::clone(&heads);
+    let granted = Arc::new(Mutex::new(0));
+    let port = server(move |_, mut socket: TcpStream| {
+        let (kept, granted) = (Arc::clone(&kept), Arc::clone(&granted));
+        async move {
+            loop {
+                let head = head(&mut socket).await;
+                if head.is_empty() {
+                    return;
+                }
+                let answer = {
+                    let mut granted = granted.lock().unwrap();
+                    let valid = head.contains(&format!("authorization: Bearer t{}\r\n", *granted / 3 + 1));
+                    *granted += u32::from(valid);
+                    if valid { "200 OK" } else { "401 Unauthorized" }
+                };
+                kept.lock().unwrap().push(format!("{answer} {head}"));
+                let answer = format!("HTTP/1.1 {answer}\r\ncontent-length: 2\r\n\r\n{{}}");
+                if socket.write_all(answer.as_bytes()).await.is_err() {
+                    return;
+                }
+            }
+        }
+    });
+    (port.await, heads)
+}
+
+fn source(safe: &Safe) -> RenewedSource {
+    RenewedSource::new(safe.clone(), "http://h/".to_owned())
+}
+
+#[tokio::test]
+async fn a_token_that_expires_is_asked_for_once_more_and_the_feed_goes_on() {
+    let (port, heads) = expiring().await;
+    let safe = Safe::default();
+    safe.0.lock().unwrap().port = port;
+    let mut feed = Watched::start(source(&safe), eager());
+    for _ in 0..9 {
+        feed.message().await;
+    }
+    feed.stop().await;
+    assert!(safe.0.lock().unwrap().token >= Some(3));
+    let refused = heads.lock().unwrap().iter().filter(|head| head.starts_with("401")).count();
+    assert!((2..=3).contains(&refused), "once for each token that has expired: {refused}");
+}
+
+#[tokio::test]
+async fn a_token_that_expires_in_a_session_is_no_permanent_refusal() {
+    let (port, _) = expiring().await;
+    let safe = Safe::default();
+    safe.0.lock().unwrap().port = port;
+    let mut feed = Watched::start(source(&safe), eager());
+    let (reason, refused) = feed.lost().await;
+    assert!(reason.contains("401") && reason.contains("The secret has changed meanwhile") && !refused, "{reason}");
+    feed.message().await;
+    feed.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_refused_though_it_was_asked_for_anew_is_permanent() {
+    let (port, heads) = expiring().await;
+    let safe = Safe::default();
+    {
+        let mut kept = safe.0.lock().unwrap();
+        (kept.port, kept.next) = (port, 70);
+    }
+    let source = source(&safe);
+    let error = source.connect(&Resume::default()).await.map(|_| ()).unwrap_err();
+    assert!(error.is_permanent() && error.to_string().contains("401"), "{error}");
+    assert_eq!(heads.lock().unwrap().len(), 2, "with the one that was remembered, and with the new one");
+    safe.0.lock().unwrap().stuck = true;
+    let error = source.connect(&Resume::default()).await.map(|_| ()).unwrap_err();
+    assert!(error.is_permanent(), "{error}");
+    assert_eq!(heads.lock().unwrap().len(), 3, "the same one is not tried twice");
+    assert_eq!(safe.0.lock().unwrap().refusals, 2);
+}
+
+#[tokio::test]
+async fn a_refusal_that_no_secret_helps_against_asks_for_none() {
+    let port = server(async |_, socket| crate::testkit::answer(socket, "404 Not Found", "").await).await;
+    let safe = Safe::default();
+    safe.0.lock().unwrap().port = port;
+    let source = source(&safe);
+    assert!(source.connect(&Resume::default()).await.is_err());
+    assert_eq!(safe.0.lock().unwrap().refusals, 0);
+    safe.0.lock().unwrap().missing = true;
+    let error = source.connect(&Resume::default()).await.map(|_| ()).unwrap_err();
+    assert_eq!((error.to_string().as_str(), error.is_permanent()), ("The file is gone.", true));
+}
+
+#[test]
+fn refusals_that_another_secret_may_help_against_are_told_from_others() {
+    let status =
+        |status, permanent| ConnectError::Status { status, sentence: String::new(), permanent, retry_after: None };
+    for code in [401, 403, 407, 4, 5, 134, 135] {
+        assert!(status(code, true).may_be_a_secret(), "{code}");
+    }
+    for code in [301, 404, 410, 426] {
+        assert!(!status(code, true).may_be_a_secret(), "{code}");
+    }
+    assert!(!status(503, false).may_be_a_secret() && !ConnectError::Network(String::new()).may_be_a_secret());
+    assert!(!ConnectError::Certificate(String::new()).may_be_a_secret());
+    let closed = |code| SessionError::Closed { code: Some(code), sentence: String::new() };
+    assert!(closed(1008).may_be_a_secret() && closed(4401).may_be_a_secret() && !closed(1000).may_be_a_secret());
+    assert!(SessionError::Refused(status(401, true)).may_be_a_secret());
+    assert!(
+        !SessionError::Ended(String::new()).may_be_a_secret() && !SessionError::Cut(String::new()).may_be_a_secret()
+    );
+}
