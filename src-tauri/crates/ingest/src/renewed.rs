@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use feedwatch_model::{Certificate, Protocol, Time};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::source::{Batch, FlowControl, Session, Source};
 use crate::{ConnectError, Resume, SessionError};
@@ -56,7 +57,7 @@ impl RenewedSource {
     async fn try_once(&self, resume: &Resume) -> Result<Box<dyn Session>, ConnectError> {
         let none = || ConnectError::Options("The secrets of this feed are not to be had.".to_owned());
         let session = self.0.current().ok_or_else(none)?.connect(resume).await?;
-        Ok(Box::new(RenewedSession { session, source: Arc::clone(&self.0), heard: false }))
+        Ok(Box::new(RenewedSession { session, source: Arc::clone(&self.0), heard: false, doubted: None }))
     }
 }
 
@@ -85,23 +86,50 @@ struct RenewedSession {
     source: Arc<Inner>,
     /// It was let in, and not only to be sent away.
     heard: bool,
+    /// Why it is over, while it is looked whether another secret is to be had.
+    doubted: Option<Doubt>,
+}
+
+struct Doubt {
+    error: SessionError,
+    /// On a task of its own, since [`Session::recv`] may be dropped and called again, and a program is not run each time.
+    renewal: AbortOnDropHandle<Result<bool, ConnectError>>,
+}
+
+impl Doubt {
+    /// What is said in the end. May be dropped and called again.
+    async fn end(&mut self) -> SessionError {
+        match (&mut self.renewal).await {
+            Ok(Ok(true)) => SessionError::Cut(format!(
+                "{} The secret has changed meanwhile: the connection is made anew with the one that holds now.",
+                self.error
+            )),
+            _ => self.error.clone(),
+        }
+    }
 }
 
 #[async_trait]
 impl Session for RenewedSession {
     async fn recv(&mut self, batch: &mut Batch) -> Result<(), SessionError> {
-        match self.session.recv(batch).await {
-            Err(error) if self.heard && error.may_be_a_secret() => match self.source.renew(true).await {
-                Ok(true) => Err(SessionError::Cut(format!(
-                    "{error} The secret has changed meanwhile: the connection is made anew with the one that holds now."
-                ))),
-                _ => Err(error),
-            },
-            received => {
-                self.heard |= received.is_ok();
-                received
+        if self.doubted.is_none() {
+            match self.session.recv(batch).await {
+                Ok(()) => {
+                    self.heard = true;
+                    return Ok(());
+                }
+                Err(error) if self.heard && error.may_be_a_secret() => {
+                    let source = Arc::clone(&self.source);
+                    let renewal = AbortOnDropHandle::new(tokio::spawn(async move { source.renew(true).await }));
+                    self.doubted = Some(Doubt { error, renewal });
+                }
+                Err(error) => return Err(error),
             }
         }
+        let Some(doubt) = self.doubted.as_mut() else { return Ok(()) };
+        let ended = doubt.end().await;
+        self.doubted = None;
+        Err(ended)
     }
 
     fn acknowledges(&self) -> bool {
@@ -126,6 +154,10 @@ impl Session for RenewedSession {
 
     fn last_heard(&self) -> Option<Time> {
         self.session.last_heard()
+    }
+
+    fn wire_bytes(&self) -> Option<u64> {
+        self.session.wire_bytes()
     }
 
     fn flow(&self) -> FlowControl {

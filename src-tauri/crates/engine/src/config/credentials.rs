@@ -256,7 +256,7 @@ fn words(walk: &mut Walk<'_>, field: &Field<'_>) -> Option<Vec<String>> {
         walk.say(field.at(), "this names no program", cure());
         return None;
     };
-    if program.contains('/') {
+    if program.contains(std::path::is_separator) {
         *program = beside(walk.source.file, program).to_string_lossy().into_owned();
     }
     if words.len() > MOST || !words.iter().all(fits) {

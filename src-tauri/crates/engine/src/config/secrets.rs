@@ -249,12 +249,13 @@ fn read(
 /// Is the program there? It is not run.
 fn find(command: &[String], env: &dyn Fn(&str) -> Option<String>) -> Result<(), (String, String)> {
     let program = command.first().map_or("", String::as_str);
-    let is_there = if program.contains('/') {
+    let is_there = if program.contains(std::path::is_separator) {
         let path = Paths::new(env).map_or_else(|_| program.into(), |paths| paths.expand(Path::new(program)));
         path.is_file()
     } else {
         let folders = env("PATH").unwrap_or_default();
-        std::env::split_paths(&folders).any(|folder| folder.join(program).is_file())
+        let file = format!("{program}{}", std::env::consts::EXE_SUFFIX);
+        std::env::split_paths(&folders).any(|folder| folder.join(program).is_file() || folder.join(&file).is_file())
     };
     if is_there {
         return Ok(());

@@ -1,7 +1,7 @@
 //! The secrets of a feed, looked up whenever it connects.
 //!
 //! Variables and files are read each time. A program is run for the first connection, and again when what it printed is
-//! not accepted any more: with no shell, no input and nothing of its errors kept, for 10 s at most.
+//! not accepted any more: with no shell, no input and nothing of its errors kept, for 10 s at most, after which it ends with all that it has started.
 
 use std::collections::HashMap;
 use std::process::Stdio;
@@ -16,6 +16,7 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 use crate::config::{Credentials, Given, MAX_SECRET_BYTES, Paths, Purpose, SourceConfig, commands_of, look_up, quoted};
+use crate::platform;
 
 /// How long a program may take to print a secret.
 const LONGEST_RUN: Duration = Duration::from_secs(10);
@@ -112,14 +113,12 @@ async fn run(command: &[String], paths: &Paths) -> Result<String, String> {
     let Some((program, words)) = command.split_first() else { return Err("There is no program to run.".to_owned()) };
     let what = format!("The program {} that prints a secret", quoted(program));
     let cure = "Run it by hand: it must print the secret and nothing else.";
-    let mut child = Command::new(paths.expand(program.as_ref()))
-        .args(words)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(|error| format!("{what} cannot be run: {error}. {cure}"))?;
+    let mut command = Command::new(paths.expand(program.as_ref()));
+    command.args(words).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+    platform::lead_a_group(&mut command);
+    let mut child = command.spawn().map_err(|error| format!("{what} cannot be run: {error}. {cure}"))?;
+    // Given up before the child is, so that the number is still its own.
+    let mut family = Family(child.id());
     let mut printed = Vec::new();
     let ended = timeout(LONGEST_RUN, async {
         if let Some(out) = child.stdout.take() {
@@ -128,7 +127,10 @@ async fn run(command: &[String], paths: &Paths) -> Result<String, String> {
         if printed.len() as u64 > MAX_SECRET_BYTES {
             return Ok(None);
         }
-        child.wait().await.map(Some)
+        let status = child.wait().await?;
+        // What it leaves behind on purpose, such as an agent, may stay.
+        family.0 = None;
+        Ok::<_, std::io::Error>(Some(status))
     });
     match ended.await {
         Ok(Ok(Some(status))) if status.success() => {}
@@ -138,6 +140,17 @@ async fn run(command: &[String], paths: &Paths) -> Result<String, String> {
         Err(_) => return Err(format!("{what} has not ended within {} s. {cure}", LONGEST_RUN.as_secs())),
     }
     String::from_utf8(printed).map_err(|_| format!("{what} prints what is no text. {cure}"))
+}
+
+/// The processes of a program that has not ended. They end with this.
+struct Family(Option<u32>);
+
+impl Drop for Family {
+    fn drop(&mut self) {
+        if let Some(leader) = self.0 {
+            platform::end_group(leader);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -106,6 +106,74 @@ async fn a_token_that_expires_in_a_session_is_no_permanent_refusal() {
     feed.stop().await;
 }
 
+/// A source whose session brings one message and then sends us away.
+struct Once;
+
+#[async_trait]
+impl Source for Once {
+    async fn connect(&self, _: &Resume) -> Result<Box<dyn Session>, ConnectError> {
+        Ok(Box::new(Brought(0)))
+    }
+
+    fn address(&self) -> String {
+        "once".to_owned()
+    }
+}
+
+/// How often it was read.
+struct Brought(u32);
+
+#[async_trait]
+impl Session for Brought {
+    async fn recv(&mut self, batch: &mut Batch) -> Result<(), SessionError> {
+        self.0 += 1;
+        match self.0 {
+            1 => {
+                batch.push(clock(), "1".into(), None);
+                Ok(())
+            }
+            2 => Err(SessionError::Closed { code: Some(1008), sentence: "No.".to_owned() }),
+            _ => panic!("it is read behind its end"),
+        }
+    }
+}
+
+/// Gives what is asked for when it may: a program that takes its time.
+#[derive(Clone, Default)]
+struct Slow(Arc<(tokio::sync::Notify, Mutex<u32>)>);
+
+#[async_trait]
+impl Renewal for Slow {
+    async fn source(&self, refused: bool) -> Result<Option<Arc<dyn Source>>, ConnectError> {
+        if refused {
+            *self.0.1.lock().unwrap() += 1;
+            self.0.0.notified().await;
+        }
+        Ok(Some(Arc::new(Once)))
+    }
+}
+
+#[tokio::test]
+async fn a_secret_is_looked_up_once_though_reading_is_broken_off_and_begun_again() {
+    let slow = Slow::default();
+    let source = RenewedSource::new(slow.clone(), "once".to_owned());
+    let mut session = source.connect(&Resume::default()).await.unwrap();
+    let mut batch = Batch::default();
+    session.recv(&mut batch).await.unwrap();
+    // As the loop does that acknowledges between two messages.
+    for _ in 0..3 {
+        tokio::select! {
+            biased;
+            ended = session.recv(&mut batch) => panic!("{ended:?}"),
+            () = tokio::task::yield_now() => {}
+        }
+    }
+    slow.0.0.notify_one();
+    let ended = session.recv(&mut batch).await.unwrap_err();
+    assert!(matches!(&ended, SessionError::Cut(said) if said.starts_with("No. The secret has changed")), "{ended:?}");
+    assert_eq!(*slow.0.1.lock().unwrap(), 1);
+}
+
 #[tokio::test]
 async fn what_is_refused_though_it_was_asked_for_anew_is_permanent() {
     let (port, heads) = expiring().await;

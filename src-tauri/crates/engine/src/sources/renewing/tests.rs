@@ -44,6 +44,40 @@ async fn a_program_that_hangs_is_given_up() {
     assert!(error.contains("has not ended within 10 s"), "{error}");
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn what_a_program_has_started_ends_with_it_when_it_is_given_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let (number, more) = (folder.path().join("number"), folder.path().join("more"));
+    let is_there = |process: &str| {
+        let state = std::fs::read_to_string(format!("/proc/{}/stat", process.trim())).unwrap_or_default();
+        // One that nobody has waited for yet is over too.
+        !state.is_empty() && !state.contains(") Z ")
+    };
+    let wait_for = async |condition: &dyn Fn() -> bool| {
+        while !condition() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    let number_of = || std::fs::read_to_string(&number).unwrap_or_default();
+
+    // It is dropped, as at the end of the engine.
+    let script = format!("sleep 600 & echo $! > {0}.new; mv {0}.new {0}; wait", number.display());
+    let running = tokio::spawn(async move { said(&["sh", "-c", &script]).await });
+    wait_for(&|| !number_of().is_empty()).await;
+    let child = number_of();
+    assert!(is_there(&child));
+    running.abort();
+    wait_for(&|| !is_there(&child)).await;
+
+    // What it leaves behind on purpose stays: agents are started so.
+    let script = format!("sleep 600 > /dev/null & echo $! > {}; echo token", more.display());
+    assert_eq!(said(&["sh", "-c", &script]).await.as_deref(), Ok("token\n"));
+    let left = std::fs::read_to_string(&more).unwrap();
+    assert!(is_there(&left));
+    assert!(std::process::Command::new("kill").arg(left.trim()).status().unwrap().success());
+}
+
 fn table(folder: &Path, lines: &str) -> Config {
     let text = format!("[feed.a.websocket]\nurl = \"wss://h/\"\n{lines}\n");
     config::parse(&text, &folder.join("feeds.toml")).unwrap_or_else(|problems| panic!("{problems}"))
