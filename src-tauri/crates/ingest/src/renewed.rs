@@ -2,8 +2,10 @@
 //!
 //! What a secret is kept in is asked at each connection. Where the other side refuses one that may be old, it is asked once
 //! more, also what costs something (a program that is run); with another answer it is tried once more at once. With the
-//! same answer, or where that is refused too, the refusal stands, and is permanent as ever.
+//! same answer, or where that is refused too, the refusal stands, and is permanent as ever. A session that ends before it has
+//! brought anything may have been refused without a word, so that the next one begins with asking.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -32,6 +34,9 @@ struct Inner {
     renewal: Box<dyn Renewal>,
     /// The one that was made last.
     current: Mutex<Option<Arc<dyn Source>>>,
+    /// The last session has ended, or goes on, without having brought anything: servers of lines cut whom they do not know,
+    /// and say nothing.
+    unheard: AtomicBool,
     address: String,
 }
 
@@ -51,12 +56,18 @@ impl Inner {
 impl RenewedSource {
     /// A source that is not connected yet. `address`: for people.
     pub fn new(renewal: impl Renewal + 'static, address: String) -> RenewedSource {
-        RenewedSource(Arc::new(Inner { renewal: Box::new(renewal), current: Mutex::new(None), address }))
+        RenewedSource(Arc::new(Inner {
+            renewal: Box::new(renewal),
+            current: Mutex::new(None),
+            unheard: AtomicBool::new(false),
+            address,
+        }))
     }
 
     async fn try_once(&self, resume: &Resume) -> Result<Box<dyn Session>, ConnectError> {
         let none = || ConnectError::Options("The secrets of this feed are not to be had.".to_owned());
         let session = self.0.current().ok_or_else(none)?.connect(resume).await?;
+        self.0.unheard.store(true, Ordering::Relaxed);
         Ok(Box::new(RenewedSession { session, source: Arc::clone(&self.0), heard: false, doubted: None }))
     }
 }
@@ -64,9 +75,12 @@ impl RenewedSource {
 #[async_trait]
 impl Source for RenewedSource {
     async fn connect(&self, resume: &Resume) -> Result<Box<dyn Session>, ConnectError> {
-        self.0.renew(false).await?;
+        let unheard = self.0.unheard.swap(false, Ordering::Relaxed);
+        self.0.renew(unheard).await?;
         match self.try_once(resume).await {
-            Err(error) if error.may_be_a_secret() && self.0.renew(true).await? => self.try_once(resume).await,
+            Err(error) if !unheard && error.may_be_a_secret() && self.0.renew(true).await? => {
+                self.try_once(resume).await
+            }
             tried => tried,
         }
     }
@@ -113,11 +127,14 @@ impl Doubt {
 impl Session for RenewedSession {
     async fn recv(&mut self, batch: &mut Batch) -> Result<(), SessionError> {
         if self.doubted.is_none() {
-            match self.session.recv(batch).await {
-                Ok(()) => {
-                    self.heard = true;
-                    return Ok(());
-                }
+            let before = batch.messages().len();
+            let received = self.session.recv(batch).await;
+            if received.is_ok() || batch.messages().len() > before {
+                self.heard = true;
+                self.source.unheard.store(false, Ordering::Relaxed);
+            }
+            match received {
+                Ok(()) => return Ok(()),
                 Err(error) if self.heard && error.may_be_a_secret() => {
                     let source = Arc::clone(&self.source);
                     let renewal = AbortOnDropHandle::new(tokio::spawn(async move { source.renew(true).await }));

@@ -175,6 +175,23 @@ async fn a_secret_is_looked_up_once_though_reading_is_broken_off_and_begun_again
 }
 
 #[tokio::test]
+async fn a_session_that_is_cut_before_it_has_brought_anything_has_the_secret_looked_up() {
+    let slow = Slow::default();
+    let source = RenewedSource::new(slow.clone(), "once".to_owned());
+    let refusals = || *slow.0.1.lock().unwrap();
+    let connect = async || source.connect(&Resume::default()).await.unwrap();
+    drop(connect().await);
+    assert_eq!(refusals(), 0);
+    slow.0.0.notify_one();
+    let mut session = connect().await;
+    assert_eq!(refusals(), 1, "the first one brought nothing");
+    session.recv(&mut Batch::default()).await.unwrap();
+    drop(session);
+    drop(connect().await);
+    assert_eq!(refusals(), 1, "the second one did");
+}
+
+#[tokio::test]
 async fn what_is_refused_though_it_was_asked_for_anew_is_permanent() {
     let (port, heads) = expiring().await;
     let safe = Safe::default();
