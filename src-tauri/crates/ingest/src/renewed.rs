@@ -37,6 +37,8 @@ struct Inner {
     /// The last session has ended, or goes on, without having brought anything: servers of lines cut whom they do not know,
     /// and say nothing.
     unheard: AtomicBool,
+    /// What holds has been asked for since the last session was refused.
+    asked: AtomicBool,
     address: String,
 }
 
@@ -56,30 +58,34 @@ impl Inner {
 impl RenewedSource {
     /// A source that is not connected yet. `address`: for people.
     pub fn new(renewal: impl Renewal + 'static, address: String) -> RenewedSource {
+        let (unheard, asked) = (AtomicBool::new(false), AtomicBool::new(false));
         RenewedSource(Arc::new(Inner {
             renewal: Box::new(renewal),
             current: Mutex::new(None),
-            unheard: AtomicBool::new(false),
+            unheard,
+            asked,
             address,
         }))
     }
 
-    async fn try_once(&self, resume: &Resume) -> Result<Box<dyn Session>, ConnectError> {
+    async fn try_once(&self, resume: &Resume, asked: bool) -> Result<Box<dyn Session>, ConnectError> {
         let none = || ConnectError::Options("The secrets of this feed are not to be had.".to_owned());
         let session = self.0.current().ok_or_else(none)?.connect(resume).await?;
         self.0.unheard.store(true, Ordering::Relaxed);
-        Ok(Box::new(RenewedSession { session, source: Arc::clone(&self.0), heard: false, doubted: None }))
+        Ok(Box::new(RenewedSession { session, source: Arc::clone(&self.0), may_ask: !asked, doubted: None }))
     }
 }
 
 #[async_trait]
 impl Source for RenewedSource {
     async fn connect(&self, resume: &Resume) -> Result<Box<dyn Session>, ConnectError> {
-        let unheard = self.0.unheard.swap(false, Ordering::Relaxed);
+        let asked = self.0.asked.swap(false, Ordering::Relaxed);
+        let unheard = self.0.unheard.swap(false, Ordering::Relaxed) && !asked;
         self.0.renew(unheard).await?;
-        match self.try_once(resume).await {
-            Err(error) if !unheard && error.may_be_a_secret() && self.0.renew(true).await? => {
-                self.try_once(resume).await
+        let asked = asked || unheard;
+        match self.try_once(resume, asked).await {
+            Err(error) if !asked && error.may_be_a_secret() && self.0.renew(true).await? => {
+                self.try_once(resume, true).await
             }
             tried => tried,
         }
@@ -98,8 +104,8 @@ impl Source for RenewedSource {
 struct RenewedSession {
     session: Box<dyn Session>,
     source: Arc<Inner>,
-    /// It was let in, and not only to be sent away.
-    heard: bool,
+    /// A refusal leads to asking for the secret: not if that was done for this very session, and it brought nothing.
+    may_ask: bool,
     /// Why it is over, while it is looked whether another secret is to be had.
     doubted: Option<Doubt>,
 }
@@ -111,14 +117,14 @@ struct Doubt {
 }
 
 impl Doubt {
-    /// What is said in the end. May be dropped and called again.
-    async fn end(&mut self) -> SessionError {
+    /// What is said in the end, and is there another secret? May be dropped and called again.
+    async fn end(&mut self) -> (SessionError, bool) {
         match (&mut self.renewal).await {
-            Ok(Ok(true)) => SessionError::Cut(format!(
-                "{} The secret has changed meanwhile: the connection is made anew with the one that holds now.",
-                self.error
-            )),
-            _ => self.error.clone(),
+            Ok(Ok(true)) => {
+                let next = "The secret has changed meanwhile: the connection is made anew with the one that holds now.";
+                (SessionError::Cut(format!("{} {next}", self.error)), true)
+            }
+            _ => (self.error.clone(), false),
         }
     }
 }
@@ -130,12 +136,12 @@ impl Session for RenewedSession {
             let before = batch.messages().len();
             let received = self.session.recv(batch).await;
             if received.is_ok() || batch.messages().len() > before {
-                self.heard = true;
+                self.may_ask = true;
                 self.source.unheard.store(false, Ordering::Relaxed);
             }
             match received {
                 Ok(()) => return Ok(()),
-                Err(error) if self.heard && error.may_be_a_secret() => {
+                Err(error) if self.may_ask && error.may_be_a_secret() => {
                     let source = Arc::clone(&self.source);
                     let renewal = AbortOnDropHandle::new(tokio::spawn(async move { source.renew(true).await }));
                     self.doubted = Some(Doubt { error, renewal });
@@ -144,8 +150,9 @@ impl Session for RenewedSession {
             }
         }
         let Some(doubt) = self.doubted.as_mut() else { return Ok(()) };
-        let ended = doubt.end().await;
+        let (ended, changed) = doubt.end().await;
         self.doubted = None;
+        self.source.asked.store(changed, Ordering::Relaxed);
         Err(ended)
     }
 

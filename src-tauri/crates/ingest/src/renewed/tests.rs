@@ -106,13 +106,13 @@ async fn a_token_that_expires_in_a_session_is_no_permanent_refusal() {
     feed.stop().await;
 }
 
-/// A source whose session brings one message and then sends us away.
-struct Once;
+/// A source whose session brings one message, or none, and then sends us away.
+struct Once(bool);
 
 #[async_trait]
 impl Source for Once {
     async fn connect(&self, _: &Resume) -> Result<Box<dyn Session>, ConnectError> {
-        Ok(Box::new(Brought(0)))
+        Ok(Box::new(Brought(u32::from(!self.0))))
     }
 
     fn address(&self) -> String {
@@ -120,7 +120,7 @@ impl Source for Once {
     }
 }
 
-/// How often it was read.
+/// How often it was read; from the second time on it has ended.
 struct Brought(u32);
 
 #[async_trait]
@@ -140,7 +140,7 @@ impl Session for Brought {
 
 /// Gives what is asked for when it may: a program that takes its time.
 #[derive(Clone, Default)]
-struct Slow(Arc<(tokio::sync::Notify, Mutex<u32>)>);
+struct Slow(Arc<(tokio::sync::Notify, Mutex<u32>)>, bool);
 
 #[async_trait]
 impl Renewal for Slow {
@@ -149,7 +149,7 @@ impl Renewal for Slow {
             *self.0.1.lock().unwrap() += 1;
             self.0.0.notified().await;
         }
-        Ok(Some(Arc::new(Once)))
+        Ok(Some(Arc::new(Once(!self.1))))
     }
 }
 
@@ -172,6 +172,24 @@ async fn a_secret_is_looked_up_once_though_reading_is_broken_off_and_begun_again
     let ended = session.recv(&mut batch).await.unwrap_err();
     assert!(matches!(&ended, SessionError::Cut(said) if said.starts_with("No. The secret has changed")), "{ended:?}");
     assert_eq!(*slow.0.1.lock().unwrap(), 1);
+}
+
+#[tokio::test]
+async fn who_is_sent_away_before_a_message_is_tried_once_more_at_once_and_then_no_more() {
+    let slow = Slow(Arc::default(), true);
+    let source = RenewedSource::new(slow.clone(), "once".to_owned());
+    let refusals = || *slow.0.1.lock().unwrap();
+    let ended = async || {
+        let mut session = source.connect(&Resume::default()).await.unwrap();
+        session.recv(&mut Batch::default()).await.unwrap_err()
+    };
+    slow.0.0.notify_one();
+    assert!(!ended().await.is_permanent(), "there is another one");
+    assert!(ended().await.is_permanent(), "which is not accepted either");
+    assert_eq!(refusals(), 1);
+    slow.0.0.notify_one();
+    assert!(ended().await.is_permanent(), "one try a time from now on");
+    assert_eq!(refusals(), 2);
 }
 
 #[tokio::test]
