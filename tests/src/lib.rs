@@ -9,6 +9,7 @@ pub mod certificates;
 pub mod desktop;
 pub mod home;
 pub mod kafka;
+pub mod keyring;
 pub mod log;
 pub mod mosquitto;
 pub mod nats;

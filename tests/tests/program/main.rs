@@ -13,6 +13,7 @@ mod faults;
 mod hostile;
 mod imports;
 mod kafka;
+mod keyring;
 mod killed;
 mod lines;
 mod mqtt;

@@ -1,5 +1,7 @@
 //! What differs between operating systems, in one place. Only Linux has been run.
 
+pub(crate) mod keyring;
+
 pub use feedwatch_store::sync_name;
 
 /// CPU time used by this process so far, in seconds, over all threads.

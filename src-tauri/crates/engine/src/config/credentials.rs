@@ -149,13 +149,16 @@ fn is_a_reference(
     entries: &[(&str, Field<'_>)],
 ) -> bool {
     let mut kept = entries.iter().filter(|(name, _)| *name != "encoded");
-    let (Some((name @ ("env" | "file" | "command"), field)), None) = (kept.next(), kept.next()) else { return false };
+    let (Some((name @ ("env" | "file" | "command" | "keyring"), field)), None) = (kept.next(), kept.next()) else {
+        return false;
+    };
     if field.as_table().is_some() || (*name != "command" && field.as_text().is_none()) {
         return false;
     }
     let place = match *name {
         "env" => variable(feed, example),
         "file" => "{ file = \"token.txt\" }".to_owned(),
+        "keyring" => "{ keyring = \"name\" }".to_owned(),
         _ => "{ command = [\"program\"] }".to_owned(),
     };
     let shown = if thing == "header" { format!("\"{example}\"") } else { example.to_owned() };
@@ -210,10 +213,10 @@ fn reference(
     mut table: Table<'_>,
     places: &mut Places,
 ) -> Option<SecretRef> {
-    let (env, file, command) = (table.take("env"), table.take("file"), table.take("command"));
+    let [env, file, command, keyring] = ["env", "file", "command", "keyring"].map(|key| table.take(key));
     table.finish(walk, |_| None);
-    let reference = match (env, file, command) {
-        (Some(env), None, None) => {
+    let reference = match (env, file, command, keyring) {
+        (Some(env), None, None, None) => {
             let name = env.text(walk)?;
             if name.is_empty() || name.contains(['=', '\0']) {
                 // It may be the secret itself.
@@ -222,8 +225,8 @@ fn reference(
             }
             SecretRef::Env(name.to_owned())
         }
-        (None, None, Some(command)) => SecretRef::Command(words(walk, &command)?),
-        (None, Some(file), None) => {
+        (None, None, Some(command), None) => SecretRef::Command(words(walk, &command)?),
+        (None, Some(file), None, None) => {
             let path = file.text(walk)?;
             if path.trim().is_empty() {
                 walk.say(file.at(), "the path is empty", like(feed, field));
@@ -231,14 +234,30 @@ fn reference(
             }
             SecretRef::File(beside(walk.source.file, path))
         }
+        (None, None, None, Some(keyring)) => {
+            let name = keyring.text(walk)?;
+            if !is_entry(name) {
+                // It may be the secret itself.
+                let message = "a name in the keyring has up to 64 letters, digits, dots, dashes and underscores";
+                walk.say_secret(keyring.at(), message, Some("write keyring = \"name\"".to_owned()));
+                return None;
+            }
+            SecretRef::Keyring(name.to_owned())
+        }
         _ => {
-            let message = format!("{} needs one of env, file and command", quoted(field.key));
+            let message = format!("{} needs one of env, file, keyring and command", quoted(field.key));
             walk.say(field.at(), message, like(feed, field));
             return None;
         }
     };
     places.secret(field.at());
     Some(reference)
+}
+
+/// A name that can be typed into a command as it is.
+fn is_entry(name: &str) -> bool {
+    let fits = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
+    (1..=64).contains(&name.len()) && name.chars().all(fits) && !name.starts_with('-')
 }
 
 /// A program with its words: `["vault-token", "spot"]`.

@@ -36,7 +36,7 @@ fn may_be_secret(key: &str, text: &str) -> bool {
     let address = text.contains("://") || likeness(key, "url") >= LIKE;
     // A text where a table of secrets should be, or a token where a variable's name should be.
     let misplaced = is_table_of_secrets(key) || (likeness(key, "env") >= LIKE && !is_variable(text));
-    // A word of a command may be one, as behind --password.
+    // A word of a command may be one, as behind --password; a name in the keyring, where somebody took it for the place.
     let named = is_secret(key, text) || is_named(key);
     named || misplaced || (address && text.contains(['?', '@']))
 }
@@ -47,7 +47,7 @@ fn is_table_of_secrets(key: &str) -> bool {
 }
 
 fn is_named(word: &str) -> bool {
-    ["bearer", "command"].iter().any(|known| likeness(word, known) >= LIKE)
+    ["bearer", "command", "keyring"].iter().any(|known| likeness(word, known) >= LIKE)
 }
 
 /// The same in a line that is no TOML: everything behind its `=`, if there is a sign of a secret.

@@ -65,7 +65,7 @@ impl Problem {
 }
 
 /// A message and a cure, each as a sentence.
-pub(super) fn sentences(message: &str, cure: &str) -> (String, String) {
+pub(crate) fn sentences(message: &str, cure: &str) -> (String, String) {
     (sentence(message), if cure.is_empty() { String::new() } else { sentence(cure) })
 }
 

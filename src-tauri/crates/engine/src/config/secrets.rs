@@ -70,7 +70,7 @@ impl Secrets {
 }
 
 /// Looks up every secret of a configuration: variables through `env`, files on disk. Programs that print one are looked
-/// for and not run: what they would print is missing in what is given.
+/// for and not run, and the keyring is not asked: what they would say is missing in what is given.
 ///
 /// # Errors
 /// One problem for each that is missing or unusable, at the place of its reference.
@@ -81,6 +81,7 @@ pub fn resolve_secrets(config: &Config, env: &dyn Fn(&str) -> Option<String>) ->
         let place = places.next();
         let read = match reference {
             SecretRef::Command(command) => find(command, env).map(|()| None),
+            SecretRef::Keyring(_) => Ok(None),
             reference => read(reference, form, env, &|_| None).map(Some),
         };
         read.unwrap_or_else(|(message, cure)| {
@@ -98,17 +99,17 @@ pub fn resolve_secrets(config: &Config, env: &dyn Fn(&str) -> Option<String>) ->
     if problems.is_empty() { Ok(Secrets(feeds)) } else { Err(Problems::new(problems)) }
 }
 
-/// Looks up the secrets of one table; `printed`: what a program has printed.
+/// Looks up the secrets of one table; `said`: what a program or the keyring has said.
 ///
 /// # Errors
 /// What is wrong with the first that is missing or unusable, and the cure, in sentences.
 pub(crate) fn look_up(
     table: &dyn Configured,
     env: &dyn Fn(&str) -> Option<String>,
-    printed: &dyn Fn(&[String]) -> Option<String>,
+    said: &dyn Fn(&SecretRef) -> Option<String>,
 ) -> Result<Credentials, String> {
     let mut wrong = None;
-    let ready = credentials(table, &mut |reference, form| match read(reference, form, env, printed) {
+    let ready = credentials(table, &mut |reference, form| match read(reference, form, env, said) {
         Ok(text) => Some(text),
         Err((message, cure)) => {
             wrong.get_or_insert_with(|| super::problem::sentences(&message, &cure));
@@ -131,18 +132,16 @@ pub(crate) fn has_secrets(table: &dyn Configured) -> bool {
     found
 }
 
-/// The programs that print secrets of the table, each once.
-pub(crate) fn commands_of(table: &dyn Configured) -> Vec<Vec<String>> {
-    let mut commands: Vec<Vec<String>> = Vec::new();
+/// Where secrets of the table are that cannot be looked up at once: programs and the keyring, each once.
+pub(crate) fn asked_of(table: &dyn Configured) -> Vec<SecretRef> {
+    let mut asked: Vec<SecretRef> = Vec::new();
     credentials(table, &mut |reference, _| {
-        if let SecretRef::Command(command) = reference
-            && !commands.contains(command)
-        {
-            commands.push(command.clone());
+        if matches!(reference, SecretRef::Command(_) | SecretRef::Keyring(_)) && !asked.contains(reference) {
+            asked.push(reference.clone());
         }
         None
     });
-    commands
+    asked
 }
 
 /// Asks for each secret of a table, in the order in which they were read.
@@ -208,7 +207,7 @@ fn read(
     reference: &SecretRef,
     form: &Form,
     env: &dyn Fn(&str) -> Option<String>,
-    printed: &dyn Fn(&[String]) -> Option<String>,
+    said: &dyn Fn(&SecretRef) -> Option<String>,
 ) -> Result<String, (String, String)> {
     let (text, what) = match reference {
         SecretRef::Env(name) => {
@@ -233,7 +232,12 @@ fn read(
         SecretRef::Command(command) => {
             let what = format!("the output of {}", quoted(command.first().map_or("", String::as_str)));
             let cure = || "run it by hand: it must print the secret and nothing else".to_owned();
-            (printed(command).ok_or_else(|| (format!("{what} is not there"), cure()))?, what)
+            (said(reference).ok_or_else(|| (format!("{what} is not there"), cure()))?, what)
+        }
+        SecretRef::Keyring(name) => {
+            let what = format!("the entry {} of the keyring", quoted(name));
+            let cure = || "put the secret there".to_owned();
+            (said(reference).ok_or_else(|| (format!("{what} is not there"), cure()))?, what)
         }
     };
     let text = text.trim();

@@ -1,9 +1,10 @@
 //! The secrets of a feed, looked up whenever it connects.
 //!
-//! Variables and files are read each time. A program is run for the first connection, and again when what it printed is
+//! Variables, files and the keyring are read each time. A program is run for the first connection, and again when what it printed is
 //! not accepted any more: with no shell, no input and nothing of its errors kept, for 10 s at most, after which it ends with all that it has started.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -15,7 +16,9 @@ use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use crate::config::{Credentials, Given, MAX_SECRET_BYTES, Paths, Purpose, SourceConfig, commands_of, look_up, quoted};
+use crate::config::{
+    Credentials, Given, MAX_SECRET_BYTES, Paths, Purpose, SecretRef, SourceConfig, asked_of, look_up, quoted, sentences,
+};
 use crate::platform;
 
 /// How long a program may take to print a secret.
@@ -31,15 +34,19 @@ pub(super) struct Renewing {
     clock: Clock,
     purpose: Purpose,
     format: Option<Format>,
+    keyring: Keyring,
     known: Mutex<Known>,
 }
+
+/// How the keyring is asked for a name.
+type Keyring = fn(String) -> Pin<Box<dyn Future<Output = Result<Vec<u8>, (String, String)>> + Send>>;
 
 #[derive(Default)]
 struct Known {
     /// Of the source that was made last.
     credentials: Option<Credentials>,
-    /// What programs have printed, by their words.
-    printed: HashMap<Vec<String>, String>,
+    /// What programs have printed.
+    printed: HashMap<SecretRef, String>,
 }
 
 impl Renewing {
@@ -53,6 +60,7 @@ impl Renewing {
             clock: given.clock,
             purpose: given.purpose,
             format: given.format,
+            keyring: |name| Box::pin(async move { platform::keyring::read(&name).await }),
             known: Mutex::default(),
         }
     }
@@ -61,30 +69,37 @@ impl Renewing {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What each program prints: those that have not been run yet are, and all of them where what is known was `refused`.
-    async fn printed(&self, refused: bool) -> Result<HashMap<Vec<String>, String>, ConnectError> {
-        let mut printed = if refused { HashMap::new() } else { self.known().printed.clone() };
-        for command in commands_of(self.source.configured()) {
-            if !printed.contains_key(&command) {
-                // One that fails is run again at the next connection.
-                self.known().printed.remove(&command);
-                let text = run(&command, &self.paths).await.map_err(ConnectError::Options)?;
-                printed.insert(command, text);
+    /// What programs and the keyring say. Programs that have not been run yet are, and all of them where what is known was
+    /// `refused`.
+    async fn said(&self, refused: bool) -> Result<HashMap<SecretRef, String>, ConnectError> {
+        let mut said = if refused { HashMap::new() } else { self.known().printed.clone() };
+        for reference in asked_of(self.source.configured()) {
+            if said.contains_key(&reference) {
+                continue;
             }
+            // One that fails is run again at the next connection.
+            self.known().printed.remove(&reference);
+            let text = match &reference {
+                SecretRef::Command(command) => run(command, &self.paths).await,
+                SecretRef::Keyring(name) => entry(name, self.keyring).await,
+                SecretRef::Env(_) | SecretRef::File(_) => continue,
+            };
+            said.insert(reference, text.map_err(ConnectError::Options)?);
         }
-        self.known().printed.clone_from(&printed);
-        Ok(printed)
+        let printed = said.iter().filter(|(reference, _)| matches!(reference, SecretRef::Command(_)));
+        self.known().printed = printed.map(|(reference, text)| (reference.clone(), text.clone())).collect();
+        Ok(said)
     }
 }
 
 #[async_trait]
 impl Renewal for Renewing {
     async fn source(&self, refused: bool) -> Result<Option<Arc<dyn Source>>, ConnectError> {
-        let printed = self.printed(refused).await?;
+        let said = self.said(refused).await?;
         let source = Arc::clone(&self.source);
         // Files may lie on a disk that sleeps.
         let looked_up = tokio::task::spawn_blocking(move || {
-            look_up(source.configured(), &|name| std::env::var(name).ok(), &|command| printed.get(command).cloned())
+            look_up(source.configured(), &|name| std::env::var(name).ok(), &|asked| said.get(asked).cloned())
         });
         let lost = |error: tokio::task::JoinError| ConnectError::Options(format!("A secret cannot be read: {error}."));
         let credentials = looked_up.await.map_err(lost)?.map_err(ConnectError::Options)?;
@@ -140,6 +155,28 @@ async fn run(command: &[String], paths: &Paths) -> Result<String, String> {
         Err(_) => return Err(format!("{what} has not ended within {} s. {cure}", LONGEST_RUN.as_secs())),
     }
     String::from_utf8(printed).map_err(|_| format!("{what} prints what is no text. {cure}"))
+}
+
+/// What the keyring has under this name, or a sentence with the cure.
+async fn entry(name: &str, keyring: Keyring) -> Result<String, String> {
+    let what = format!("The entry {} of the keyring", quoted(name));
+    let Ok(read) = timeout(LONGEST_RUN, keyring(name.to_owned())).await else {
+        return Err(format!(
+            "The keyring has not answered within {} s. Unlock it, or start it anew.",
+            LONGEST_RUN.as_secs()
+        ));
+    };
+    let value = read.map_err(|(wrong, cure)| {
+        let (wrong, cure) = sentences(&wrong, &cure);
+        format!("{wrong} {cure}")
+    })?;
+    if value.len() as u64 > MAX_SECRET_BYTES {
+        return Err(format!(
+            "{what} has more than {} KiB. Put the secret there, and nothing else.",
+            MAX_SECRET_BYTES >> 10
+        ));
+    }
+    String::from_utf8(value).map_err(|_| format!("{what} is no text. Put the secret there, and nothing else."))
 }
 
 /// The processes of a program that has not ended. They end with this.

@@ -99,6 +99,7 @@ pub(crate) fn secret_value(reference: &SecretRef, encoded: bool) -> Value {
     let (key, kept) = match reference {
         SecretRef::Env(name) => ("env", Value::from(name.as_str())),
         SecretRef::File(path) => ("file", Value::from(path_text(path))),
+        SecretRef::Keyring(name) => ("keyring", Value::from(name.as_str())),
         SecretRef::Command(words) => ("command", Value::from(words.iter().collect::<Array>())),
     };
     let encoded = encoded.then_some(("encoded", Value::from(true)));

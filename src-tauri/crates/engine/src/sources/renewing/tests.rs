@@ -134,3 +134,46 @@ fn a_feed_without_secrets_is_as_it_was() {
     let some = table(Path::new("/"), "proxy = { env = \"P\" }");
     assert!(crate::config::has_secrets(some.feeds[0].source.configured()));
 }
+
+#[tokio::test]
+async fn the_keyring_is_asked_at_each_connection_and_says_what_is_wrong() {
+    static SAYS: Mutex<&str> = Mutex::new("k1");
+    let config = table(Path::new("/"), "bearer = { keyring = \"spot\" }");
+    let mut renewing = renewing(&config);
+    renewing.keyring = |name| {
+        assert_eq!(name, "spot");
+        let said = *SAYS.lock().unwrap();
+        let wrong = || ("the keyring with the entry \"spot\" is locked".to_owned(), "unlock it".to_owned());
+        Box::pin(async move { if said == "locked" { Err(wrong()) } else { Ok(said.as_bytes().to_vec()) } })
+    };
+    let is_new = async || renewing.source(false).await.map(|source| source.is_some());
+    let says = |text: &'static str| *SAYS.lock().unwrap() = text;
+    assert_eq!((is_new().await, is_new().await), (Ok(true), Ok(false)));
+    says("k2");
+    assert_eq!(is_new().await, Ok(true));
+    says("locked");
+    let error = is_new().await.unwrap_err();
+    assert_eq!(error.to_string(), "The keyring with the entry \"spot\" is locked. Unlock it.");
+    says(" ");
+    let error = is_new().await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "The entry \"spot\" of the keyring is empty. Put the secret there, and nothing else."
+    );
+    says("two\nlines");
+    let error = is_new().await.unwrap_err().to_string();
+    assert!(
+        error.starts_with("The entry \"spot\" of the keyring holds characters") && !error.contains("two"),
+        "{error}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_keyring_that_says_too_much_or_nothing_is_given_up() {
+    let nothing = entry("spot", |_| Box::pin(std::future::pending())).await.unwrap_err();
+    assert!(nothing.contains("has not answered within 10 s"), "{nothing}");
+    let much = entry("spot", |_| Box::pin(async { Ok(vec![b'x'; 65 << 10]) })).await.unwrap_err();
+    assert!(much.contains("more than 64 KiB") && !much.contains("xxx"), "{much}");
+    let bytes = entry("spot", |_| Box::pin(async { Ok(vec![0xFF]) })).await.unwrap_err();
+    assert!(bytes.contains("is no text"), "{bytes}");
+}
