@@ -82,7 +82,7 @@ pub use poll::{PollOptions, PollSource};
 pub use renewed::{Renewal, RenewedSource};
 pub use resume::Resume;
 pub use secret::Secret;
-pub use source::{Batch, FlowControl, Missed, Session, Source};
+pub use source::{Batch, FlowControl, Memory, Missed, Session, Source};
 pub use sse::{Parser as SseParser, SseEvent, SseOptions, SseSource, TooBig as SseTooBig};
 pub use supervise::supervise;
 pub use tail::{TailOptions, TailSource, TailStart, outlived_lanes};

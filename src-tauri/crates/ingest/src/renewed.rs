@@ -49,7 +49,12 @@ impl Inner {
 
     /// Asks anew; is anything different?
     async fn renew(&self, refused: bool) -> Result<bool, ConnectError> {
-        let Some(source) = self.renewal.source(refused).await? else { return Ok(false) };
+        let Some(mut source) = self.renewal.source(refused).await? else { return Ok(false) };
+        if let (Some(memory), Some(new)) =
+            (self.current().and_then(|former| former.memory()), Arc::get_mut(&mut source))
+        {
+            new.take_over(memory);
+        }
         *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(source);
         Ok(true)
     }

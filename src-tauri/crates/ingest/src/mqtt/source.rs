@@ -1,5 +1,6 @@
 //! Topics of a broker as a source of messages.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
@@ -7,7 +8,7 @@ use tokio::time::timeout;
 
 use super::options::MqttOptions;
 use super::setup;
-use crate::source::{Session, Source};
+use crate::source::{self, Session, Source};
 use crate::{Clock, ConnectError, Resume};
 
 /// Topics of a broker.
@@ -16,13 +17,13 @@ pub struct MqttSource {
     options: MqttOptions,
     clock: Clock,
     /// A session that the broker has of us knows all our topics.
-    subscribed: AtomicBool,
+    subscribed: Arc<AtomicBool>,
 }
 
 impl MqttSource {
     /// A source that is not connected yet.
     pub fn new(options: MqttOptions, clock: Clock) -> MqttSource {
-        MqttSource { options, clock, subscribed: AtomicBool::new(false) }
+        MqttSource { options, clock, subscribed: Arc::default() }
     }
 
     async fn open(&self) -> Result<Box<dyn Session>, ConnectError> {
@@ -44,5 +45,15 @@ impl Source for MqttSource {
 
     fn address(&self) -> String {
         self.options.shown.clone()
+    }
+
+    fn memory(&self) -> Option<source::Memory> {
+        Some(self.subscribed.clone())
+    }
+
+    fn take_over(&mut self, memory: source::Memory) {
+        if let Ok(memory) = memory.downcast::<AtomicBool>() {
+            self.subscribed = memory;
+        }
     }
 }

@@ -4,6 +4,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use super::*;
+use crate::source::Memory;
 use crate::testkit::{Watched, clock, eager, head, server};
 use crate::{HttpOptions, PollOptions, PollSource, Secret};
 
@@ -259,4 +260,70 @@ fn refusals_that_another_secret_may_help_against_are_told_from_others() {
     assert!(
         !SessionError::Ended(String::new()).may_be_a_secret() && !SessionError::Cut(String::new()).may_be_a_secret()
     );
+}
+
+/// A source that remembers how many sessions there were.
+#[derive(Default)]
+struct Counting(Arc<Mutex<u32>>);
+
+#[async_trait]
+impl Source for Counting {
+    async fn connect(&self, _: &Resume) -> Result<Box<dyn Session>, ConnectError> {
+        *self.0.lock().unwrap() += 1;
+        Err(ConnectError::Network(self.0.lock().unwrap().to_string()))
+    }
+
+    fn address(&self) -> String {
+        "counting".to_owned()
+    }
+
+    fn memory(&self) -> Option<Memory> {
+        Some(self.0.clone())
+    }
+
+    fn take_over(&mut self, memory: Memory) {
+        self.0 = memory.downcast().unwrap();
+    }
+}
+
+/// Gives another secret each time.
+struct Restless;
+
+#[async_trait]
+impl Renewal for Restless {
+    async fn source(&self, _: bool) -> Result<Option<Arc<dyn Source>>, ConnectError> {
+        Ok(Some(Arc::<Counting>::default()))
+    }
+}
+
+#[tokio::test]
+async fn what_sessions_leave_is_not_lost_with_an_old_secret() {
+    let source = RenewedSource::new(Restless, "counting".to_owned());
+    for count in ["1", "2", "3"] {
+        let error = source.connect(&Resume::default()).await.map(|_| ()).unwrap_err();
+        assert_eq!(error.to_string(), count);
+    }
+}
+
+#[test]
+fn sources_that_remember_take_over_what_another_one_of_their_kind_remembers() {
+    fn check<S: Source>(make: impl Fn() -> S, other: &dyn Source) {
+        let (former, mut new) = (make(), make());
+        let is_of = |source: &S| Arc::ptr_eq(&source.memory().unwrap(), &former.memory().unwrap());
+        assert!(!is_of(&new));
+        new.take_over(other.memory().unwrap());
+        assert!(!is_of(&new), "of another kind");
+        new.take_over(former.memory().unwrap());
+        assert!(is_of(&new));
+    }
+    let other = Counting::default();
+    check(|| crate::WebSocketSource::new(crate::WebSocketOptions::new("ws://h/"), clock), &other);
+    check(|| crate::MqttSource::new(crate::MqttOptions::new("h", []), clock), &other);
+    check(|| crate::NatsSource::new(crate::NatsOptions::new("h", Vec::new()), clock), &other);
+    #[cfg(feature = "kafka")]
+    {
+        let servers = crate::KafkaServers::parse("kafka://h:1").unwrap();
+        let options = crate::KafkaOptions::new(servers, crate::KafkaRole::Member { group: "g".into() });
+        check(|| crate::KafkaSource::new(options.clone(), clock), &other);
+    }
 }
