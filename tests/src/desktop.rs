@@ -18,7 +18,7 @@ use self::picture::Picture;
 pub const SCREEN: (usize, usize) = (1440, 900);
 
 /// No service is started because somebody calls it: without dunst there is no notification service at all.
-const BUS: &str = "<!DOCTYPE busconfig PUBLIC \"-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN\" \
+pub(crate) const BUS: &str = "<!DOCTYPE busconfig PUBLIC \"-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN\" \
     \"http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd\">\n\
     <busconfig><type>session</type><listen>unix:tmpdir=FOLDER</listen><policy context=\"default\">\
     <allow send_destination=\"*\" eavesdrop=\"true\"/><allow eavesdrop=\"true\"/><allow own=\"*\"/>\

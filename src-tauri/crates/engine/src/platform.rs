@@ -1,5 +1,7 @@
 //! What differs between operating systems, in one place. Only Linux has been run.
 
+pub(crate) mod keyring;
+
 pub use feedwatch_store::sync_name;
 
 /// CPU time used by this process so far, in seconds, over all threads.
@@ -39,5 +41,31 @@ pub fn resident_bytes() -> Option<u64> {
     #[cfg(not(target_os = "linux"))]
     {
         None
+    }
+}
+
+/// A program that is about to be started can be ended with all that it starts: see [`end_group`].
+pub(crate) fn lead_a_group(command: &mut tokio::process::Command) {
+    #[cfg(unix)]
+    {
+        command.process_group(0);
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = command;
+    }
+}
+
+/// Ends a program that leads a group, and everything it has started. It must not have been waited for, so that its number is
+/// still its own. Where there are no groups (Windows) nothing happens: whoever started it ends it alone.
+pub(crate) fn end_group(leader: u32) {
+    #[cfg(unix)]
+    if let Some(leader) = i32::try_from(leader).ok().and_then(rustix::process::Pid::from_raw) {
+        // A group that is gone already needs no end.
+        let _ = rustix::process::kill_process_group(leader, rustix::process::Signal::KILL);
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = leader;
     }
 }

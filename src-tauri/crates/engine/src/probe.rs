@@ -99,7 +99,7 @@ impl Probe {
         let ring = Arc::clone(&bell);
         let inbox = Inbox::new(InboxLimits::default(), Arc::new(move || ring.notify_one()));
         let source = sources::source_of(
-            feed,
+            &feed.source,
             &Given {
                 feed: &feed.name,
                 own: &feed.name,

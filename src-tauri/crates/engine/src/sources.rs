@@ -1,18 +1,24 @@
 //! How feeds are run: from their configuration to a source of messages, and the bounds of it.
 
+mod renewing;
+
 use std::sync::Arc;
 
 use feedwatch_decode::{Format, Options};
-use feedwatch_ingest::{Backoff, InboxLimits, Source};
+use feedwatch_ingest::{Backoff, InboxLimits, RenewedSource, Source};
 
 pub use feedwatch_ingest::offer_standard_input;
 
+use self::renewing::Renewing;
 use crate::config::protocols::tail::is_csv;
-use crate::config::{FeedConfig, Given, SourceConfig};
+use crate::config::{FeedConfig, Given, SourceConfig, has_secrets};
 
-/// The source of a feed.
-pub fn source_of(feed: &FeedConfig, given: &Given<'_>) -> Arc<dyn Source> {
-    feed.source.configured().source(given)
+/// The source that a table describes. Secrets are looked up anew whenever it connects.
+pub fn source_of(source: &SourceConfig, given: &Given<'_>) -> Arc<dyn Source> {
+    if has_secrets(source.configured()) {
+        return Arc::new(RenewedSource::new(Renewing::new(source, given), source.shown_address()));
+    }
+    source.configured().source(given)
 }
 
 /// How much may wait for the pipeline.

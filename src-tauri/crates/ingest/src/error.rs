@@ -62,6 +62,16 @@ impl ConnectError {
         }
     }
 
+    /// May another password or token help?
+    pub(crate) fn may_be_a_secret(&self) -> bool {
+        let other = match self {
+            ConnectError::Certificate(_) | ConnectError::Ended(_) => true,
+            ConnectError::Status { status, .. } => matches!(status, 300..=399 | 404 | 405 | 410 | 426),
+            _ => false,
+        };
+        self.is_permanent() && !other
+    }
+
     /// How long the server wants to be left alone.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
@@ -117,6 +127,15 @@ pub enum SessionError {
 }
 
 impl SessionError {
+    /// May another password or token help?
+    pub(crate) fn may_be_a_secret(&self) -> bool {
+        match self {
+            SessionError::Refused(error) => error.may_be_a_secret(),
+            SessionError::Ended(_) => false,
+            error => error.is_permanent(),
+        }
+    }
+
     /// How long the server wants to be left alone: the shortest and the longest wait, between which one is drawn. The IANA
     /// registry of close codes asks for 5 to 30 s after 1012 (service restart); 1013 (try again later) is given twice that.
     pub fn leave_alone(&self) -> Option<(Duration, Duration)> {

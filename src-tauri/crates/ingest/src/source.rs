@@ -1,5 +1,7 @@
 //! What every protocol looks like from the loop that keeps it connected.
 
+use std::any::Any;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -35,7 +37,20 @@ pub trait Source: Send + Sync {
     fn found(&self) -> Option<Protocol> {
         None
     }
+
+    /// What its sessions leave for the next one.
+    fn memory(&self) -> Option<Memory> {
+        None
+    }
+
+    /// This source stands in the place of one that differs in its secrets alone, and goes on with its memory.
+    fn take_over(&mut self, memory: Memory) {
+        let _ = memory;
+    }
 }
+
+/// What a source remembers over its sessions, shared with them; of each protocol another thing.
+pub type Memory = Arc<dyn Any + Send + Sync>;
 
 /// One open connection.
 #[async_trait]

@@ -36,7 +36,7 @@ pub(crate) use self::words::handshake as handshake_error;
 use crate::address::host_and_port;
 use crate::dial::{self, Target, Trust};
 use crate::headers::{basic, insert};
-use crate::source::{Session, Source};
+use crate::source::{self, Session, Source};
 use crate::{Clock, ConnectError, MAX_MESSAGE, Proxy, Resume, Secret, TlsFiles, redact};
 
 /// How to reach a WebSocket.
@@ -278,6 +278,16 @@ impl Source for WebSocketSource {
 
     fn address(&self) -> String {
         self.options.address()
+    }
+
+    fn memory(&self) -> Option<source::Memory> {
+        Some(self.memory.clone())
+    }
+
+    fn take_over(&mut self, memory: source::Memory) {
+        if let Ok(memory) = memory.downcast::<Memory>() {
+            self.memory = memory;
+        }
     }
 }
 

@@ -7,6 +7,9 @@ use super::source::{MOST, Places};
 use super::walk::{Field, Table, Walk, quoted};
 use super::{HeaderValue, QuerySecret, SecretRef, beside};
 
+/// The longest word of a command, in bytes.
+const LONGEST_WORD: usize = 4 << 10;
+
 /// Headers that the protocol writes itself.
 const OWN_HEADERS: &[&str] =
     &["host", "connection", "upgrade", "content-length", "transfer-encoding", "accept", "last-event-id"];
@@ -146,11 +149,18 @@ fn is_a_reference(
     entries: &[(&str, Field<'_>)],
 ) -> bool {
     let mut kept = entries.iter().filter(|(name, _)| *name != "encoded");
-    let (Some((name @ ("env" | "file"), field)), None) = (kept.next(), kept.next()) else { return false };
-    if field.as_text().is_none() {
+    let (Some((name @ ("env" | "file" | "command" | "keyring"), field)), None) = (kept.next(), kept.next()) else {
+        return false;
+    };
+    if field.as_table().is_some() || (*name != "command" && field.as_text().is_none()) {
         return false;
     }
-    let place = if *name == "env" { variable(feed, example) } else { "{ file = \"token.txt\" }".to_owned() };
+    let place = match *name {
+        "env" => variable(feed, example),
+        "file" => "{ file = \"token.txt\" }".to_owned(),
+        "keyring" => "{ keyring = \"name\" }".to_owned(),
+        _ => "{ command = [\"program\"] }".to_owned(),
+    };
     let shown = if thing == "header" { format!("\"{example}\"") } else { example.to_owned() };
     let message = format!("\"{table}\" says where a secret is kept, but not the name of its {thing}");
     walk.say_secret(field.at(), message, Some(format!("write {table} = {{ {shown} = {place} }}")));
@@ -203,10 +213,10 @@ fn reference(
     mut table: Table<'_>,
     places: &mut Places,
 ) -> Option<SecretRef> {
-    let (env, file) = (table.take("env"), table.take("file"));
+    let [env, file, command, keyring] = ["env", "file", "command", "keyring"].map(|key| table.take(key));
     table.finish(walk, |_| None);
-    let reference = match (env, file) {
-        (Some(env), None) => {
+    let reference = match (env, file, command, keyring) {
+        (Some(env), None, None, None) => {
             let name = env.text(walk)?;
             if name.is_empty() || name.contains(['=', '\0']) {
                 // It may be the secret itself.
@@ -215,7 +225,8 @@ fn reference(
             }
             SecretRef::Env(name.to_owned())
         }
-        (None, Some(file)) => {
+        (None, None, Some(command), None) => SecretRef::Command(words(walk, &command)?),
+        (None, Some(file), None, None) => {
             let path = file.text(walk)?;
             if path.trim().is_empty() {
                 walk.say(file.at(), "the path is empty", like(feed, field));
@@ -223,12 +234,53 @@ fn reference(
             }
             SecretRef::File(beside(walk.source.file, path))
         }
+        (None, None, None, Some(keyring)) => {
+            let name = keyring.text(walk)?;
+            if !is_entry(name) {
+                // It may be the secret itself.
+                let message = "a name in the keyring has up to 64 letters, digits, dots, dashes and underscores";
+                walk.say_secret(keyring.at(), message, Some("write keyring = \"name\"".to_owned()));
+                return None;
+            }
+            SecretRef::Keyring(name.to_owned())
+        }
         _ => {
-            let message = format!("{} needs either env or file", quoted(field.key));
+            let message = format!("{} needs one of env, file, keyring and command", quoted(field.key));
             walk.say(field.at(), message, like(feed, field));
             return None;
         }
     };
     places.secret(field.at());
     Some(reference)
+}
+
+/// A name that can be typed into a command as it is.
+fn is_entry(name: &str) -> bool {
+    let fits = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
+    (1..=64).contains(&name.len()) && name.chars().all(fits) && !name.starts_with('-')
+}
+
+/// A program with its words: `["vault-token", "spot"]`.
+fn words(walk: &mut Walk<'_>, field: &Field<'_>) -> Option<Vec<String>> {
+    let cure = || Some("write command = [\"program\", \"word\"]".to_owned());
+    if field.as_text().is_some() {
+        // A line as a shell reads it may hold a secret.
+        walk.say_secret(field.at(), "a command is a list: its program, and each further word by itself", cure());
+        return None;
+    }
+    let texts = field.texts(walk)?;
+    let mut words: Vec<String> = texts.iter().map(|(text, _)| (*text).to_owned()).collect();
+    let fits = |word: &String| word.len() <= LONGEST_WORD && !word.contains('\0');
+    let Some(program) = words.first_mut().filter(|program| !program.trim().is_empty()) else {
+        walk.say(field.at(), "this names no program", cure());
+        return None;
+    };
+    if program.contains(std::path::is_separator) {
+        *program = beside(walk.source.file, program).to_string_lossy().into_owned();
+    }
+    if words.len() > MOST || !words.iter().all(fits) {
+        walk.say_secret(field.at(), format!("a command has at most {MOST} words of 4KiB"), None);
+        return None;
+    }
+    Some(words)
 }

@@ -36,7 +36,8 @@ fn may_be_secret(key: &str, text: &str) -> bool {
     let address = text.contains("://") || likeness(key, "url") >= LIKE;
     // A text where a table of secrets should be, or a token where a variable's name should be.
     let misplaced = is_table_of_secrets(key) || (likeness(key, "env") >= LIKE && !is_variable(text));
-    let named = is_secret(key, text) || likeness(key, "bearer") >= LIKE;
+    // A word of a command may be one, as behind --password; a name in the keyring, where somebody took it for the place.
+    let named = is_secret(key, text) || is_named(key);
     named || misplaced || (address && text.contains(['?', '@']))
 }
 
@@ -45,11 +46,15 @@ fn is_table_of_secrets(key: &str) -> bool {
     key != "every" && ["query", "headers"].iter().any(|word| likeness(key, word) >= LIKE)
 }
 
+fn is_named(word: &str) -> bool {
+    ["bearer", "command", "keyring"].iter().any(|known| likeness(word, known) >= LIKE)
+}
+
 /// The same in a line that is no TOML: everything behind its `=`, if there is a sign of a secret.
 pub(super) fn of_broken(line: &str) -> Range<usize> {
     let mut words = line.split(|letter: char| !letter.is_alphanumeric() && !"-_".contains(letter));
     let sign = line.contains(['?', '@'])
-        || words.any(|word| is_secret(word, "x") || likeness(word, "bearer") >= LIKE || is_table_of_secrets(word));
+        || words.any(|word| is_secret(word, "x") || is_named(word) || is_table_of_secrets(word));
     let from = if sign { line.find('=').map_or(0, |at| at + 1) } else { line.len() };
     from..line.len()
 }

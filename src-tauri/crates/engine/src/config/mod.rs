@@ -16,7 +16,9 @@
 //! [feed.spot.websocket]                  # exactly one table of a protocol
 //! url = "wss://example/feed"
 //! headers = { "X-Api" = "v1", "X-Key" = { env = "SPOT_KEY" } }
-//! bearer = { env = "SPOT_TOKEN" }        # or { file = "token.txt" }: a secret never stands here
+//! bearer = { env = "SPOT_TOKEN" }        # or { file = "token.txt" }, or { keyring = "spot" }, or
+//!                                        # { command = ["vault-token", "spot"] }, which prints it: a secret never stands
+//!                                        # here. It is looked up whenever the feed connects
 //! query = { token = { env = "TOKEN" } }  # secrets that the server wants behind the ? of the address; encoded = true beside
 //!                                        # env or file: it is kept as it stands there, with its %2F and +
 //! subprotocols = ["v1"]
@@ -147,8 +149,8 @@ pub use load::{MAX_FILE_BYTES, load};
 pub use look::check;
 pub use name::suggest_name;
 pub use paths::Paths;
-pub(crate) use problem::is_unprintable;
 pub use problem::{EXCERPT_CHARS, Excerpt, MAX_PROBLEMS, Problem, Problems};
+pub(crate) use problem::{is_unprintable, sentences};
 pub use protocols::{
     Access, AmqpConfig, HttpConfig, KafkaConfig, LinesConfig, MqttConfig, NatsConfig, PollConfig, ProxyConfig,
     TailConfig, WebhookConfig,
@@ -159,7 +161,9 @@ pub(crate) use read::bare;
 pub use read::parse;
 pub(crate) use secrets::is_variable;
 pub use secrets::{Credentials, Secret, Secrets, resolve_secrets};
+pub(crate) use secrets::{MAX_SECRET_BYTES, asked_of, has_secrets, look_up};
 pub use units::{UnitError, duration, duration_text, size, size_text};
+pub(crate) use walk::quoted;
 
 /// Everything a configuration file says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -428,12 +432,17 @@ impl Default for Limits {
 }
 
 /// Where a secret is kept. The secret itself never stands in the file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum SecretRef {
     /// In an environment variable.
     Env(String),
     /// In a file; relative ones are joined to the folder of the configuration. May begin with `~/`.
     File(PathBuf),
+    /// Printed by a program, which is run without a shell: its name or path, and its further words. A path is joined to the
+    /// folder of the configuration.
+    Command(Vec<String>),
+    /// In the desktop's keyring, under this name.
+    Keyring(String),
 }
 
 /// The value of a header.

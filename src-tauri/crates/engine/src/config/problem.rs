@@ -60,8 +60,13 @@ impl Problem {
 
     /// What is wrong and its cure, each as a sentence: for a person who does not look at a file.
     pub(crate) fn sentences(&self) -> (String, String) {
-        (sentence(&self.message), self.cure.as_deref().map(sentence).unwrap_or_default())
+        sentences(&self.message, self.cure.as_deref().unwrap_or_default())
     }
+}
+
+/// A message and a cure, each as a sentence.
+pub(crate) fn sentences(message: &str, cure: &str) -> (String, String) {
+    (sentence(message), if cure.is_empty() { String::new() } else { sentence(cure) })
 }
 
 impl fmt::Display for Problem {

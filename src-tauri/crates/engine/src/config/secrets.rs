@@ -16,7 +16,7 @@ use super::walk::quoted;
 use super::{Config, HeaderValue, Paths, SecretRef};
 
 /// Larger files hold no token.
-const MAX_SECRET_BYTES: u64 = 64 << 10;
+pub(crate) const MAX_SECRET_BYTES: u64 = 64 << 10;
 
 /// A text nobody may see.
 #[derive(Clone, PartialEq, Eq)]
@@ -69,56 +69,106 @@ impl Secrets {
     }
 }
 
-/// Looks up every secret of a configuration: variables through `env`, files on disk.
+/// Looks up every secret of a configuration: variables through `env`, files on disk. Programs that print one are looked
+/// for and not run, and the keyring is not asked: what they would say is missing in what is given.
 ///
 /// # Errors
 /// One problem for each that is missing or unusable, at the place of its reference.
 pub fn resolve_secrets(config: &Config, env: &dyn Fn(&str) -> Option<String>) -> Result<Secrets, Problems> {
     let mut places = config.origin.secrets.iter();
     let mut problems = Vec::new();
-    let mut look_up = |reference: &SecretRef, form: &Form| {
+    let mut look = |reference: &SecretRef, form: &Form| {
         let place = places.next();
-        read(reference, form, env)
-            .map_err(|(message, cure)| {
-                let nowhere = || Problem::of_file(&config.origin.file, String::new(), None);
-                problems.push(Problem { message, cure: Some(cure), ..place.cloned().unwrap_or_else(nowhere) });
-            })
-            .ok()
+        let read = match reference {
+            SecretRef::Command(command) => find(command, env).map(|()| None),
+            SecretRef::Keyring(_) => Ok(None),
+            reference => read(reference, form, env, &|_| None).map(Some),
+        };
+        read.unwrap_or_else(|(message, cure)| {
+            let nowhere = || Problem::of_file(&config.origin.file, String::new(), None);
+            problems.push(Problem { message, cure: Some(cure), ..place.cloned().unwrap_or_else(nowhere) });
+            None
+        })
     };
     let mut feeds = HashMap::new();
-    let mut of = |table: &dyn Configured| {
-        let (headers, bearer) = (table.headers(), table.bearer());
-        let mut ready = Credentials::default();
-        for (name, value) in headers {
-            let value = match value {
-                HeaderValue::Literal(text) => Some(text.clone()),
-                HeaderValue::Secret(reference) => look_up(reference, &IN_HEADER),
-            };
-            ready.headers.extend(value.map(|value| (name.clone(), Secret(value))));
-        }
-        let token = bearer.and_then(|reference| look_up(reference, &IN_HEADER));
-        ready.headers.extend(token.map(|token| ("Authorization".to_owned(), Secret(format!("Bearer {token}")))));
-        for parameter in table.query() {
-            let value = look_up(&parameter.secret, &IN_QUERY);
-            ready.query.extend(value.map(|value| (parameter.sent_name(), Secret(parameter.sent(&value)))));
-        }
-        for (key, reference) in table.secrets() {
-            let form = match key {
-                "proxy" => &OF_PROXY,
-                "creds" => &A_FILE,
-                _ => &BY_ITSELF,
-            };
-            let value = look_up(reference, form);
-            ready.secrets.extend(value.map(|value| (key, Secret(value))));
-        }
-        ready
-    };
     for feed in &config.feeds {
-        let mut ready = of(feed.source.configured());
-        ready.backups = feed.backups.iter().map(|backup| of(backup.source.configured())).collect();
+        let mut ready = credentials(feed.source.configured(), &mut look);
+        ready.backups = feed.backups.iter().map(|backup| credentials(backup.source.configured(), &mut look)).collect();
         feeds.insert(feed.name.clone(), ready);
     }
     if problems.is_empty() { Ok(Secrets(feeds)) } else { Err(Problems::new(problems)) }
+}
+
+/// Looks up the secrets of one table; `said`: what a program or the keyring has said.
+///
+/// # Errors
+/// What is wrong with the first that is missing or unusable, and the cure, in sentences.
+pub(crate) fn look_up(
+    table: &dyn Configured,
+    env: &dyn Fn(&str) -> Option<String>,
+    said: &dyn Fn(&SecretRef) -> Option<String>,
+) -> Result<Credentials, String> {
+    let mut wrong = None;
+    let ready = credentials(table, &mut |reference, form| match read(reference, form, env, said) {
+        Ok(text) => Some(text),
+        Err((message, cure)) => {
+            wrong.get_or_insert_with(|| super::problem::sentences(&message, &cure));
+            None
+        }
+    });
+    match wrong {
+        None => Ok(ready),
+        Some((message, cure)) => Err(format!("{message} {cure}")),
+    }
+}
+
+/// Does the table name secrets that are kept elsewhere?
+pub(crate) fn has_secrets(table: &dyn Configured) -> bool {
+    let mut found = false;
+    credentials(table, &mut |_, _| {
+        found = true;
+        None
+    });
+    found
+}
+
+/// Where secrets of the table are that cannot be looked up at once: programs and the keyring, each once.
+pub(crate) fn asked_of(table: &dyn Configured) -> Vec<SecretRef> {
+    let mut asked: Vec<SecretRef> = Vec::new();
+    credentials(table, &mut |reference, _| {
+        if matches!(reference, SecretRef::Command(_) | SecretRef::Keyring(_)) && !asked.contains(reference) {
+            asked.push(reference.clone());
+        }
+        None
+    });
+    asked
+}
+
+/// Asks for each secret of a table, in the order in which they were read.
+fn credentials(table: &dyn Configured, look: &mut dyn FnMut(&SecretRef, &Form) -> Option<String>) -> Credentials {
+    let mut ready = Credentials::default();
+    for (name, value) in table.headers() {
+        let value = match value {
+            HeaderValue::Literal(text) => Some(text.clone()),
+            HeaderValue::Secret(reference) => look(reference, &IN_HEADER),
+        };
+        ready.headers.extend(value.map(|value| (name.clone(), Secret(value))));
+    }
+    let token = table.bearer().and_then(|reference| look(reference, &IN_HEADER));
+    ready.headers.extend(token.map(|token| ("Authorization".to_owned(), Secret(format!("Bearer {token}")))));
+    for parameter in table.query() {
+        let value = look(&parameter.secret, &IN_QUERY);
+        ready.query.extend(value.map(|value| (parameter.sent_name(), Secret(parameter.sent(&value)))));
+    }
+    for (key, reference) in table.secrets() {
+        let form = match key {
+            "proxy" => &OF_PROXY,
+            "creds" => &A_FILE,
+            _ => &BY_ITSELF,
+        };
+        ready.secrets.extend(look(reference, form).map(|value| (key, Secret(value))));
+    }
+    ready
 }
 
 /// What a secret must be to be sent.
@@ -153,7 +203,12 @@ const IN_QUERY: Form =
     Form { fits: is_one_line, wrong: "holds more than a line of text", cure: "it must be one line without tabs" };
 
 /// One secret, or what is wrong and its cure.
-fn read(reference: &SecretRef, form: &Form, env: &dyn Fn(&str) -> Option<String>) -> Result<String, (String, String)> {
+fn read(
+    reference: &SecretRef,
+    form: &Form,
+    env: &dyn Fn(&str) -> Option<String>,
+    said: &dyn Fn(&SecretRef) -> Option<String>,
+) -> Result<String, (String, String)> {
     let (text, what) = match reference {
         SecretRef::Env(name) => {
             // What is no usual name may be the secret itself, and is not repeated.
@@ -174,6 +229,16 @@ fn read(reference: &SecretRef, form: &Form, env: &dyn Fn(&str) -> Option<String>
             })?;
             (text, what)
         }
+        SecretRef::Command(command) => {
+            let what = format!("the output of {}", quoted(command.first().map_or("", String::as_str)));
+            let cure = || "run it by hand: it must print the secret and nothing else".to_owned();
+            (said(reference).ok_or_else(|| (format!("{what} is not there"), cure()))?, what)
+        }
+        SecretRef::Keyring(name) => {
+            let what = format!("the entry {} of the keyring", quoted(name));
+            let cure = || "put the secret there".to_owned();
+            (said(reference).ok_or_else(|| (format!("{what} is not there"), cure()))?, what)
+        }
     };
     let text = text.trim();
     if text.is_empty() {
@@ -183,6 +248,24 @@ fn read(reference: &SecretRef, form: &Form, env: &dyn Fn(&str) -> Option<String>
         return Err((format!("{what} {}", form.wrong), form.cure.into()));
     }
     Ok(text.to_owned())
+}
+
+/// Is the program there? It is not run.
+fn find(command: &[String], env: &dyn Fn(&str) -> Option<String>) -> Result<(), (String, String)> {
+    let program = command.first().map_or("", String::as_str);
+    let is_there = if program.contains(std::path::is_separator) {
+        let path = Paths::new(env).map_or_else(|_| program.into(), |paths| paths.expand(Path::new(program)));
+        path.is_file()
+    } else {
+        let folders = env("PATH").unwrap_or_default();
+        let file = format!("{program}{}", std::env::consts::EXE_SUFFIX);
+        std::env::split_paths(&folders).any(|folder| folder.join(program).is_file() || folder.join(&file).is_file())
+    };
+    if is_there {
+        return Ok(());
+    }
+    let cure = "check its path: one with a / is relative to this file, one without is looked for in PATH".to_owned();
+    Err((format!("there is no program {}", quoted(program)), cure))
 }
 
 /// Is this a name as shells allow it?

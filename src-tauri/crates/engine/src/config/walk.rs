@@ -114,7 +114,7 @@ fn nearest(word: &str, known: &[&'static str]) -> Option<String> {
 }
 
 /// A text of the file inside a message: quoted, escaped, not too long.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     const LONGEST: usize = 60;
     if text.chars().count() <= LONGEST {
         return format!("{text:?}");

@@ -124,7 +124,7 @@ impl Engine {
             let (paths, clock, purpose) = (&options.paths, options.clock, Purpose::Watch);
             let format = config.format;
             let given = Given { feed, own: &own, in_turns, credentials, paths, clock, purpose, format };
-            Endpoint { name: name.to_owned(), source: source.configured().source(&given) }
+            Endpoint { name: name.to_owned(), source: sources::source_of(source, &given) }
         });
         endpoints.collect()
     }

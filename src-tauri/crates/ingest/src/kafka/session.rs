@@ -14,7 +14,7 @@ use super::begin::Lanes;
 use super::client;
 use super::desk::{Desk, Hold};
 use super::{KafkaOptions, KafkaRole};
-use crate::source::{Batch, FlowControl, Session, Source};
+use crate::source::{self, Batch, FlowControl, Session, Source};
 use crate::{Clock, ConnectError, Resume, SessionError};
 
 /// So long the former session's goodbye is waited for: its partitions are free for the next one then.
@@ -29,7 +29,7 @@ pub struct KafkaSource {
     options: Arc<KafkaOptions>,
     clock: Clock,
     /// The last session's desk: the next one begins when its thread has left the group, if it can.
-    former: Mutex<Option<Arc<Desk>>>,
+    former: Arc<Mutex<Option<Arc<Desk>>>>,
 }
 
 impl fmt::Debug for KafkaSource {
@@ -41,7 +41,7 @@ impl fmt::Debug for KafkaSource {
 impl KafkaSource {
     /// `clock` tells the receive time.
     pub fn new(options: KafkaOptions, clock: Clock) -> KafkaSource {
-        KafkaSource { options: Arc::new(options), clock, former: Mutex::default() }
+        KafkaSource { options: Arc::new(options), clock, former: Arc::default() }
     }
 
     #[cfg(test)]
@@ -80,6 +80,16 @@ impl Source for KafkaSource {
 
     fn address(&self) -> String {
         self.options.servers.to_string()
+    }
+
+    fn memory(&self) -> Option<source::Memory> {
+        Some(self.former.clone())
+    }
+
+    fn take_over(&mut self, memory: source::Memory) {
+        if let Ok(memory) = memory.downcast::<Mutex<Option<Arc<Desk>>>>() {
+            self.former = memory;
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::time::sleep_until;
 
 use super::peer::{Given, PIECE, Peer};
 use super::{LinesOptions, words};
-use crate::dial::{self, Handshake, Proxy, Target, Traffic, Trust};
+use crate::dial::{self, Handshake, Target, Traffic, Trust};
 use crate::error::seconds;
 use crate::source::{Batch, Session};
 use crate::wire_bytes::WireBytes;
@@ -32,7 +32,7 @@ pub(super) async fn connect(
     clock: Clock,
 ) -> Result<Box<dyn Session>, ConnectError> {
     let target = Target::new(host, port, Traffic::Other);
-    let socket = dial::tcp(&target, &Proxy::Direct).await?;
+    let socket = dial::tcp(&target, &options.proxy).await?;
     keep_alive(&socket);
     let bytes = WireBytes::default();
     let socket = bytes.of(socket);

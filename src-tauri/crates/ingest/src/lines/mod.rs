@@ -35,7 +35,7 @@ use ipnet::IpNet;
 pub use place::{LinesPlace, PlaceError};
 pub use source::LinesSource;
 
-use crate::{Secret, TlsFiles};
+use crate::{Proxy, Secret, TlsFiles};
 
 /// What ends a message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,6 +58,8 @@ pub struct LinesOptions {
     pub token: Option<Secret>,
     /// Whom to trust at `tcp+tls://`, and who we are.
     pub tls: TlsFiles,
+    /// Through which proxy a server is reached.
+    pub proxy: Proxy,
     /// Whose connections or datagrams are taken where we listen; empty: everybody's.
     pub allow: Vec<IpNet>,
     /// Lines to send as soon as a connection to a server is open, in this order.
@@ -81,6 +83,7 @@ impl LinesOptions {
             framing: Framing::default(),
             token: None,
             tls: TlsFiles::default(),
+            proxy: Proxy::default(),
             allow: Vec::new(),
             subscribe: Vec::new(),
             max_message: LinesOptions::MAX_MESSAGE,

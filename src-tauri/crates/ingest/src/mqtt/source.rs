@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use super::options::MqttOptions;
 use super::setup;
-use crate::source::{Session, Source};
+use crate::source::{self, Session, Source};
 use crate::{Clock, ConnectError, Resume};
 
 /// Topics of a broker.
@@ -81,5 +81,15 @@ impl Source for MqttSource {
 
     fn address(&self) -> String {
         self.options.shown.clone()
+    }
+
+    fn memory(&self) -> Option<source::Memory> {
+        Some(self.memory.clone())
+    }
+
+    fn take_over(&mut self, memory: source::Memory) {
+        if let Ok(memory) = memory.downcast::<Memory>() {
+            self.memory = memory;
+        }
     }
 }

@@ -16,7 +16,7 @@ use super::pulls::Pulls;
 use super::session::{NatsSession, Reading};
 use super::wire::{Broken, Pulse, Wire};
 use super::words;
-use crate::source::{Session, Source};
+use crate::source::{self, Session, Source};
 use crate::{Clock, ConnectError, Resume};
 
 /// The numbers of subscriptions: the answers' own, and of the subjects' the first.
@@ -210,5 +210,15 @@ impl Source for NatsSource {
 
     fn address(&self) -> String {
         self.options.shown.clone()
+    }
+
+    fn memory(&self) -> Option<source::Memory> {
+        Some(self.memory.clone())
+    }
+
+    fn take_over(&mut self, memory: source::Memory) {
+        if let Ok(memory) = memory.downcast::<Mutex<Memory>>() {
+            self.memory = memory;
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! An address of which only HTTP is known: an event stream, or a document that is asked for again and again.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use feedwatch_model::Protocol;
@@ -10,7 +10,7 @@ use super::Kind;
 use super::asker::{Asker, is_ok};
 use crate::dial::Trust;
 use crate::poll::{PollOptions, PollSession};
-use crate::source::{Session, Source};
+use crate::source::{self, Session, Source};
 use crate::sse::{SseOptions, finished, no_events, question, session};
 use crate::{Clock, ConnectError, Resume};
 
@@ -23,13 +23,13 @@ pub struct EventsOrPoll {
     events: SseOptions,
     poll: PollOptions,
     clock: Clock,
-    found: OnceLock<Protocol>,
+    found: Arc<OnceLock<Protocol>>,
 }
 
 impl EventsOrPoll {
     /// A source that is not connected yet; the two options have the same address.
     pub fn new(events: SseOptions, poll: PollOptions, clock: Clock) -> EventsOrPoll {
-        EventsOrPoll { events, poll, clock, found: OnceLock::new() }
+        EventsOrPoll { events, poll, clock, found: Arc::default() }
     }
 
     async fn open(&self, mut asker: Asker, resume: &Resume) -> Result<Box<dyn Session>, ConnectError> {
@@ -68,6 +68,16 @@ impl Source for EventsOrPoll {
 
     fn found(&self) -> Option<Protocol> {
         self.found.get().copied()
+    }
+
+    fn memory(&self) -> Option<source::Memory> {
+        Some(self.found.clone())
+    }
+
+    fn take_over(&mut self, memory: source::Memory) {
+        if let Ok(memory) = memory.downcast::<OnceLock<Protocol>>() {
+            self.found = memory;
+        }
     }
 }
 

@@ -97,11 +97,13 @@ fn idle(timeout: &Option<Duration>) -> Value {
 
 pub(crate) fn secret_value(reference: &SecretRef, encoded: bool) -> Value {
     let (key, kept) = match reference {
-        SecretRef::Env(name) => ("env", name.clone()),
-        SecretRef::File(path) => ("file", path_text(path)),
+        SecretRef::Env(name) => ("env", Value::from(name.as_str())),
+        SecretRef::File(path) => ("file", Value::from(path_text(path))),
+        SecretRef::Keyring(name) => ("keyring", Value::from(name.as_str())),
+        SecretRef::Command(words) => ("command", Value::from(words.iter().collect::<Array>())),
     };
     let encoded = encoded.then_some(("encoded", Value::from(true)));
-    Value::InlineTable([(key, Value::from(kept))].into_iter().chain(encoded).collect())
+    Value::InlineTable([(key, kept)].into_iter().chain(encoded).collect())
 }
 
 fn limits(tables: &mut Tables, limits: &Limits) {

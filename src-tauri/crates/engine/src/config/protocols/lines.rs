@@ -6,6 +6,7 @@
 //! subscribe = ["START"]                  # lines to send as soon as the connection is open
 //! token = { env = "METER_TOKEN" }        # sent as the first line
 //! tls = { ca = "ca.pem", cert = "client.pem", key = "client.key" }
+//! proxy = "socks5://proxy:1080"
 //! connect_timeout = "10s"
 //! idle_timeout = "never"                 # or "60s"
 //! max_message = "1MiB"
@@ -38,7 +39,7 @@ use super::super::configured::{Configured, Given, in_memory};
 use super::super::edit::Tables;
 use super::super::units::{duration_text, size_text};
 use super::super::{CONNECT_TIMEOUT, SecretRef};
-use super::Access;
+use super::{Access, ProxyConfig};
 
 /// Lines of whoever sends them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +52,8 @@ pub struct LinesConfig {
     pub token: Option<SecretRef>,
     /// Files for TLS to a server.
     pub tls: TlsFiles,
+    /// Through which proxy a server is reached.
+    pub proxy: ProxyConfig,
     /// Who may connect or send where we listen; empty: everybody.
     pub allow: Vec<IpNet>,
     /// Lines sent to a server after each connect, in order.
@@ -73,6 +76,7 @@ impl LinesConfig {
             framing: Framing::default(),
             token: None,
             tls: TlsFiles::default(),
+            proxy: ProxyConfig::default(),
             allow: Vec::new(),
             subscribe: Vec::new(),
             max_message: USUAL_MAX_MESSAGE,
@@ -148,16 +152,28 @@ impl Configured for LinesConfig {
     }
 
     fn secrets(&self) -> Vec<(&'static str, &SecretRef)> {
-        self.token.iter().map(|reference| ("token", reference)).collect()
+        let token = self.token.iter().map(|reference| ("token", reference));
+        token.chain(self.proxy.secrets()).collect()
     }
 
     fn write(&self, tables: &mut Tables) {
-        let LinesConfig { place, framing, token, tls, allow, subscribe, max_message, connect_timeout, idle_timeout } =
-            self;
+        let LinesConfig {
+            place,
+            framing,
+            token,
+            tls,
+            proxy,
+            allow,
+            subscribe,
+            max_message,
+            connect_timeout,
+            idle_timeout,
+        } = self;
         tables.line("url", place.to_string());
         tables.line_unless("framing", framing, &Framing::Newline, |framing| framing_word(*framing).into());
         // The same two lines that brokers have.
         Access { token: token.clone(), tls: tls.clone(), ..Access::default() }.write(tables);
+        proxy.write(tables);
         tables.line_unless("allow", allow, &Vec::new(), |allow| {
             allow.iter().map(ToString::to_string).collect::<Array>().into()
         });
@@ -175,6 +191,7 @@ impl Configured for LinesConfig {
             framing: self.framing,
             token: given.credentials.secret("token").map(|token| Secret::new(token.expose())),
             tls: access.tls(given.paths),
+            proxy: self.proxy.proxy(given.credentials),
             allow: self.allow.clone(),
             subscribe: self.subscribe.clone(),
             max_message: in_memory(self.max_message),

@@ -31,6 +31,11 @@ fn line() -> impl Strategy<Value = String> {
         "proxy = \"none\"",
         "proxy = \"http://u:p@h\"",
         "proxy = { env = \"P\" }",
+        "bearer = { command = [\"a\", \"b\"] }",
+        "bearer = { command = \"a b\" }",
+        "bearer = { command = [] }",
+        "bearer = { keyring = \"spot\" }",
+        "bearer = { keyring = \"a b\" }",
         "tls = { ca = \"a\" }",
         "[feed.c.mqtt]",
         "topics = [\"a/#\", { topic = \"+\", qos = 1 }]",
@@ -106,6 +111,9 @@ pub(super) fn secret() -> impl Strategy<Value = SecretRef> {
     prop_oneof![
         "[A-Z_]{1,8}".prop_map(SecretRef::Env),
         "/[^\0/]{1,8}".prop_map(|path| SecretRef::File(PathBuf::from(path))),
+        "[a-z0-9._][a-z0-9._-]{0,8}".prop_map(SecretRef::Keyring),
+        ("(/bin/)?[a-z]{1,8}", vec("[^\0]{0,8}", 0..3))
+            .prop_map(|(program, words)| SecretRef::Command(std::iter::once(program).chain(words).collect())),
     ]
 }
 

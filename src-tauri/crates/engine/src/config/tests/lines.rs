@@ -38,6 +38,7 @@ fn every_key_is_read() {
         url = "tcp+tls://plc:502"
         token = { env = "A_TOKEN" }
         tls = { ca = "ca.pem" }
+        proxy = "none"
         subscribe = ["START"]
         max_message = "1KiB"
         connect_timeout = "3s"
@@ -47,6 +48,7 @@ fn every_key_is_read() {
     let expected = LinesConfig {
         token: Some(SecretRef::Env("A_TOKEN".into())),
         tls: TlsFiles { ca: Some("/etc/feedwatch/ca.pem".into()), ..TlsFiles::default() },
+        proxy: ProxyConfig::Written("none".into()),
         subscribe: vec!["START".into()],
         max_message: 1024,
         connect_timeout: Duration::from_secs(3),
@@ -111,6 +113,7 @@ fn wrong_addresses_senders_and_framings_are_told() {
         ("url = \"udp://127.0.0.1:1\"\nallow = []", "1 to 100 senders"),
         ("url = \"udp://127.0.0.1:1\"\nallow = [\"10.0.0.1/8\", \"10.0.0.2/8\"]", "given twice"),
         ("url = \"udp://127.0.0.1:1\"\nframing = \"tab\"", "ends no message"),
+        ("url = \"udp://127.0.0.1:1\"\nproxy = \"none\"", "is of servers (tcp://) only"),
     ] {
         let told = said(&format!("[feed.a.lines]\n{line}\n"));
         assert!(told.contains(message) && !told.contains("secret"), "{line}: {told}");
@@ -120,12 +123,14 @@ fn wrong_addresses_senders_and_framings_are_told() {
 /// Any table that is right and may stand there twice, which standard input may not.
 pub(super) fn source() -> impl Strategy<Value = SourceConfig> {
     let common = || (1u64..1 << 20, any_text::millis(1, 3_600_000), of(any_text::millis(1, 9_999_999)));
-    let server = (any::<bool>(), 1u16.., of(any_text::secret()), vec(any::<String>(), 0..3), of("/[^\0/]{1,8}"))
-        .prop_map(|(encrypted, port, token, subscribe, ca)| {
+    let access = (of(any_text::secret()), of("/[^\0/]{1,8}"), any_text::proxy());
+    let server = (any::<bool>(), 1u16.., access, vec(any::<String>(), 0..3)).prop_map(
+        |(encrypted, port, (token, ca, proxy), subscribe)| {
             let place = LinesPlace::Server { host: "plc.example".to_owned(), port, encrypted };
             let tls = TlsFiles { ca: ca.filter(|_| encrypted).map(Into::into), ..TlsFiles::default() };
-            LinesConfig { token, subscribe, tls, ..LinesConfig::new(place) }
-        });
+            LinesConfig { token, subscribe, tls, proxy, ..LinesConfig::new(place) }
+        },
+    );
     let at = || (any::<[u8; 4]>(), 1u16..).prop_map(|(ip, port)| std::net::SocketAddr::from((ip, port)));
     let listen = (at(), any_text::secret())
         .prop_map(|(at, token)| LinesConfig { token: Some(token), ..LinesConfig::new(LinesPlace::Listen(at)) });

@@ -360,7 +360,7 @@ feeds.toml:8:7: header "X-B" has characters that cannot be sent
   |       ^^^^^^^^^^^^^
   help: use printable ASCII
 
-feeds.toml:9:7: "X-D" needs either env or file
+feeds.toml:9:7: "X-D" needs one of env, file, keyring and command
 9 | X-D = { env = "A", file = "b" }
   |       ^^^^^^^^^^^^^^^^^^^^^^^^^
   help: write X-D = { env = "A_TOKEN" } or { file = "token.txt" }

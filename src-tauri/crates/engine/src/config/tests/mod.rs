@@ -1,6 +1,7 @@
 //! Claims about whole messages, about editing, and about any text.
 
 mod any_text;
+mod commands;
 mod disk;
 mod editing;
 mod endpoints;

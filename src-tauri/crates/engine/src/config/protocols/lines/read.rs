@@ -10,7 +10,7 @@ use url::Url;
 use super::super::super::credentials::{secret_of, variable};
 use super::super::super::source::{MESSAGE_SIZES, MOST, Places, TIMEOUTS, idle_timeout};
 use super::super::super::walk::{Field, Table, Walk, quoted};
-use super::super::access;
+use super::super::{ProxyConfig, access};
 use super::LinesConfig;
 
 const EXAMPLE: &str = "url = \"tcp://host:4001\"";
@@ -32,6 +32,8 @@ impl LinesConfig {
         let tls = table.take("tls");
         let tls_at = tls.as_ref().map(|field| field.key_at.clone());
         let tls = tls.and_then(|field| field.table(walk)).map(|table| access::read_files(walk, table));
+        let proxy_at = table.take("proxy").map(|field| field.key_at.clone());
+        let proxy = ProxyConfig::read(walk, feed, &mut table, places);
         let allow = table.take("allow");
         let allow_at = allow.as_ref().map(|field| field.key_at.clone());
         let allow = allow.map(|field| self::allow(walk, &field)).unwrap_or_default();
@@ -46,12 +48,14 @@ impl LinesConfig {
         if place == LinesPlace::Input {
             places.input(walk, url_at.clone());
         }
-        check(walk, feed, &place, &Given { url_at, token_at, tls_at, allow_at, subscribe_at, framing_at, framing });
+        let given = Given { url_at, token_at, tls_at, proxy_at, allow_at, subscribe_at, framing_at, framing };
+        check(walk, feed, &place, &given);
         let usual = LinesConfig::new(place);
         Some(LinesConfig {
             framing: framing.unwrap_or_default(),
             token,
             tls: tls.unwrap_or_default(),
+            proxy,
             allow,
             subscribe,
             max_message: max_message.unwrap_or(usual.max_message),
@@ -67,6 +71,7 @@ struct Given {
     url_at: Range<usize>,
     token_at: Option<Range<usize>>,
     tls_at: Option<Range<usize>>,
+    proxy_at: Option<Range<usize>>,
     allow_at: Option<Range<usize>>,
     subscribe_at: Option<Range<usize>>,
     framing_at: Option<Range<usize>>,
@@ -75,7 +80,7 @@ struct Given {
 
 /// Keys that mean nothing at this place, and what must be there where others can reach us.
 fn check(walk: &mut Walk<'_>, feed: &str, place: &LinesPlace, given: &Given) {
-    let Given { url_at, token_at, tls_at, allow_at, subscribe_at, framing_at, framing } = given;
+    let Given { url_at, token_at, tls_at, proxy_at, allow_at, subscribe_at, framing_at, framing } = given;
     let mut only = |at: &Option<Range<usize>>, key: &str, of: &str, is_of: bool| {
         if let Some(at) = at.clone().filter(|_| !is_of) {
             walk.say(at, format!("{key:?} is of {of} only"), Some("take it out".into()));
@@ -87,6 +92,7 @@ fn check(walk: &mut Walk<'_>, feed: &str, place: &LinesPlace, given: &Given) {
     let is_datagrams = matches!(place, LinesPlace::Datagrams(_));
     only(token_at, "token", "connections (tcp://, tcp-listen://)", is_server || is_listener);
     only(tls_at, "tls", "tcp+tls://", is_encrypted);
+    only(proxy_at, "proxy", "servers (tcp://)", is_server);
     only(allow_at, "allow", "places where we listen (tcp-listen://, udp://)", is_listener || is_datagrams);
     only(subscribe_at, "subscribe", "servers (tcp://)", is_server);
     only(framing_at, "framing = \"datagram\"", "udp://", is_datagrams || *framing != Some(Framing::Datagram));
