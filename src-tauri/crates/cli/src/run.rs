@@ -4,9 +4,11 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use feedwatch_engine::config::{self, Paths};
+use feedwatch_engine::engine::Follower;
 use feedwatch_engine::report::RunReport;
 use feedwatch_engine::text::{many, traffic};
 use feedwatch_engine::{DemoMode, Engine, EngineError, EngineOptions};
+use serde_json::Value;
 
 use crate::args;
 use crate::out::{self, Outcome, Teller, Trouble, could_not, wrong};
@@ -16,23 +18,11 @@ use crate::signals::Interrupt;
 pub fn run(args: &args::Run) -> Result<Outcome, Trouble> {
     let options = options(args)?;
     let interrupt = Interrupt::watch()?;
-    let engine = Engine::start(options).map_err(|error| match error {
+    let teller = Teller::start()?;
+    let engine = Engine::start_followed(options, follower(&args.output, &teller)).map_err(|error| match error {
         EngineError::Config(problems) => wrong(problems),
         other => could_not(other),
     })?;
-    let teller = Teller::start()?;
-    // Called from the pipeline's thread, which must never wait for the reader of the output.
-    let voice = teller.voice();
-    if args.output.follow {
-        engine.follow(Box::new(move |line| voice.say(line.to_string())));
-    } else if !args.output.json {
-        let people = RefCell::new(People::default());
-        engine.follow(Box::new(move |line| {
-            if let Some(text) = people.borrow_mut().line(line) {
-                voice.say(text);
-            }
-        }));
-    }
     out::progress(match args.time {
         Some(time) => format!("Watching for {}. Ctrl-C ends it earlier.", config::duration_text(time)),
         None => "Watching. Ctrl-C ends it.".to_owned(),
@@ -47,6 +37,21 @@ pub fn run(args: &args::Run) -> Result<Outcome, Trouble> {
         say(&report)?;
     }
     Ok(out::judged(&report.findings, &args.output.fail_on))
+}
+
+/// What is told while it runs. Called from the pipeline's thread, which must never wait for the reader of the output.
+fn follower(output: &args::Output, teller: &Teller) -> Option<Follower> {
+    let voice = teller.voice();
+    if output.follow {
+        return Some(Box::new(move |line| voice.say(line.to_string())));
+    }
+    let people = RefCell::new(People::default());
+    let tell = move |line: &Value| {
+        if let Some(text) = people.borrow_mut().line(line) {
+            voice.say(text);
+        }
+    };
+    (!output.json).then(|| Box::new(tell) as Follower)
 }
 
 fn options(args: &args::Run) -> Result<EngineOptions, Trouble> {

@@ -28,8 +28,11 @@ pub enum Listener {
         sink: Box<dyn Fn(Push) -> bool + Send>,
     },
     /// Gets a line for every finding, alarm and gap.
-    Lines(Box<dyn Fn(&Value) + Send>),
+    Lines(Follower),
 }
+
+/// Where lines for a terminal go.
+pub type Follower = Box<dyn Fn(&Value) + Send>;
 
 impl Listener {
     fn push(&mut self, body: &PushBody) -> bool {
@@ -66,9 +69,15 @@ impl Engine {
     }
 
     /// From now on the sink gets a line `{"type": "finding|alarm|gap", …}` for each.
-    pub fn follow(&self, sink: Box<dyn Fn(&Value) + Send>) {
-        self.core.listeners.lock().push(Listener::Lines(sink));
-        self.core.followed.store(true, Ordering::SeqCst);
+    pub fn follow(&self, sink: Follower) {
+        self.core.follow(sink);
+    }
+}
+
+impl Core {
+    pub(super) fn follow(&self, sink: Follower) {
+        self.listeners.lock().push(Listener::Lines(sink));
+        self.followed.store(true, Ordering::SeqCst);
     }
 }
 

@@ -39,7 +39,7 @@ use crate::report::{RunReport, run_report};
 pub use ask::failure;
 pub use drill::{DrillReport, HOLD};
 pub use feeds::Running;
-pub use listeners::Listener;
+pub use listeners::{Follower, Listener};
 pub use options::{DemoMode, EngineOptions};
 
 /// Why an engine cannot start.
@@ -108,6 +108,14 @@ impl Engine {
     /// [`EngineError`]. A history that cannot be written is none: the engine runs without and says so, unless
     /// `options.insist_on_history`.
     pub fn start(options: EngineOptions) -> Result<Engine, EngineError> {
+        Engine::start_followed(options, None)
+    }
+
+    /// The same, and `follower` is told everything from the first moment on, as by [`Engine::follow`].
+    ///
+    /// # Errors
+    /// Those of [`Engine::start`].
+    pub fn start_followed(options: EngineOptions, follower: Option<Follower>) -> Result<Engine, EngineError> {
         let secrets = crate::config::resolve_secrets(&options.config, &|name| std::env::var(name).ok())?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -124,6 +132,9 @@ impl Engine {
             None => None,
         };
         let core = Arc::new(Core::new(options, pipeline, history));
+        if let Some(follower) = follower {
+            core.follow(follower);
+        }
         let far = Arc::clone(&core);
         let thread =
             std::thread::Builder::new().name("feedwatch-pipeline".to_owned()).spawn(move || worker::run(&far))?;
