@@ -3,6 +3,7 @@
 mod keys;
 
 use std::fs;
+use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::Command;
@@ -16,6 +17,7 @@ use tokio::runtime::Runtime;
 
 use crate::binary::root;
 use crate::certificates;
+use crate::ports;
 use crate::process::Process;
 use crate::wait::wait_for;
 
@@ -30,6 +32,8 @@ pub struct Nats {
     folder: TempDir,
     /// Where clients connect.
     pub port: u16,
+    /// Where it tells of itself, over HTTP.
+    monitor: u16,
     server: Option<Process>,
 }
 
@@ -52,13 +56,13 @@ impl Nats {
     pub fn with(config: impl Fn(u16) -> String) -> Nats {
         // The port is chosen before it is taken: somebody may be quicker, so it is tried again.
         for _ in 0..3 {
-            let port = free_port();
+            let [port, monitor] = ports::free();
             let folder = tempfile::Builder::new().prefix("feedwatch-nats-").tempdir().expect("a folder");
             certificates::write(folder.path());
-            let text = format!("listen: \"127.0.0.1:{port}\"\n{}", config(port));
+            let text = format!("listen: \"127.0.0.1:{port}\"\nhttp: \"127.0.0.1:{monitor}\"\n{}", config(port));
             let text = text.replace("FOLDER", &folder.path().display().to_string());
             fs::write(folder.path().join("nats.conf"), text).expect("the server's configuration");
-            let mut nats = Nats { folder, port, server: None };
+            let mut nats = Nats { folder, port, monitor, server: None };
             if nats.run() {
                 return nats;
             }
@@ -91,6 +95,24 @@ impl Nats {
     /// Where its clients connect.
     pub fn address(&self) -> SocketAddr {
         SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
+    }
+
+    /// Waits until the server knows of so many connections only: it may hear late of one that ended, and take what that
+    /// asked for last for the wish of a living one.
+    ///
+    /// # Panics
+    /// If that takes too long.
+    #[track_caller]
+    pub fn has_connections(&self, count: u64) {
+        let told = || -> Option<u64> {
+            let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.monitor)).ok()?;
+            stream.write_all(b"GET /connz HTTP/1.0\r\n\r\n").ok()?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).ok()?;
+            let (_, body) = answer.split_once("\r\n\r\n")?;
+            serde_json::from_str::<serde_json::Value>(body).ok()?["num_connections"].as_u64()
+        };
+        wait_for("the server has heard who is gone", STARTED, || (told()? == count).then_some(()));
     }
 
     /// A file of the server.

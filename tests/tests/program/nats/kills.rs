@@ -101,6 +101,7 @@ fn over_our_own_kills_while_messages_flow_nothing_is_lost_and_their_order_is_kep
             kept(&reader).len() > before + 500
         });
         run.kill();
+        nats.has_connections(1);
         put(500);
     }
     let last = next;

@@ -6,6 +6,8 @@
 //! queues all of them again, sorted, before it may hand out anything new. When the first of them comes, which is asked for
 //! alone, the consumer gets its usual configuration back; should this program end in between, the next session gives it.
 
+use std::time::Duration;
+
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -18,6 +20,9 @@ use super::wire::Wire;
 use super::words;
 use crate::{ConnectError, Resume};
 
+/// So often, and so far apart, it is looked whether a reader is one of ours that has just ended.
+const LOOKS: u32 = 8;
+const LOOK: Duration = Duration::from_millis(250);
 /// The description by which a consumer is known to be ours.
 const MARK: &str = "Feedwatch";
 /// How long what was handed out is waited for. Nanoseconds.
@@ -118,7 +123,7 @@ impl Asking<'_> {
         let log = Log { first: info.state.first_seq, last: info.state.last_seq };
         let other = before.filter(|(created, _)| *created != info.created).map(|(_, lane)| lane);
         let lane = lane::of(&stream.name, log, resume, other);
-        let found = self.consumer(stream).await?;
+        let found = self.left_by_us(stream).await?;
         let floor = found.as_ref().map(|(consumer, _)| consumer.ack_floor.stream_seq).filter(|floor| *floor > 0);
         let limited = info.config.retention == Retention::Limits;
         let filtered = !self.options.subjects.is_empty();
@@ -139,6 +144,21 @@ impl Asking<'_> {
         let whole = limited && !others && !stream.shared && consumer.config.filters().is_empty();
         let last = Some(consumer.delivered.stream_seq.max(told.saturating_sub(1))).filter(|last| *last > 0);
         Ok(Attached { consumer, lane: lane.name, last, created: info.created, whole, restore, others, lost })
+    }
+
+    /// The stream's consumer, if there is one. A former session of ours, or a former life, may have ended before the server
+    /// knows: what it waited for counts as somebody's who reads for a moment.
+    async fn left_by_us(&mut self, stream: &NatsStream) -> Result<Option<(ConsumerInfo, Value)>, ConnectError> {
+        let mut found = self.consumer(stream).await?;
+        for _ in 0..LOOKS {
+            let is_read = found.as_ref().is_some_and(|(consumer, _)| consumer.num_waiting > 0);
+            if !is_read || stream.shared {
+                break;
+            }
+            tokio::time::sleep(LOOK).await;
+            found = self.consumer(stream).await?;
+        }
+        Ok(found)
     }
 
     /// A consumer of our own that is not there yet.
