@@ -42,6 +42,11 @@ impl Axis {
         if self.receive || sent > received { self.place(Some(sent), received) } else { (sent, true) }
     }
 
+    /// When a message was sent that its broker has stamped: by its own word, where that is near to the stamp.
+    pub(crate) fn sent(event: Option<Time>, stamp: Time) -> Time {
+        event.filter(|event| event.nanos_since(stamp).saturating_abs() <= TRUSTED).unwrap_or(stamp)
+    }
+
     /// Is it the receive time for good?
     pub(crate) fn is_receive_time(&self) -> bool {
         self.receive

@@ -86,7 +86,14 @@ impl Source for RenewedSource {
     async fn connect(&self, resume: &Resume) -> Result<Box<dyn Session>, ConnectError> {
         let asked = self.0.asked.swap(false, Ordering::Relaxed);
         let unheard = self.0.unheard.swap(false, Ordering::Relaxed) && !asked;
-        self.0.renew(unheard).await?;
+        if let Err(error) = self.0.renew(unheard).await {
+            if self.0.current().is_none() {
+                return Err(error);
+            }
+            // What tells the secret may need the network that is down just now: what is known may still be good.
+            let tried = self.try_once(resume, true).await;
+            return tried.map_err(|refused| if refused.is_permanent() { error } else { refused });
+        }
         let asked = asked || unheard;
         match self.try_once(resume, asked).await {
             Err(error) if !asked && error.may_be_a_secret() && self.0.renew(true).await? => {

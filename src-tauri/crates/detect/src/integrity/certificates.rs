@@ -27,6 +27,8 @@ struct Known {
 pub struct Certificates {
     feed: FeedId,
     known: HashMap<String, Known>,
+    /// The feed has one endpoint, whose name tells it from nothing.
+    alone: bool,
     /// When it is next looked whether one expires.
     look: Time,
 }
@@ -38,7 +40,16 @@ impl Certificates {
             .into_iter()
             .map(|(name, certificate)| (name, Known { certificate, told: None, open: false }))
             .collect();
-        Certificates { feed, known, look: Time::MIN }
+        Certificates { feed, known, alone: false, look: Time::MIN }
+    }
+
+    /// The same of a feed with one endpoint: it is called the server.
+    pub fn of_one(feed: FeedId, known: impl IntoIterator<Item = (String, Certificate)>) -> Certificates {
+        Certificates { alone: true, ..Certificates::new(feed, known) }
+    }
+
+    fn called<'a>(&self, endpoint: &'a str) -> &'a str {
+        if self.alone { "the server" } else { endpoint }
     }
 
     /// An endpoint is connected and has shown this one. `true`: it is not the one that was known.
@@ -48,12 +59,12 @@ impl Certificates {
         if let Some(before) = before.filter(|before| before.print != certificate.print) {
             let is_renewal = before.until.nanos_since(at) <= RENEWAL;
             let severity = if is_renewal { Severity::Info } else { Severity::Warning };
-            let until = day(certificate.until);
+            let (until, called) = (day(certificate.until), self.called(endpoint));
             let text = if is_renewal {
-                format!("The certificate of {endpoint} was renewed. The new one is valid until {until}.")
+                format!("The certificate of {called} was renewed. The new one is valid until {until}.")
             } else {
                 format!(
-                    "The certificate of {endpoint} is another than before. The former was valid until {}; the new one, by \
+                    "The certificate of {called} is another than before. The former was valid until {}; the new one, by \
                      {}, until {until}. Ask the feed's owner if you do not expect that.",
                     day(before.until),
                     certificate.issuer
@@ -91,17 +102,18 @@ impl Certificates {
         names.sort_unstable();
         let names: Vec<String> = names.into_iter().cloned().collect();
         for name in names {
+            let called = self.called(&name);
             let Some(known) = self.known.get_mut(&name) else { continue };
             known.told = Some(now);
             let left = known.certificate.until.nanos_since(now);
             let until = day(known.certificate.until);
             let text = match left / DAY {
                 _ if left < 0 => format!(
-                    "The certificate of {name} has expired, on {until}. The next connection cannot be had: ask the \
+                    "The certificate of {called} has expired, on {until}. The next connection cannot be had: ask the \
                      feed's owner to renew it."
                 ),
                 days => format!(
-                    "The certificate of {name} expires {}, on {until}. From then on no connection can be had: ask the \
+                    "The certificate of {called} expires {}, on {until}. From then on no connection can be had: ask the \
                      feed's owner to renew it.",
                     match days {
                         0 => "within a day".to_owned(),
@@ -168,6 +180,15 @@ mod tests {
         certificates.closed("preferred");
         certificates.elapse(at("2026-03-17T09:30:00Z"), &mut out);
         assert_eq!(told(&mut out), [], "it is not in use");
+    }
+
+    #[test]
+    fn the_only_endpoint_of_a_feed_is_called_the_server() {
+        let known = [("preferred".to_owned(), certificate("a", "2026-12-01T00:00:00Z"))];
+        let mut certificates = Certificates::of_one(FeedId(1), known);
+        let mut out = Vec::new();
+        certificates.seen("preferred", &certificate("b", "2027-01-01T00:00:00Z"), at("2026-03-01T00:00:00Z"), &mut out);
+        assert!(told(&mut out)[0].1.starts_with("The certificate of the server is another than before."));
     }
 
     #[test]

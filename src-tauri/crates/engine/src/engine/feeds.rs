@@ -35,11 +35,8 @@ pub struct Running {
 
 fn line_settings(config: &FeedConfig) -> Vec<LineSettings> {
     let lines = config.sources().zip(config.endpoint_names());
-    let settings = |(source, name): (&SourceConfig, &str)| {
-        // There is nothing to tell it from where it is the only one.
-        let name = if config.backups.is_empty() { "" } else { name };
-        LineSettings { name: name.to_owned(), address: source.shown_address() }
-    };
+    let settings =
+        |(source, name): (&SourceConfig, &str)| LineSettings { name: name.to_owned(), address: source.shown_address() };
     lines.map(settings).collect()
 }
 

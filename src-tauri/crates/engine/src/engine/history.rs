@@ -168,6 +168,14 @@ impl History {
         watched.into_iter().find(|(id, _)| *id == feed).map(|(_, at)| at)
     }
 
+    /// Up to when a feed was connected: before the outage in which it was left, if there was one.
+    fn heard_until(&self, feed: FeedId) -> Option<Time> {
+        let watched = self.watched_until(feed)?;
+        let gaps = told(self.reader.as_ref()?.gaps(Some(feed), watched, Time::MAX), "gaps");
+        let down = gaps.iter().filter(|gap| matches!(gap.cause, GapCause::Disconnected | GapCause::Unreachable));
+        Some(down.map(|gap| gap.from).min().unwrap_or(watched).min(watched))
+    }
+
     /// Where a feed would resume, and with `messages` the latest ones, which its broker may send once more.
     pub(super) fn known(&self, feed: FeedId, messages: bool) -> Known {
         let Some(reader) = &self.reader else { return Known { in_any_order: messages, ..Known::default() } };
@@ -180,13 +188,13 @@ impl History {
         } else {
             Vec::new()
         };
-        let watched = self.watched_until(feed);
+        let heard = self.heard_until(feed);
         let latest = latest.into_iter().filter_map(|message| {
             let meta = message.meta.as_deref();
             let place = meta.and_then(pipeline::place);
             // Of what has no number the broker has heard, but for the last of it; a repetition is none that it could repeat.
             let may_repeat = message.outcome != Outcome::Duplicate
-                && watched.is_some_and(|watched| watched.nanos_since(message.received) <= pipeline::HEARD);
+                && heard.is_some_and(|heard| heard.nanos_since(message.received) <= pipeline::HEARD);
             (place.is_some() || may_repeat).then(|| Latest {
                 topic: message.topic,
                 payload: message.payload,

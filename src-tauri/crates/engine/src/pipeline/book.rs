@@ -38,7 +38,7 @@ pub(super) struct Book {
     pub(super) axis: Axis,
     pub(super) rate: RateMeter,
     pub(super) lateness: LatenessMeter,
-    /// The same by the broker's word, of messages that tell no time themselves.
+    /// The same by the broker's word.
     pub(super) underway: LatenessMeter,
     pub(super) series: Vec<SeriesState>,
     pub(super) tally: Tally,
@@ -81,8 +81,8 @@ pub(crate) struct SeriesState {
     pub(crate) id: SeriesId,
     pub(crate) live: LiveSeries,
     pub(super) watch: Watch,
-    /// What the feed's rate limit remembers.
-    pub(super) thin: Thin,
+    /// What the feed's rate limit remembers: of what comes, and of what was held up by outages, which may come between.
+    pub(super) thin: [Thin; 2],
     pub(super) episode: Option<OpenEpisode>,
     /// Marks for the chart: time, value, level; bounded.
     pub(crate) marks: Vec<Mark>,
@@ -170,9 +170,7 @@ impl Book {
             Seen::Again => Arrival::Fresh,
             _ => self.integrity.observe(&message, reading, &Names(catalogue), &mut self.findings),
         };
-        let sent = reading.time.or(message.meta.as_ref().and_then(|meta| meta.stamp));
-        let held_up =
-            sent.is_some_and(|sent| arrival != Arrival::Duplicate && self.held_up(sent, message.received, reading));
+        let held_up = arrival != Arrival::Duplicate && self.held_up(&message, reading);
         let outcome = match arrival {
             Arrival::Fresh => Outcome::Read,
             Arrival::Late => Outcome::Late,
@@ -187,7 +185,7 @@ impl Book {
                 Arrival::Late => Quality::Uncertain,
                 _ => Quality::Good,
             };
-            self.samples(message.received, reading, if held_up { sent } else { reading.time }, quality, shared);
+            self.samples(&message, reading, quality, shared);
             shared.output.count(self.id);
         }
         self.keep(message, outcome, shared);
@@ -243,53 +241,58 @@ impl Book {
             id,
             live: LiveSeries::default(),
             watch: Watch::new(),
-            thin: Thin::default(),
+            thin: Default::default(),
             episode: None,
             marks: Vec::new(),
         });
     }
 
-    /// Was this message, new and sent at that time, held up by an outage? If not, it tells how late messages usually are.
+    /// Was this message, which is new, held up by an outage? If not, it tells how late messages usually are. The broker's word
+    /// goes before its own: its publisher's clock may be wrong.
     #[inline]
-    fn held_up(&mut self, sent: Time, received: Time, reading: &Reading) -> bool {
-        if self.link.held_up(sent, received) {
+    fn held_up(&mut self, message: &Message, reading: &Reading) -> bool {
+        let (meta, received) = (message.meta.as_ref(), message.received);
+        let stamp = meta.and_then(|meta| meta.stamp);
+        let Some(sent) = stamp.or(reading.time) else { return false };
+        let kept = meta.is_some_and(|meta| meta.position.is_some() || meta.awaits_ack || meta.redelivered);
+        if self.link.held_up(sent, received, kept) {
             return true;
         }
-        let late = received.nanos_since(sent);
-        if reading.time.is_some() {
-            self.axis.note(sent, received);
-            self.lateness.add(late);
-        } else {
-            self.underway.add(late);
+        if let Some(stamp) = stamp {
+            self.underway.add(received.nanos_since(stamp));
+        }
+        if let Some(event) = reading.time {
+            self.axis.note(event, received);
+            self.lateness.add(received.nanos_since(event));
         }
         false
     }
 
     /// How late messages usually are at most, nanoseconds.
     pub(super) fn usual_lateness(&self) -> i64 {
-        let known = self.lateness.usual().or_else(|| self.underway.usual());
+        let known = self.underway.usual().or_else(|| self.lateness.usual());
         known.unwrap_or(feedwatch_model::NANOS_PER_SECOND)
     }
 
-    fn samples(
-        &mut self,
-        received: Time,
-        reading: &Reading,
-        sent: Option<Time>,
-        quality: Quality,
-        shared: &mut Shared,
-    ) {
+    fn samples(&mut self, message: &Message, reading: &Reading, quality: Quality, shared: &mut Shared) {
+        let received = message.received;
         let held_up = quality == Quality::Backfilled;
         let place = |axis: &Axis, time: Time| match held_up {
             true => axis.place_held_up(time, received),
             false => axis.place(Some(time), received),
         };
-        let of_message = sent.map_or((received, false), |sent| place(&self.axis, sent));
+        let stamp = message.meta.as_ref().and_then(|meta| meta.stamp).filter(|_| held_up);
+        let of_message = match (reading.time, stamp) {
+            (time, Some(stamp)) => (Axis::sent(time, stamp).min(received), true),
+            (Some(time), None) => place(&self.axis, time),
+            (None, None) => (received, false),
+        };
+        let has_time = reading.time.is_some() || stamp.is_some();
         let rate = self.settings.rate;
         for point in &reading.points {
             let (at, own) = point.time.map_or(of_message, |time| place(&self.axis, time));
             let Some(state) = self.series.get_mut(point.series as usize) else { continue };
-            let quality = match (point.value.as_f64().is_finite(), own || sent.is_none()) {
+            let quality = match (point.value.as_f64().is_finite(), own || !has_time) {
                 (false, _) => Quality::Bad,
                 (true, false) => Quality::Uncertain,
                 (true, true) => quality,
@@ -298,7 +301,8 @@ impl Book {
             let ready = match rate {
                 None => Some(sample),
                 Some(rate) => {
-                    let (ready, left_out) = state.thin.take(rate, sample);
+                    let [coming, old] = &mut state.thin;
+                    let (ready, left_out) = if held_up { old } else { coming }.take(rate, sample);
                     self.tally.left_out += left_out;
                     ready
                 }
@@ -313,7 +317,8 @@ impl Book {
     fn release(&mut self, now: Option<Time>, shared: &mut Shared) {
         let Some(rate) = self.settings.rate else { return };
         for state in &mut self.series {
-            if let Some(sample) = state.thin.elapse(rate, now) {
+            let [coming, held_up] = &mut state.thin;
+            for sample in [held_up.elapse(rate, now), coming.elapse(rate, now)].into_iter().flatten() {
                 state.enter(self.id, &sample, shared);
             }
         }

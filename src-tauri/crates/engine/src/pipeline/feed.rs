@@ -31,7 +31,10 @@ impl FeedStage {
             id,
             link: Link::new(id, settings.watched_until),
             lines: Lines::new(id, &settings.lines, settings.redundant),
-            certificates: Certificates::new(id, std::mem::take(&mut settings.certificates)),
+            certificates: match settings.lines.len() {
+                0 | 1 => Certificates::of_one(id, std::mem::take(&mut settings.certificates)),
+                _ => Certificates::new(id, std::mem::take(&mut settings.certificates)),
+            },
             integrity: match settings.protocol {
                 Protocol::Poll => Integrity::of_states(id),
                 Protocol::Webhook => Integrity::of_calls(id),

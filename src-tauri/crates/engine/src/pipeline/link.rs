@@ -146,8 +146,8 @@ impl Link {
 
     /// Was a message that came now held up by an outage? It was sent at this time, by its own word or its broker's.
     #[inline]
-    pub(crate) fn held_up(&mut self, sent: Time, received: Time) -> bool {
-        self.outages.held_up(sent, received)
+    pub(crate) fn held_up(&mut self, sent: Time, received: Time, kept: bool) -> bool {
+        self.outages.held_up(sent, received, kept)
     }
 
     /// Tells in the gaps of outages how much of them was filled since.

@@ -3,11 +3,12 @@
 //!
 //! Such a message is told by when it was sent, by its own word or its broker's: farther before the outage's end than any
 //! message is usually late. While the other side works off what has piled up, its messages are late too, though they were
-//! sent after the outage; those that are later than a trusted clock may be off count as caught up with as well.
+//! sent after the outage; those that are later than usual by more than a trusted clock may be off count as held up as well.
+//! What was sent while nobody watched comes only where the other side kept it for us.
 
 use std::collections::VecDeque;
 
-use feedwatch_model::{Gap, NANOS_PER_SECOND, Time};
+use feedwatch_model::{Gap, GapCause, NANOS_PER_SECOND, Time};
 
 use crate::axis::TRUSTED;
 use crate::text::count_of;
@@ -33,6 +34,8 @@ struct Outage {
     to: Time,
     /// What is received later has nothing to do with it.
     until: Time,
+    /// How late messages usually are at most, nanoseconds.
+    late: i64,
     filled: u64,
     told: u64,
 }
@@ -48,31 +51,32 @@ impl Outages {
         let (from, to) = (gap.from.plus_nanos(late.saturating_neg()), end.plus_nanos(late.saturating_neg()));
         let until = end.plus_nanos(length.saturating_mul(2).saturating_add(GRACE));
         self.settled = self.settled.max(Some(to));
-        self.past.push_back(Outage { gap, from, to, until, filled: 0, told: 0 });
+        self.past.push_back(Outage { gap, from, to, until, late, filled: 0, told: 0 });
     }
 
-    /// Was a message that came now held up by an outage?
+    /// Was a message that came now held up by an outage? `kept`: the other side keeps messages for us.
     #[inline]
-    pub(super) fn held_up(&mut self, sent: Time, received: Time) -> bool {
+    pub(super) fn held_up(&mut self, sent: Time, received: Time, kept: bool) -> bool {
         match self.settled {
             None => false,
             Some(settled) if sent >= settled && received.nanos_since(sent) <= TRUSTED => false,
-            Some(_) => self.find(sent, received),
+            Some(_) => self.find(sent, received, kept),
         }
     }
 
     #[cold]
-    fn find(&mut self, sent: Time, received: Time) -> bool {
+    fn find(&mut self, sent: Time, received: Time, kept: bool) -> bool {
         let mut behind = false;
         for outage in self.past.iter_mut().rev() {
-            if received > outage.until || sent <= outage.from {
+            let nobody_asked = outage.gap.cause == GapCause::Stopped && !kept;
+            if nobody_asked || received > outage.until || sent <= outage.from {
                 continue;
             }
             if sent < outage.to {
                 outage.filled += 1;
                 return true;
             }
-            behind |= received.nanos_since(sent) > TRUSTED;
+            behind |= received.nanos_since(sent) > TRUSTED.saturating_add(outage.late);
         }
         behind
     }
@@ -90,7 +94,7 @@ impl Outages {
 
 #[cfg(test)]
 mod tests {
-    use feedwatch_model::{FeedId, GapCause};
+    use feedwatch_model::FeedId;
     use proptest::prelude::*;
 
     use super::*;
@@ -113,11 +117,11 @@ mod tests {
     #[test]
     fn what_was_sent_in_an_outage_and_came_behind_it_was_held_up() {
         let mut outages = Outages::default();
-        assert!(!outages.held_up(at(50), at(100)), "without an outage it is only late");
+        assert!(!outages.held_up(at(50), at(100), false), "without an outage it is only late");
         outages.over(gap(100, 700), SECOND);
-        assert!(outages.held_up(at(101), at(701)) && outages.held_up(at(698), at(702)));
-        assert!(!outages.held_up(at(699), at(700)), "no later than the feed's messages usually are");
-        assert!(!outages.held_up(at(90), at(703)), "sent before it");
+        assert!(outages.held_up(at(101), at(701), false) && outages.held_up(at(698), at(702), false));
+        assert!(!outages.held_up(at(699), at(700), false), "no later than the feed's messages usually are");
+        assert!(!outages.held_up(at(90), at(703), false), "sent before it");
         assert_eq!(details(&mut outages), ["It was cut. 2 messages of this time came after all."]);
         assert!(details(&mut outages).is_empty(), "it is told once");
     }
@@ -126,8 +130,8 @@ mod tests {
     fn what_was_sent_while_the_rest_was_worked_off_was_held_up_too_and_fills_nothing() {
         let mut outages = Outages::default();
         outages.over(gap(1_000, 2_000), 0);
-        assert!(outages.held_up(at(2_100), at(2_500)));
-        assert!(!outages.held_up(at(2_450), at(2_500)), "caught up");
+        assert!(outages.held_up(at(2_100), at(2_500), false));
+        assert!(!outages.held_up(at(2_450), at(2_500), false), "caught up");
         assert!(details(&mut outages).is_empty());
     }
 
@@ -136,18 +140,36 @@ mod tests {
         let mut outages = Outages::default();
         outages.over(gap(100, 200), 0);
         outages.over(gap(210, 300), 0);
-        let held: Vec<bool> = [150, 205, 250, 305].iter().map(|sent| outages.held_up(at(*sent), at(310))).collect();
+        let held: Vec<bool> =
+            [150, 205, 250, 305].iter().map(|sent| outages.held_up(at(*sent), at(310), false)).collect();
         assert_eq!(held, [true, false, true, false]);
         let told: Vec<Time> = outages.told().map(|gap| gap.from).collect();
         assert_eq!(told, [at(100), at(210)]);
     }
 
     #[test]
+    fn what_was_sent_while_nobody_watched_comes_only_from_who_keeps_it() {
+        let mut outages = Outages::default();
+        outages.over(Gap { cause: GapCause::Stopped, ..gap(100, 700) }, SECOND);
+        assert!(!outages.held_up(at(300), at(701), false), "its clock may be wrong");
+        assert!(outages.held_up(at(300), at(701), true));
+    }
+
+    #[test]
+    fn one_that_is_always_late_is_not_taken_for_one_that_catches_up() {
+        let mut outages = Outages::default();
+        outages.over(gap(1_000, 1_001), 600 * SECOND);
+        for second in 1_001..1_500 {
+            assert!(!outages.held_up(at(second - 600), at(second), true), "{second}");
+        }
+    }
+
+    #[test]
     fn a_clock_that_goes_wrong_long_after_an_outage_was_not_held_up() {
         let mut outages = Outages::default();
         outages.over(gap(100, 110), 0);
-        assert!(outages.held_up(at(105), at(700)));
-        assert!(!outages.held_up(at(105), at(800)) && !outages.held_up(at(200), at(800)));
+        assert!(outages.held_up(at(105), at(700), false));
+        assert!(!outages.held_up(at(105), at(800), false) && !outages.held_up(at(200), at(800), false));
     }
 
     proptest! {
@@ -166,11 +188,11 @@ mod tests {
                 outages.over(Gap { from: Time::from_nanos(from), to: Some(to), ..gap(0, 0) }, late.saturating_abs());
             }
             for (sent, received) in times {
-                outages.held_up(Time::from_nanos(sent), Time::from_nanos(received));
+                outages.held_up(Time::from_nanos(sent), Time::from_nanos(received), false);
             }
             prop_assert!(outages.past.len() <= REMEMBERED);
             let now = Time::from_nanos(latest.saturating_add(1));
-            prop_assert!(!outages.held_up(now, now));
+            prop_assert!(!outages.held_up(now, now, false));
             prop_assert!(outages.told().count() <= REMEMBERED);
         }
     }

@@ -165,6 +165,11 @@ impl Redelivery {
         }
     }
 
+    /// A connection is made.
+    pub(super) fn connected(&mut self, at: Time) {
+        self.window.connected(at);
+    }
+
     /// All messages with smaller numbers are on disk, so they are acknowledged.
     pub(super) fn kept_below(&mut self, number: u64) {
         self.window.kept_below(number);

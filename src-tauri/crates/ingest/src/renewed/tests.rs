@@ -210,6 +210,32 @@ async fn a_session_that_is_cut_before_it_has_brought_anything_has_the_secret_loo
     assert_eq!(refusals(), 1, "the second one did");
 }
 
+/// Tells a secret once; then the network that it needs is down.
+#[derive(Default)]
+struct Offline(std::sync::atomic::AtomicBool);
+
+#[async_trait]
+impl Renewal for Offline {
+    async fn source(&self, _: bool) -> Result<Option<Arc<dyn Source>>, ConnectError> {
+        match self.0.swap(true, std::sync::atomic::Ordering::Relaxed) {
+            false => Ok(Some(Arc::new(Once(false)))),
+            true => Err(ConnectError::Options("The program failed.".to_owned())),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_secret_that_cannot_be_told_just_now_keeps_nobody_out_who_knows_it() {
+    let source = RenewedSource::new(Offline::default(), "once".to_owned());
+    for _ in 0..3 {
+        // Cut before it brought anything, so that the secret is asked for each time.
+        drop(source.connect(&Resume::default()).await.unwrap());
+    }
+    let never = RenewedSource::new(Offline(true.into()), "once".to_owned());
+    let error = never.connect(&Resume::default()).await.map(|_| ()).unwrap_err();
+    assert!(error.is_permanent() && error.to_string() == "The program failed.", "{error}");
+}
+
 #[tokio::test]
 async fn what_is_refused_though_it_was_asked_for_anew_is_permanent() {
     let (port, heads) = expiring().await;

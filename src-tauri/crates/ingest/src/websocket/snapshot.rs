@@ -10,10 +10,13 @@ use std::fmt::Write as _;
 
 use bytes::Bytes;
 use feedwatch_model::{NANOS_PER_MILLI, NANOS_PER_SECOND, Time};
+use memchr::memmem::Finder;
 use serde_json::Value;
 
-/// Messages that are remembered: a place that none of them has cannot be told.
+/// Messages that are remembered, of those that name a place: one that none of them has cannot be told.
 const REMEMBERED: usize = 64;
+/// Their bytes in all; a larger message is not remembered.
+const BYTES: usize = 1 << 20;
 /// The longest text that is put in, bytes.
 const LONGEST: usize = 4096;
 
@@ -56,8 +59,15 @@ impl Requests {
         self.0.is_empty()
     }
 
-    fn asks_for_places(&self) -> bool {
-        self.0.iter().flatten().any(|part| matches!(part, Part::Place { .. }))
+    /// What a message that has one of the places must hold: the last name on the way to it, which a number is not.
+    fn names(&self) -> impl Iterator<Item = String> {
+        self.0.iter().flatten().filter_map(|part| match part {
+            Part::Place { pointer, .. } => {
+                let name = pointer.rsplit('/').find(|name| name.parse::<usize>().is_err())?;
+                Some(name.replace("~1", "/").replace("~0", "~"))
+            }
+            _ => None,
+        })
     }
 
     /// The texts to send, filled in; empty before the first message.
@@ -79,15 +89,20 @@ impl Recent {
         payloads: impl DoubleEndedIterator<Item = &'a Bytes>,
     ) {
         self.at = Some(at);
-        if !requests.asks_for_places() {
-            return;
-        }
+        // A name that is written in another way is not found, and the message not remembered.
+        let names: Vec<String> = requests.names().collect();
+        let finders: Vec<Finder<'_>> = names.iter().map(|name| Finder::new(name.as_bytes())).collect();
+        let has_place =
+            |payload: &Bytes| payload.len() <= BYTES && finders.iter().any(|finder| finder.find(payload).is_some());
         // Copies: a payload shares its block with others.
-        let latest: Vec<Bytes> =
-            payloads.rev().take(REMEMBERED).map(|payload| Bytes::copy_from_slice(payload)).collect();
+        let latest = payloads.rev().filter(|payload| has_place(payload)).take(REMEMBERED);
+        let latest: Vec<Bytes> = latest.map(|payload| Bytes::copy_from_slice(payload)).collect();
         self.payloads.extend(latest.into_iter().rev());
-        let surplus = self.payloads.len().saturating_sub(REMEMBERED);
-        self.payloads.drain(..surplus);
+        let mut bytes: usize = self.payloads.iter().map(Bytes::len).sum();
+        while self.payloads.len() > REMEMBERED || bytes > BYTES {
+            let Some(oldest) = self.payloads.pop_front() else { return };
+            bytes -= oldest.len();
+        }
     }
 }
 
@@ -211,6 +226,23 @@ mod tests {
     fn before_the_first_message_nothing_is_asked_for() {
         let requests = Requests::new(&["{/seq}".to_owned()]);
         assert_eq!(requests.fill(&Recent::default()), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn messages_without_the_place_and_large_ones_do_not_push_it_out() {
+        let requests = Requests::new(&["{/data/0/seq}".to_owned()]);
+        let mut recent = recent(&requests, &[r#"{"data":[{"seq":7}]}"#]);
+        let large = format!(r#"{{"data":[{{"seq":8}}],"rest":"{}"}}"#, "x".repeat(BYTES));
+        for text in [r#"{"type":"heartbeat"}"#, &large].repeat(100) {
+            recent.note(&requests, Time::default(), [Bytes::copy_from_slice(text.as_bytes())].iter());
+        }
+        assert_eq!(requests.fill(&recent).unwrap(), ["7"]);
+        let half = format!(r#"{{"data":[{{"seq":9}}],"rest":"{}"}}"#, "x".repeat(BYTES / 2));
+        for _ in 0..5 {
+            recent.note(&requests, Time::default(), [Bytes::copy_from_slice(half.as_bytes())].iter());
+        }
+        assert!(recent.payloads.iter().map(Bytes::len).sum::<usize>() <= BYTES);
+        assert_eq!(requests.fill(&recent).unwrap(), ["9"]);
     }
 
     #[test]

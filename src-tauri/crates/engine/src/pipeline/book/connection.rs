@@ -27,6 +27,7 @@ impl Book {
         if self.lines.is_drilled() {
             self.drilled_until = Some(at.plus_nanos(AFTER_DRILL));
         }
+        self.redelivery.connected(at);
         let meaning = self.lines.connected(line, at);
         if meaning.concerns_feed {
             let finding = self.link.connected(at, shared);

@@ -2,7 +2,8 @@
 //!
 //! A message leaves the window when it is on disk, which is when it is acknowledged, and others have come 5 s after it over a
 //! connection that stood: so the broker has heard of it. A broker that flags an equal message later means another one, which
-//! it gave to somebody else before. What comes behind an outage finds the window as it was.
+//! it gave to somebody else before. What is in the window when a connection is made stays for 3 min: the broker may notice
+//! only then that the former one is gone, and repeat what it had on its way to that.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -12,6 +13,9 @@ use feedwatch_model::{NANOS_PER_SECOND, Time};
 pub(crate) const WINDOW: usize = 8_192;
 /// After so long a broker has heard that a message is acknowledged, nanoseconds.
 pub(crate) const HEARD: i64 = 5 * NANOS_PER_SECOND;
+
+/// For so long a broker may take a connection that is gone for alive, nanoseconds.
+const PATIENCE: i64 = 180 * NANOS_PER_SECOND;
 
 /// Fingerprints of messages, the oldest first.
 #[derive(Debug)]
@@ -32,7 +36,8 @@ struct Entry {
     print: u64,
     /// `None`: it is in the history since an earlier run.
     number: Option<u64>,
-    received: Time,
+    /// It stays until the last message came so long after this that a broker has heard.
+    from: Time,
 }
 
 impl Window {
@@ -42,7 +47,7 @@ impl Window {
 
     /// A message that an earlier run has kept.
     pub(super) fn seed(&mut self, print: u64, received: Time) {
-        self.push(Entry { print, number: None, received });
+        self.push(Entry { print, number: None, from: received }, received);
     }
 
     /// Takes a message in. `true`: it is in the window, and its broker says that it repeats.
@@ -52,8 +57,14 @@ impl Window {
         }
         let known = flagged && self.forget(print);
         // What is known stands in the window once more, as the latest.
-        self.push(Entry { print, number: Some(number), received });
+        self.push(Entry { print, number: Some(number), from: received }, received);
         known
+    }
+
+    /// A connection is made: what is in the window may have been on its way to a former one.
+    pub(super) fn connected(&mut self, at: Time) {
+        let from = at.plus_nanos(PATIENCE - HEARD);
+        self.entries.iter_mut().for_each(|entry| entry.from = entry.from.max(from));
     }
 
     /// All messages with smaller numbers are on disk.
@@ -74,18 +85,18 @@ impl Window {
         let Some(last) = self.last.filter(|_| !self.exact) else { return };
         while let Some(oldest) = self.entries.front() {
             let is_kept = oldest.number.is_none_or(|number| number < self.kept_below);
-            if !is_kept || last.nanos_since(oldest.received) < HEARD {
+            if !is_kept || last.nanos_since(oldest.from) < HEARD {
                 return;
             }
             self.remove(0);
         }
     }
 
-    fn push(&mut self, entry: Entry) {
+    fn push(&mut self, entry: Entry, received: Time) {
         if self.entries.len() >= WINDOW {
             self.remove(0);
         }
-        self.last = Some(entry.received);
+        self.last = Some(received);
         self.entries.push_back(entry);
         *self.counts.entry(entry.print).or_default() += 1;
     }
@@ -146,8 +157,23 @@ mod tests {
         let mut window = Window::new(false);
         (0..10).for_each(|number| assert!(!window.take(number, number, at(number as i64 / 5), false)));
         window.kept_below(10);
-        let known = (0..10).filter(|number| window.take(*number, 10 + number, at(3_600), true)).count();
+        window.connected(at(3_600));
+        // Fresh ones come before the broker has noticed, and are kept meanwhile.
+        (0..100).for_each(|number| assert!(!window.take(100 + number, 10 + number, at(3_600 + number as i64), false)));
+        window.kept_below(110);
+        let known = (0..10).filter(|number| window.take(*number, 200 + number, at(3_701), true)).count();
         assert_eq!(known, 10);
+    }
+
+    #[test]
+    fn three_minutes_after_a_connection_the_broker_has_noticed() {
+        let mut window = Window::new(false);
+        window.seed(7, at(0));
+        window.connected(at(10));
+        (0..20).for_each(|number| assert!(!window.take(100 + number, number, at(10 + 10 * number as i64), false)));
+        window.kept_below(20);
+        assert!(!window.take(200, 20, at(211), false) && !window.take(201, 21, at(212), false));
+        assert!(!window.take(7, 22, at(213), true), "another one");
     }
 
     #[test]
