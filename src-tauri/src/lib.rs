@@ -68,7 +68,7 @@ const BOX_STAYS: Duration = Duration::from_secs(300);
 fn cannot_start(text: &str, code: u8) -> ExitCode {
     tracing::error!("{text}");
     if platform::has_display() && !std::io::stderr().is_terminal() {
-        let words = text.to_owned();
+        let words = shortened(text);
         let app = tauri::Builder::default()
             .plugin(tauri_plugin_dialog::init())
             .setup(move |app| {
@@ -93,6 +93,19 @@ fn cannot_start(text: &str, code: u8) -> ExitCode {
         }
     }
     ExitCode::from(code)
+}
+
+/// What a box of a screen's height can show.
+fn shortened(text: &str) -> String {
+    const LINES: usize = 16;
+    let lines: Vec<&str> = text.lines().collect();
+    match lines.get(..LINES) {
+        Some(first) if lines.len() > LINES + 2 => {
+            let more = "There is more: `feedwatch check` with this file tells all of it.";
+            format!("{}\n\n{more}", first.join("\n"))
+        }
+        _ => text.to_owned(),
+    }
 }
 
 #[allow(clippy::disallowed_methods)] // Tauri's macro for the context of a build that failed.

@@ -1,7 +1,7 @@
 //! Kafka: the consumer of rdkafka polled in a loop, against a topic that is full. The broker is librdkafka's mock.
 
-use std::cell::RefCell;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -24,7 +24,6 @@ pub(crate) fn pair() -> anyhow::Result<Pair<'static>> {
     let mut broker = Broker::start(env!("CARGO_BIN_EXE_kafka-mock"), &[&format!("prices:{PARTITIONS}")]);
     broker.send("prices", COUNT.total);
     let servers = broker.servers.clone();
-    let group = RefCell::new(0);
     Ok(Pair {
         name: format!("kafka, {} messages", COUNT.total - COUNT.warm_up),
         bare: Box::new({
@@ -34,9 +33,8 @@ pub(crate) fn pair() -> anyhow::Result<Pair<'static>> {
         ours: Box::new(move || {
             // The broker lives as long as its readers.
             let _ = &broker;
-            *group.borrow_mut() += 1;
             let servers = KafkaServers::parse(&format!("kafka://{servers}"))?;
-            let role = KafkaRole::Member { group: format!("bench-{}", group.borrow()) };
+            let role = KafkaRole::Member { group: format!("bench-{}", fresh()) };
             let topics = vec!["prices".to_owned()];
             let options = KafkaOptions { topics, start: KafkaStart::Earliest, ..KafkaOptions::new(servers, role) };
             received(Arc::new(KafkaSource::new(options, clock::now)), COUNT, |_| Ok(()))
@@ -44,10 +42,19 @@ pub(crate) fn pair() -> anyhow::Result<Pair<'static>> {
     })
 }
 
+/// Of each round a group of its own: nobody waits for a former member.
+fn fresh() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
 /// Message after message, their bytes counted.
 fn bare(servers: &str) -> anyhow::Result<f64> {
     let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", servers).set("group.id", "bare").set("enable.auto.commit", "false");
+    config
+        .set("bootstrap.servers", servers)
+        .set("group.id", format!("bare-{}", fresh()))
+        .set("enable.auto.commit", "false");
     let consumer: BaseConsumer = config.set("auto.offset.reset", "earliest").create()?;
     consumer.subscribe(&["prices"])?;
     let (mut read, mut bytes, mut before) = (0, 0, cpu());

@@ -107,6 +107,11 @@ pub(crate) fn messages() -> u64 {
     number("MESSAGES", 1_000_000)
 }
 
+/// `ONLY="kafka;sse"` runs these alone.
+pub(crate) fn is_wanted(name: &str) -> bool {
+    std::env::var("ONLY").map_or(true, |only| only.split(';').any(|only| only == name))
+}
+
 fn rounds() -> u64 {
     number("ROUNDS", ROUNDS)
 }
@@ -120,7 +125,7 @@ pub(crate) fn heading() {
 pub(crate) fn all(protocols: &[Protocol]) -> anyhow::Result<bool> {
     let count = Count { warm_up: WARM_UP, total: WARM_UP + messages() };
     let mut missed = false;
-    for protocol in protocols {
+    for protocol in protocols.iter().filter(|protocol| is_wanted(protocol.name)) {
         missed |= pair(&Pair {
             name: format!("{}, messages of {} bytes", protocol.name, SHAPE.bytes()),
             bare: Box::new(|| (protocol.bare)(Peer::start(protocol.name)?, count)),
@@ -132,9 +137,6 @@ pub(crate) fn all(protocols: &[Protocol]) -> anyhow::Result<bool> {
 
 /// Runs one and tells; `true`: it is too slow.
 pub(crate) fn pair(pair: &Pair<'_>) -> anyhow::Result<bool> {
-    if std::env::var("ONLY").is_ok_and(|only| !only.split(';').any(|only| pair.name.contains(only))) {
-        return Ok(false);
-    }
     let (mut bare, mut own) = (Vec::new(), Vec::new());
     for _ in 0..rounds() {
         bare.push((pair.bare)().context("the bare loop")?);

@@ -86,7 +86,7 @@ fn a_rate_limit_thins_the_samples_and_nothing_else() {
     let engine = home.engine(&text);
     let books = settled(&engine, "log", 2_001);
     assert_eq!((books.stored, books.rejected, books.dropped), (2_000, 1, 0), "{books:?}");
-    assert_eq!(books.left_out, 1_800, "{books:?}");
+    assert_eq!(books.conflated, 1_800, "{books:?}");
     let row = engine.status().1.remove(0);
     assert_eq!(row.thinned.as_deref(), Some("one value of 10"));
     engine.stop();

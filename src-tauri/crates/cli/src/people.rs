@@ -69,6 +69,12 @@ pub fn gap(told: &Value) -> String {
         missing if missing.as_u64() == Some(1) => said += ", 1 message missing",
         missing => said += &format!(", {missing} messages missing"),
     }
+    // What came of an outage behind it stands at the end of what was seen.
+    if let Some((_, came)) =
+        text(told, "detail").rsplit_once(". ").filter(|(_, last)| last.ends_with("came after all."))
+    {
+        said += &format!("; {}", came.trim_end_matches('.'));
+    }
     line(text(told, "from"), "gap", told, &said)
 }
 

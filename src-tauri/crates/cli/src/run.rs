@@ -82,8 +82,8 @@ fn say(report: &RunReport) -> Result<(), Trouble> {
             accounts.rejected,
             accounts.in_flight
         ))?;
-        if accounts.left_out > 0 {
-            out::line(format!("{feed}: {} left out by its rate limit", many(accounts.left_out, "sample")))?;
+        if accounts.conflated > 0 {
+            out::line(format!("{feed}: {} left out by its rate limit", many(accounts.conflated, "sample")))?;
         }
         let wire = accounts.wire_bytes.map(|bytes| bytes as f64);
         out::line(format!("{feed}: {}", traffic(wire, accounts.bytes as f64, "")))?;

@@ -301,9 +301,14 @@ fn source_of(finding: &Finding) -> AlarmSource {
 
 /// The first sentence is the headline, without its full stop; the rest explains.
 pub fn headline(text: &str) -> (String, String) {
-    // A full stop ends a sentence where a capital letter follows: `0.2 s` does not end one.
-    let end =
-        text.match_indices(". ").find(|(place, _)| text[place + 2..].chars().next().is_some_and(char::is_uppercase));
+    // A full stop ends a sentence where a capital letter follows: `0.2 s` does not end one, nor does one in brackets.
+    let is_outside = |place: usize| {
+        let count = |bracket: char| text.get(..place).map_or(0, |before| before.matches(bracket).count());
+        count('(') == count(')')
+    };
+    let end = text
+        .match_indices(". ")
+        .find(|(place, _)| text[place + 2..].chars().next().is_some_and(char::is_uppercase) && is_outside(*place));
     match end {
         Some((place, _)) => (text[..place].to_owned(), text[place + 2..].trim().to_owned()),
         None => (text.trim_end_matches('.').to_owned(), String::new()),

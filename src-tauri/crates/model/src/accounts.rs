@@ -19,10 +19,8 @@ pub struct Accounts {
     pub rejected: u64,
     /// In a queue: the measured length of all of them, never a difference.
     pub in_flight: u64,
-    /// Samples (not messages) of which a detector saw only the most telling of its time slot.
-    pub conflated: u64,
     /// Samples (not messages) that the feed's rate limit left out: neither charted nor kept, and not lost.
-    pub left_out: u64,
+    pub conflated: u64,
     /// Payload bytes of everything received.
     pub bytes: u64,
     /// Bytes that came over the wire for all of that, as they were compressed; `None` where that is not known.
@@ -45,7 +43,6 @@ impl AddAssign for Accounts {
         self.rejected += other.rejected;
         self.in_flight += other.in_flight;
         self.conflated += other.conflated;
-        self.left_out += other.left_out;
         self.bytes += other.bytes;
         // Of those that are known.
         self.wire_bytes = added(self.wire_bytes, other.wire_bytes);

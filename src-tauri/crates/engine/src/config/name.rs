@@ -44,10 +44,11 @@ const LONGEST: usize = 32;
 ///
 /// assert_eq!(suggest_name("wss://ws-feed.exchange.coinbase.com", &[]), "coinbase");
 /// assert_eq!(suggest_name("https://stream.wikimedia.org/v2/stream/recentchange", &["wikimedia"]), "wikimedia-2");
+/// assert_eq!(suggest_name("nats://127.0.0.1:4222/trades.>", &[]), "local");
 /// assert_eq!(suggest_name("/captures/plant floor.jsonl", &[]), "plant-floor");
 /// ```
 pub fn suggest_name(address: &str, existing: &[&str]) -> String {
-    let host = Url::parse(address).ok().and_then(|url| url.host().map(|host| from_host(&host.to_owned())));
+    let host = Url::parse(address).ok().and_then(|url| url.host().map(|host| from_host(&numbered(&host.to_owned()))));
     let base = host.unwrap_or_else(|| from_path(address));
     let base = clean(&base);
     let base = if base.is_empty() { "feed".to_owned() } else { base };
@@ -57,6 +58,14 @@ pub fn suggest_name(address: &str, existing: &[&str]) -> String {
     }
     // One more than there are names: one of them must be free.
     (2..=existing.len() + 2).map(|number| format!("{base}-{number}")).find(|name| !taken(name)).unwrap_or(base)
+}
+
+/// The host of a scheme that browsers do not know is never taken for a number.
+fn numbered(host: &Host) -> Host {
+    match host {
+        Host::Domain(domain) => domain.parse().map_or_else(|_| host.clone(), Host::Ipv4),
+        host => host.clone(),
+    }
 }
 
 fn from_host(host: &Host) -> String {

@@ -368,7 +368,7 @@ impl Book {
         self.release(Some(now), shared);
         self.integrity.elapse(now, &mut self.findings);
         self.certificates.elapse(now, &mut self.findings);
-        self.link.tell_filled(shared);
+        self.link.tell_filled(now, &self.settings.title, shared);
         self.flush_findings(shared);
         // The samples' own clock runs behind by what messages take to come.
         let lag = if self.axis.is_receive_time() { 0.0 } else { self.lateness.median_ms().unwrap_or(0.0).max(0.0) };

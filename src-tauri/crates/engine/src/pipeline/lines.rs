@@ -73,6 +73,10 @@ pub(crate) struct Meaning {
     pub(crate) finding: Option<Finding>,
 }
 
+fn is_up(line: &Line) -> bool {
+    line.state == LineState::Up
+}
+
 impl Lines {
     pub(crate) fn new(feed: FeedId, settings: &[LineSettings], redundant: bool) -> Lines {
         let mut lines: Vec<Line> =
@@ -115,7 +119,6 @@ impl Lines {
         if self.lines.len() < 2 || self.is_drilled() {
             return None;
         }
-        let is_up = |line: &Line| line.state == LineState::Up;
         // The best one is in use: what the others do matters only where all are wanted.
         let wanted = if self.redundant { self.lines.len() } else { self.lines.iter().position(is_up)? };
         let wanted = self.lines.iter().take(wanted);
@@ -160,10 +163,12 @@ impl Lines {
         } else if drilling && line > 0 {
             finding = tells(FindingKind::FailedOver, Severity::Info, format!("Drill: the feed goes on over {name}."));
         } else if told {
-            // The alarm of the connection ends when no line is down any more.
-            let whole = self.lines.iter().all(|line| line.state != LineState::Down);
+            // The alarm of the connection ends when no line is down any more, and the feed is where it belongs.
+            let returns = !self.redundant && self.lines.iter().skip(usize::from(line) + 1).any(is_up);
+            let whole = self.lines.iter().all(|line| line.state != LineState::Down) && !returns;
             let kind = if whole { FindingKind::Resumed } else { FindingKind::FailedOver };
-            finding = tells(kind, Severity::Info, format!("{name} is connected again."));
+            let more = if returns { " The feed returns to it when it has stood for a while." } else { "" };
+            finding = tells(kind, Severity::Info, format!("{name} is connected again.{more}"));
         }
         Meaning { concerns_feed: first, finding }
     }
@@ -206,12 +211,17 @@ impl Lines {
         of.reason.clear();
         let told = std::mem::take(&mut of.told);
         let name = of.settings.name.clone();
-        // That it is not needed any more ends what was said of it.
-        let is_well = self.up() > 0 && self.lines.iter().all(|line| line.state != LineState::Down);
-        let finding = (told && is_well).then(|| {
-            let text = format!("{name} is not needed any more.");
-            Finding::new(Check::Connection, FindingKind::Resumed, feed, at, Severity::Info, text)
-        });
+        // That it is not needed any more ends what was said of it, and of the one before it.
+        let is_well = self.lines.iter().all(|line| line.state != LineState::Down);
+        let over = self.lines.iter().take(usize::from(line)).find(|line| is_up(line));
+        let text = match over {
+            Some(over) if was_up && why == Shut::NotNeeded => {
+                Some(format!("The feed is back on {}.", over.settings.name))
+            }
+            _ => (told && self.up() > 0).then(|| format!("{name} is not needed any more.")),
+        };
+        let tells = |text| Finding::new(Check::Connection, FindingKind::Resumed, feed, at, Severity::Info, text);
+        let finding = text.filter(|_| is_well).map(tells);
         Meaning { concerns_feed: was_up && self.up() == 0, finding }
     }
 
@@ -253,9 +263,12 @@ mod tests {
         assert!(over.concerns_feed);
         assert_eq!(lines.degraded().unwrap(), "over tokyo, since preferred is down: It was cut.");
         let back = lines.connected(0, at(3));
-        assert_eq!(told(&back).unwrap().0, FindingKind::Resumed);
+        assert_eq!(told(&back).unwrap().0, FindingKind::FailedOver, "it is on tokyo still");
         assert!(!back.concerns_feed);
-        assert_eq!(lines.stood_down(1, at(4), Shut::NotNeeded), Meaning { concerns_feed: false, finding: None });
+        let returned = lines.stood_down(1, at(4), Shut::NotNeeded);
+        let text = "The feed is back on preferred.".to_owned();
+        assert_eq!(told(&returned), Some((FindingKind::Resumed, Severity::Info, text)));
+        assert!(!returned.concerns_feed);
         assert_eq!(lines.degraded(), None);
     }
 

@@ -5,8 +5,9 @@ use std::time::Duration;
 use feedwatch_ingest::{Missed, Shut};
 use feedwatch_model::{AlarmSource, Check, FeedId, FeedState, Finding, FindingKind, Gap, GapCause, Severity, Time};
 
-use super::Shared;
 use super::outages::Outages;
+use super::{News, Shared};
+use crate::wire::Level;
 
 /// The connection of one feed.
 #[derive(Clone, Debug)]
@@ -151,8 +152,13 @@ impl Link {
     }
 
     /// Tells in the gaps of outages how much of them was filled since.
-    pub(crate) fn tell_filled(&mut self, shared: &mut Shared) {
-        self.outages.told().for_each(|gap| shared.gap(gap));
+    pub(crate) fn tell_filled(&mut self, now: Time, title: &str, shared: &mut Shared) {
+        self.outages.told(now).for_each(|gap| shared.gap(gap));
+        if let Some(came) = self.outages.settled(now) {
+            let came = crate::text::many(came, "message");
+            let text = format!("{title}: {came} of an outage came after all, and stand at the time they were sent.");
+            shared.output.news.push(News::Notice(Level::Info, text));
+        }
     }
 
     /// The connection is lost or not to be had. Gives a finding for the first failure of an outage, and when a person

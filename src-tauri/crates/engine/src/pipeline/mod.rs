@@ -277,8 +277,7 @@ impl Pipeline {
             duplicate: stage.duplicate() + inbox.duplicate,
             rejected: stage.rejected(),
             in_flight: inbox.queued + stage.held() + waiting + kept.queued,
-            conflated: stage.conflated(),
-            left_out: stage.left_out(),
+            conflated: stage.left_out(),
             bytes: inbox.bytes,
             wire_bytes: inbox.wire_bytes,
         }

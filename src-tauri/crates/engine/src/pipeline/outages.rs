@@ -17,6 +17,8 @@ use crate::text::count_of;
 const REMEMBERED: usize = 16;
 /// How long after an outage messages of its time are expected: twice as long as it lasted, and this, nanoseconds.
 const GRACE: i64 = 600 * NANOS_PER_SECOND;
+/// When nothing more has come for so long a person is told, nanoseconds.
+const SETTLED: i64 = 2 * NANOS_PER_SECOND;
 
 /// The latest outages of one feed, oldest first.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +40,9 @@ struct Outage {
     late: i64,
     filled: u64,
     told: u64,
+    /// What was told to a person, when nothing more came for a while; and since when nothing has.
+    noted: u64,
+    since: Time,
 }
 
 impl Outages {
@@ -51,7 +56,7 @@ impl Outages {
         let (from, to) = (gap.from.plus_nanos(late.saturating_neg()), end.plus_nanos(late.saturating_neg()));
         let until = end.plus_nanos(length.saturating_mul(2).saturating_add(GRACE));
         self.settled = self.settled.max(Some(to));
-        self.past.push_back(Outage { gap, from, to, until, late, filled: 0, told: 0 });
+        self.past.push_back(Outage { gap, from, to, until, late, filled: 0, told: 0, noted: 0, since: end });
     }
 
     /// Was a message that came now held up by an outage? `kept`: the other side keeps messages for us.
@@ -82,13 +87,26 @@ impl Outages {
     }
 
     /// Gaps of which more was filled since they were last told, with how much in words.
-    pub(super) fn told(&mut self) -> impl Iterator<Item = Gap> {
-        self.past.iter_mut().filter(|outage| outage.filled > outage.told).map(|outage| {
-            outage.told = outage.filled;
+    pub(super) fn told(&mut self, now: Time) -> impl Iterator<Item = Gap> {
+        self.past.iter_mut().filter(|outage| outage.filled > outage.told).map(move |outage| {
+            (outage.told, outage.since) = (outage.filled, now);
             let came = if outage.filled == 1 { "message of this time came" } else { "messages of this time came" };
             let detail = format!("{} {} {came} after all.", outage.gap.detail, count_of(outage.filled));
             Gap { detail, ..outage.gap.clone() }
         })
+    }
+}
+
+impl Outages {
+    /// How many messages came of outages of which nothing more has come for a while, once.
+    pub(super) fn settled(&mut self, now: Time) -> Option<u64> {
+        let is_due = |outage: &&mut Outage| outage.told > outage.noted && now.nanos_since(outage.since) >= SETTLED;
+        let came = self.past.iter_mut().filter(is_due).map(|outage| {
+            let came = outage.told - outage.noted;
+            outage.noted = outage.told;
+            came
+        });
+        Some(came.sum()).filter(|came| *came > 0)
     }
 }
 
@@ -111,7 +129,7 @@ mod tests {
     }
 
     fn details(outages: &mut Outages) -> Vec<String> {
-        outages.told().map(|gap| gap.detail).collect()
+        outages.told(at(0)).map(|gap| gap.detail).collect()
     }
 
     #[test]
@@ -136,6 +154,21 @@ mod tests {
     }
 
     #[test]
+    fn a_person_is_told_once_when_nothing_more_comes() {
+        let mut outages = Outages::default();
+        outages.over(gap(100, 700), 0);
+        let mut told = Vec::new();
+        for second in 700..720 {
+            if second < 710 {
+                assert!(outages.held_up(at(second - 300), at(second), false));
+            }
+            outages.told(at(second)).for_each(drop);
+            told.extend(outages.settled(at(second)));
+        }
+        assert_eq!(told, [10]);
+    }
+
+    #[test]
     fn each_of_several_outages_is_filled_by_what_is_its_own() {
         let mut outages = Outages::default();
         outages.over(gap(100, 200), 0);
@@ -143,7 +176,7 @@ mod tests {
         let held: Vec<bool> =
             [150, 205, 250, 305].iter().map(|sent| outages.held_up(at(*sent), at(310), false)).collect();
         assert_eq!(held, [true, false, true, false]);
-        let told: Vec<Time> = outages.told().map(|gap| gap.from).collect();
+        let told: Vec<Time> = outages.told(at(310)).map(|gap| gap.from).collect();
         assert_eq!(told, [at(100), at(210)]);
     }
 
@@ -193,7 +226,7 @@ mod tests {
             prop_assert!(outages.past.len() <= REMEMBERED);
             let now = Time::from_nanos(latest.saturating_add(1));
             prop_assert!(!outages.held_up(now, now, false));
-            prop_assert!(outages.told().count() <= REMEMBERED);
+            prop_assert!(outages.told(now).count() <= REMEMBERED);
         }
     }
 }

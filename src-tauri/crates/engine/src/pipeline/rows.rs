@@ -26,7 +26,7 @@ impl From<Accounts> for AccountsRow {
             duplicate: accounts.duplicate,
             rejected: accounts.rejected,
             in_flight: accounts.in_flight,
-            left_out: accounts.left_out,
+            left_out: accounts.conflated,
             bytes: accounts.bytes,
             wire_bytes: accounts.wire_bytes,
         }
@@ -107,7 +107,7 @@ impl Pipeline {
             (true, None) if stage.is_numbered() => (Level::Ok, format!("complete for {watched}")),
             // Without numbers of its own a loss would not show: do not claim what cannot be known.
             (true, None) => (Level::Ok, "not numbered".to_owned()),
-            (true, Some(worst)) => (worst, format!("nothing new in {watched}")),
+            (true, Some(worst)) => (worst, format!("no new fault in {watched}")),
             (false, worst) => (worst.unwrap_or(Level::Info), format!("{} in {watched}", words.join(", "))),
         })
     }

@@ -44,7 +44,7 @@ fn a_rate_limit_thins_what_is_kept_and_no_check_misses_a_message() {
     for (rate, kept) in [(Rate::Newest(Duration::from_millis(250)), 16), (Rate::Every(10), 40), (Rate::AtMost(5), 20)] {
         let (pipeline, samples, news) = limited(Some(rate));
         let books = pipeline.accounts(0, InboxCounters { received: 399, ..InboxCounters::default() }, None);
-        assert_eq!((samples.len(), books.left_out), (kept, 399 - kept as u64), "{rate}");
+        assert_eq!((samples.len(), books.conflated), (kept, 399 - kept as u64), "{rate}");
         assert_eq!((books.stored, books.dropped, pipeline.feed(0).unwrap().lost()), (399, 0, 1), "{rate}");
         assert!(news.iter().any(|news| matches!(news, News::Gap(gap) if gap.missing == Some(1))), "{rate}");
     }
