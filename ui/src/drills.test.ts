@@ -53,7 +53,9 @@ describe('the endpoints', () => {
     expect(words(preferred!)).toMatch(
       /^preferred down wss:\/\/orders\.example\/feed The server closed the connection \(1006\)\. [\d,]+ received 3 missed$/
     );
-    expect(words(backup!)).toMatch(/^backup up wss:\/\/orders-backup\.example\/feed [\d,]+ received 0 missed$/);
+    expect(words(backup!)).toMatch(
+      /^backup up wss:\/\/orders-backup\.example\/feed [\d,]+ received 0 missed$/
+    );
     expect(preferred!.title).toBe('10,766,400 of its messages came here first');
   });
 
