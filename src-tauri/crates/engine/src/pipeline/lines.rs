@@ -154,6 +154,8 @@ impl Lines {
         let name = of.settings.name.clone();
         let mut finding = None;
         let tells = |kind, severity, text| Some(Finding::new(Check::Connection, kind, feed, at, severity, text));
+        // The feed is where it belongs, and its alarm ends, when the backup is not needed any more.
+        let returns = !self.redundant && self.lines.iter().skip(usize::from(line) + 1).any(is_up);
         let wanted = if self.redundant { self.lines.len() } else { usize::from(line) };
         let lost = self.lines.iter().take(wanted).find(|other| other.state == LineState::Down);
         if alone {
@@ -162,13 +164,11 @@ impl Lines {
             finding = tells(FindingKind::FailedOver, Severity::Warning, text);
         } else if drilling && line > 0 {
             finding = tells(FindingKind::FailedOver, Severity::Info, format!("Drill: the feed goes on over {name}."));
-        } else if told {
-            // The alarm of the connection ends when no line is down any more, and the feed is where it belongs.
-            let returns = !self.redundant && self.lines.iter().skip(usize::from(line) + 1).any(is_up);
-            let whole = self.lines.iter().all(|line| line.state != LineState::Down) && !returns;
+        } else if told && !returns {
+            // The alarm of the connection ends when no line is down any more.
+            let whole = self.lines.iter().all(|line| line.state != LineState::Down);
             let kind = if whole { FindingKind::Resumed } else { FindingKind::FailedOver };
-            let more = if returns { " The feed returns to it when it has stood for a while." } else { "" };
-            finding = tells(kind, Severity::Info, format!("{name} is connected again.{more}"));
+            finding = tells(kind, Severity::Info, format!("{name} is connected again."));
         }
         Meaning { concerns_feed: first, finding }
     }
@@ -263,8 +263,7 @@ mod tests {
         assert!(over.concerns_feed);
         assert_eq!(lines.degraded().unwrap(), "over tokyo, since preferred is down: It was cut.");
         let back = lines.connected(0, at(3));
-        assert_eq!(told(&back).unwrap().0, FindingKind::FailedOver, "it is on tokyo still");
-        assert!(!back.concerns_feed);
+        assert_eq!(back, Meaning { concerns_feed: false, finding: None }, "it is on tokyo still");
         let returned = lines.stood_down(1, at(4), Shut::NotNeeded);
         let text = "The feed is back on preferred.".to_owned();
         assert_eq!(told(&returned), Some((FindingKind::Resumed, Severity::Info, text)));
