@@ -194,7 +194,8 @@ async fn while_nothing_can_be_kept_reading_stops() {
     let mut numbers = receive(session.as_mut(), 65_536).await;
     until(|| source.desk().is_paused()).await;
     assert!(session.recv(&mut Batch::default()).now_or_never().is_none(), "messages are there");
-    session.ack(1_000).await.unwrap();
+    // The last batch may have brought 255 more than it had to.
+    session.ack(2_000).await.unwrap();
     numbers.extend(receive(session.as_mut(), 800).await);
     session.ack(numbers.len() as u64).await.unwrap();
     numbers.extend(receive(session.as_mut(), 80_000 - numbers.len()).await);
