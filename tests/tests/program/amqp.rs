@@ -301,7 +301,8 @@ fn nothing_is_lost_over_a_killed_broker_and_nothing_is_stored_twice() {
     rabbit.start_again();
     let client = rabbit.client();
     client.publish("amq.topic", messages("plant.a", 1001..=1500));
-    let books = wait_for("what was sent meanwhile is there", 2 * LONG, || {
+    // A broker that is still starting may refuse us, which is tried again after a minute.
+    let books = wait_for("what was sent meanwhile is there", 4 * LONG, || {
         Some(accounts(&engine, "plant")).filter(|books| books.stored == 1500 && books.in_flight == 0)
     });
     assert!(books.duplicate >= 600, "what was not acknowledged came twice, and was known: {books:?}");
