@@ -30,8 +30,6 @@ const PRODUCTS: usize = 10;
 /// Taken from the inbox in one go, as by the engine.
 const PASS: usize = 512;
 const BLOCK: usize = 64 << 10;
-/// The engine's own rest after a pass.
-const REST: Duration = Duration::from_millis(4);
 
 /// A protocol, its peer, and the two that are compared.
 pub(crate) struct Protocol {
@@ -200,9 +198,7 @@ pub(crate) fn received(
             break;
         }
         if inbox.drain(&mut events, PASS) == 0 {
-            // As the pipeline's thread: it does not wake for each message, and rests when it has seen all.
             std::thread::park_timeout(Duration::from_secs(30));
-            std::thread::sleep(REST);
         }
         events.clear();
     }
