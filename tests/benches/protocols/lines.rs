@@ -7,8 +7,7 @@ use feedwatch_engine::clock;
 use feedwatch_ingest::{LinesOptions, LinesPlace, LinesSource, Source};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
-use crate::measure::cpu;
-use crate::run::{Count, Peer, Protocol, SHAPE, TELL, WINDOW};
+use crate::run::{Count, Peer, Protocol, Reading};
 
 pub(crate) const PROTOCOL: Protocol = Protocol { name: "lines", greet, frame, end: b"\n", bare, source };
 
@@ -19,29 +18,19 @@ fn greet(_: &mut TcpStream) -> anyhow::Result<()> {
 fn frame(_: &mut Vec<u8>) {}
 
 /// Line after line into one buffer.
-fn bare(mut peer: Peer, count: Count) -> anyhow::Result<f64> {
+fn bare(peer: Peer, count: Count) -> anyhow::Result<f64> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let socket = tokio::net::TcpStream::connect(peer.address).await?;
         let mut reader = BufReader::with_capacity(32 << 10, socket);
-        peer.allow(WINDOW.min(count.total))?;
-        let (mut read, mut bytes, mut before) = (0, 0, cpu());
-        let mut line = Vec::new();
-        while read < count.total {
+        let (mut reading, mut line) = (Reading::begin(peer, count)?, Vec::new());
+        loop {
             line.clear();
             anyhow::ensure!(reader.read_until(b'\n', &mut line).await? > 0, "the peer went away");
-            bytes += line.len() - 1;
-            read += 1;
-            if read % TELL == 0 {
-                peer.allow((read + WINDOW).min(count.total))?;
-            }
-            if read == count.warm_up {
-                before = cpu();
+            if reading.message(line.len() - 1)? {
+                return reading.end();
             }
         }
-        let spent = cpu() - before;
-        anyhow::ensure!(bytes as u64 == count.total * SHAPE.bytes() as u64, "{bytes} bytes were read");
-        Ok(spent.as_nanos() as f64 / (count.total - count.warm_up) as f64)
     })
 }
 

@@ -10,8 +10,7 @@ use rumqttc_v5::mqttbytes::QoS;
 use rumqttc_v5::mqttbytes::v5::Packet;
 use rumqttc_v5::{AsyncClient, Event};
 
-use crate::measure::cpu;
-use crate::run::{Count, Peer, Protocol, SHAPE, TELL, WINDOW};
+use crate::run::{Count, Peer, Protocol, Reading, SHAPE};
 
 pub(crate) const PROTOCOL: Protocol = Protocol { name: "mqtt", greet, frame, end: b"", bare, source };
 
@@ -43,29 +42,20 @@ fn frame(out: &mut Vec<u8>) {
 }
 
 /// The library's event loop, read and nothing else.
-fn bare(mut peer: Peer, count: Count) -> anyhow::Result<f64> {
+fn bare(peer: Peer, count: Count) -> anyhow::Result<f64> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let address = (peer.address.ip().to_string(), peer.address.port());
         let options = rumqttc_v5::MqttOptions::new("bare", address);
         let (client, mut events) = AsyncClient::builder(options).capacity(10).build();
         client.subscribe(TOPIC, QoS::AtMostOnce).await?;
-        peer.allow(WINDOW.min(count.total))?;
-        let (mut read, mut bytes, mut before) = (0, 0, cpu());
-        while read < count.total {
+        let mut reading = Reading::begin(peer, count)?;
+        loop {
             let Event::Incoming(Packet::Publish(publish)) = events.poll().await? else { continue };
-            bytes += publish.payload.len();
-            read += 1;
-            if read % TELL == 0 {
-                peer.allow((read + WINDOW).min(count.total))?;
-            }
-            if read == count.warm_up {
-                before = cpu();
+            if reading.message(publish.payload.len())? {
+                return reading.end();
             }
         }
-        let spent = cpu() - before;
-        anyhow::ensure!(bytes as u64 == count.total * SHAPE.bytes() as u64, "{bytes} bytes were read");
-        Ok(spent.as_nanos() as f64 / (count.total - count.warm_up) as f64)
     })
 }
 

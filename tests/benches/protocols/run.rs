@@ -83,6 +83,44 @@ impl Drop for Peer {
     }
 }
 
+/// What a bare loop counts of what it reads.
+pub(crate) struct Reading {
+    peer: Peer,
+    count: Count,
+    read: u64,
+    bytes: u64,
+    before: Duration,
+}
+
+impl Reading {
+    /// It begins: the peer may send.
+    pub(crate) fn begin(mut peer: Peer, count: Count) -> anyhow::Result<Reading> {
+        peer.allow(WINDOW.min(count.total))?;
+        Ok(Reading { peer, count, read: 0, bytes: 0, before: cpu() })
+    }
+
+    /// A message of so many bytes was read; `true`: it was the last.
+    pub(crate) fn message(&mut self, bytes: usize) -> anyhow::Result<bool> {
+        self.bytes += bytes as u64;
+        self.read += 1;
+        if self.read.is_multiple_of(TELL) {
+            self.peer.allow((self.read + WINDOW).min(self.count.total))?;
+        }
+        if self.read == self.count.warm_up {
+            self.before = cpu();
+        }
+        Ok(self.read == self.count.total)
+    }
+
+    /// CPU nanoseconds a message.
+    pub(crate) fn end(self) -> anyhow::Result<f64> {
+        let spent = cpu() - self.before;
+        let Count { warm_up, total } = self.count;
+        anyhow::ensure!(self.bytes == total * SHAPE.bytes() as u64, "{} bytes were read", self.bytes);
+        Ok(spent.as_nanos() as f64 / (total - warm_up) as f64)
+    }
+}
+
 /// What is measured: a name, and CPU nanoseconds a message of the bare loop and of ours.
 pub(crate) struct Pair<'a> {
     pub(crate) name: String,

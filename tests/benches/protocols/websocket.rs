@@ -10,8 +10,7 @@ use feedwatch_ingest::{Source, WebSocketOptions, WebSocketSource};
 use futures_util::StreamExt;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use crate::measure::cpu;
-use crate::run::{Count, Peer, Protocol, SHAPE, TELL, WINDOW, request};
+use crate::run::{Count, Peer, Protocol, Reading, SHAPE, request};
 
 pub(crate) const PROTOCOL: Protocol = Protocol { name: "websocket", greet, frame, end: b"", bare, source };
 
@@ -35,26 +34,17 @@ fn frame(out: &mut Vec<u8>) {
 }
 
 /// The library, read and nothing else.
-fn bare(mut peer: Peer, count: Count) -> anyhow::Result<f64> {
+fn bare(peer: Peer, count: Count) -> anyhow::Result<f64> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let (mut stream, _) = tokio_tungstenite::connect_async(format!("ws://{}/", peer.address)).await?;
-        peer.allow(WINDOW.min(count.total))?;
-        let (mut read, mut bytes, mut before) = (0, 0, cpu());
-        while read < count.total {
+        let mut reading = Reading::begin(peer, count)?;
+        loop {
             let message = stream.next().await.context("the peer went away")??;
-            bytes += message.len();
-            read += 1;
-            if read % TELL == 0 {
-                peer.allow((read + WINDOW).min(count.total))?;
-            }
-            if read == count.warm_up {
-                before = cpu();
+            if reading.message(message.len())? {
+                return reading.end();
             }
         }
-        let spent = cpu() - before;
-        anyhow::ensure!(bytes as u64 == count.total * SHAPE.bytes() as u64, "{bytes} bytes were read");
-        Ok(spent.as_nanos() as f64 / (count.total - count.warm_up) as f64)
     })
 }
 
