@@ -4,16 +4,16 @@ use std::io::{BufRead as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use feedwatch_engine::clock;
-use feedwatch_ingest::{Backoff, Inbox, InboxLimits, NatsOptions, NatsSource, Resume, supervise};
+use feedwatch_ingest::{Backoff, Bell, Event, Inbox, InboxLimits, NatsOptions, NatsSource, Resume, supervise};
 use futures_util::StreamExt;
 use tokio_util::sync::CancellationToken;
 
 use crate::measure::cpu;
-use crate::run::Pair;
+use crate::run::{PASS, Pair};
 
 const ARGUMENT: &str = "publish-nats";
 /// Messages that may be under way: neither side ever drops one.
@@ -22,8 +22,8 @@ const WINDOW: u64 = 8_192;
 const TELL: u64 = WINDOW / 4;
 const WARM_UP: u64 = 20_000;
 const SUBJECTS: u64 = 10;
-/// Taken from the inbox in one go, as by the engine.
-const PASS: usize = 512;
+/// Longer than anything takes.
+const WAIT: Duration = Duration::from_secs(30);
 
 /// Both sizes of the other bench.
 pub(crate) fn pairs(port: u16, messages: u64) -> Vec<Pair<'static>> {
@@ -122,8 +122,9 @@ fn bare(port: u16, size: usize, messages: u64) -> anyhow::Result<f64> {
 /// The same of ours; what is drained is thrown away.
 fn ours(port: u16, size: usize, messages: u64) -> anyhow::Result<f64> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    let drain = std::thread::current();
-    let inbox = Inbox::new(InboxLimits::default(), Arc::new(move || drain.unpark()));
+    let bell = Arc::new(Bell::default());
+    let ringing = Arc::clone(&bell);
+    let inbox = Inbox::new(InboxLimits::default(), Arc::new(move || ringing.ring()));
     let options = NatsOptions { port, ..NatsOptions::new("127.0.0.1", vec!["bench.>".to_owned()]) };
     let stop = CancellationToken::new();
     let supervision = supervise(
@@ -135,26 +136,27 @@ fn ours(port: u16, size: usize, messages: u64) -> anyhow::Result<f64> {
         stop.clone(),
     );
     let task = runtime.spawn(supervision);
-    let mut events = Vec::with_capacity(PASS);
+    let mut last = Instant::now();
     // Connecting, connected: then what is published is heard.
+    let mut events = Vec::new();
     while events.len() < 2 {
-        let left = 2 - events.len();
-        if inbox.drain(&mut events, left) == 0 {
-            std::thread::park_timeout(Duration::from_millis(10));
+        if inbox.drain(PASS, |event| events.push(event)) == 0 {
+            bell.wait(last, last + WAIT);
         }
     }
-    anyhow::ensure!(format!("{events:?}").contains("Connected"), "{events:?}");
+    anyhow::ensure!(matches!(events[..], [_, Event::Connected { .. }]), "{events:?}");
     let mut publisher = Publisher::start(port, size)?;
     let total = WARM_UP + messages;
     publisher.allow(WINDOW.min(total))?;
     let (mut read, mut told, mut before) = (0, 0, None);
     while read < total {
-        events.clear();
-        if inbox.drain(&mut events, PASS) == 0 {
-            std::thread::park_timeout(Duration::from_secs(30));
+        let drained = inbox.drain(PASS, drop);
+        if drained == 0 {
+            bell.wait(last, last + WAIT);
             continue;
         }
-        read += events.len() as u64;
+        last = Instant::now();
+        read += drained as u64;
         if read >= told + TELL {
             told = read;
             publisher.allow((read + WINDOW).min(total))?;

@@ -4,11 +4,11 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use feedwatch_engine::clock;
-use feedwatch_ingest::{Backoff, Inbox, InboxLimits, Resume, Source, supervise};
+use feedwatch_ingest::{Backoff, Bell, Inbox, InboxLimits, Resume, Source, supervise};
 use tokio_util::sync::CancellationToken;
 
 use crate::measure::{Spread, cpu};
@@ -28,7 +28,7 @@ const WARM_UP: u64 = 40_000;
 pub(crate) const SHAPE: Shape = Shape::Ticker;
 const PRODUCTS: usize = 10;
 /// Taken from the inbox in one go, as by the engine.
-const PASS: usize = 512;
+pub(crate) const PASS: usize = 64;
 const BLOCK: usize = 64 << 10;
 
 /// A protocol, its peer, and the two that are compared.
@@ -197,7 +197,7 @@ fn number(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
 }
 
-/// Source, supervision and inbox as in the engine, against a peer that is told how much it may send.
+/// Source, supervision, inbox and its bell as in the engine, against a peer that is told how much it may send.
 fn ours(protocol: &Protocol, count: Count) -> anyhow::Result<f64> {
     let mut peer = Peer::start(protocol.name)?;
     let source = (protocol.source)(peer.address)?;
@@ -212,13 +212,14 @@ pub(crate) fn received(
     mut allow: impl FnMut(u64) -> anyhow::Result<()>,
 ) -> anyhow::Result<f64> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    let drain = std::thread::current();
-    let inbox = Inbox::new(InboxLimits::default(), Arc::new(move || drain.unpark()));
+    let bell = Arc::new(Bell::default());
+    let ringing = Arc::clone(&bell);
+    let inbox = Inbox::new(InboxLimits::default(), Arc::new(move || ringing.ring()));
     let stop = CancellationToken::new();
     let (resume, policy) = (Resume::default(), Backoff::default());
     let task = runtime.spawn(supervise(source, Arc::clone(&inbox), resume, policy, clock::now, stop.clone()));
     let (mut before, mut told) = (cpu(), 0);
-    let mut events = Vec::with_capacity(PASS);
+    let mut last = Instant::now();
     loop {
         let counters = inbox.counters();
         let done = counters.received - counters.queued;
@@ -235,10 +236,10 @@ pub(crate) fn received(
         if done == count.total {
             break;
         }
-        if inbox.drain(&mut events, PASS) == 0 {
-            std::thread::park_timeout(Duration::from_secs(30));
+        match inbox.drain(PASS, drop) {
+            0 => bell.wait(last, last + Duration::from_secs(30)),
+            _ => last = Instant::now(),
         }
-        events.clear();
     }
     let spent = cpu() - before;
     stop.cancel();

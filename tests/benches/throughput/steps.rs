@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use feedwatch_decode::{Catalogue, Decoder, Options, Sink};
@@ -10,7 +10,7 @@ use feedwatch_engine::alarms::Alarms;
 use feedwatch_engine::clock;
 use feedwatch_engine::pipeline::{FeedSettings, Known, Pipeline};
 use feedwatch_engine::registry::Registry;
-use feedwatch_ingest::{Backoff, Inbox, InboxLimits, Resume, WebSocketOptions, WebSocketSource, supervise};
+use feedwatch_ingest::{Backoff, Bell, Inbox, InboxLimits, Resume, WebSocketOptions, WebSocketSource, supervise};
 use feedwatch_model::{Message, Protocol, Reading, Rejected};
 use tokio_util::sync::CancellationToken;
 
@@ -20,16 +20,17 @@ use crate::ticker::{Messages, Shape};
 use crate::{PRODUCTS, SLOW, STEP, WINDOW, pace};
 
 /// Taken from the inbox in one go, as by the engine.
-const PASS: usize = 512;
+const PASS: usize = 64;
 /// Messages that are made before the clock runs.
 const BLOCK: u64 = 1_024;
 
-/// Source, supervision and inbox as in the engine; what is drained is thrown away.
+/// Source, supervision, inbox and its bell as in the engine; what is drained is thrown away.
 pub(crate) fn receive(shape: Shape, warm_up: u64, messages: u64) -> anyhow::Result<f64> {
     let mut sender = Sender::start(shape, PRODUCTS, pace())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    let drain = std::thread::current();
-    let inbox = Inbox::new(InboxLimits::default(), Arc::new(move || drain.unpark()));
+    let bell = Arc::new(Bell::default());
+    let ringing = Arc::clone(&bell);
+    let inbox = Inbox::new(InboxLimits::default(), Arc::new(move || ringing.ring()));
     let source = Arc::new(WebSocketSource::new(WebSocketOptions::new(sender.url()), clock::now));
     let stop = CancellationToken::new();
     runtime.spawn(supervise(
@@ -41,7 +42,7 @@ pub(crate) fn receive(shape: Shape, warm_up: u64, messages: u64) -> anyhow::Resu
         stop.clone(),
     ));
     let (total, mut before, mut told) = (warm_up + messages, cpu(), 0);
-    let mut events = Vec::with_capacity(PASS);
+    let mut last = Instant::now();
     loop {
         let drained = { inbox.counters() };
         let done = drained.received - drained.queued;
@@ -56,10 +57,10 @@ pub(crate) fn receive(shape: Shape, warm_up: u64, messages: u64) -> anyhow::Resu
         if done == total {
             break;
         }
-        if inbox.drain(&mut events, PASS) == 0 {
-            std::thread::park_timeout(Duration::from_secs(30));
+        match inbox.drain(PASS, drop) {
+            0 => bell.wait(last, last + Duration::from_secs(30)),
+            _ => last = Instant::now(),
         }
-        events.clear();
     }
     let spent = cpu() - before;
     stop.cancel();

@@ -7,7 +7,6 @@
 pub mod alarms;
 mod axis;
 pub mod backtest;
-mod bell;
 pub mod clock;
 pub mod config;
 pub mod console;

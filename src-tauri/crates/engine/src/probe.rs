@@ -203,12 +203,14 @@ impl Probe {
 
     /// Takes all that waits.
     async fn take(&mut self, told: &mut (dyn FnMut(&Value) + Send)) {
-        let mut events = Vec::with_capacity(EVENTS);
-        while self.inbox.drain(&mut events, EVENTS) > 0 {
-            for event in events.drain(..) {
-                self.note(&event);
-                self.pipeline.step(self.place, event);
-            }
+        let inbox = Arc::clone(&self.inbox);
+        let pass = |probe: &mut Self| {
+            inbox.drain(EVENTS, |event| {
+                probe.note(&event);
+                probe.pipeline.step(probe.place, event);
+            })
+        };
+        while pass(self) > 0 {
             self.tell(told);
             // A long capture must not keep the runtime's only thread.
             tokio::task::yield_now().await;

@@ -19,7 +19,9 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasher;
 use std::time::Duration;
 
-use feedwatch_model::{Message, Time};
+use feedwatch_model::Time;
+
+use crate::batch::View;
 
 /// Lines of a feed.
 pub const MAX_LINES: usize = 8;
@@ -108,10 +110,9 @@ impl Arbiter {
     }
 
     /// Is this the first copy?
-    pub(crate) fn is_first(&mut self, line: u8, message: &Message) -> bool {
-        let meta = message.meta.as_ref();
-        let beside = meta.map(|meta| (meta.topic.as_deref(), meta.key.as_deref()));
-        let print = self.hash.hash_one((beside, &*message.payload));
+    pub(crate) fn is_first(&mut self, line: u8, message: View<'_>) -> bool {
+        let beside = message.meta.map(|meta| (meta.topic.as_deref(), meta.key.as_deref()));
+        let print = self.hash.hash_one((beside, message.payload));
         self.is_first_print(line, print, message.received)
     }
 

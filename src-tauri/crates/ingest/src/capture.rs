@@ -163,7 +163,7 @@ enum Format {
     Lines,
     Events {
         parser: Box<SseParser>,
-        ready: VecDeque<SseEvent>,
+        ready: VecDeque<Found>,
     },
     Whole {
         done: bool,
@@ -177,6 +177,7 @@ enum Format {
 }
 
 /// A message before its receive time is known.
+#[derive(Debug)]
 struct Found {
     payload: Bytes,
     meta: Option<Box<MessageMeta>>,
@@ -232,12 +233,12 @@ impl Capture {
             Format::Events { parser, ready } => {
                 while ready.is_empty() {
                     let Some(line) = self.lines.next_raw()? else { return Ok(None) };
-                    parser.push(&line, &mut |event| ready.push_back(event)).map_err(|error| {
+                    parser.push(&line, &mut |found| ready.push_back(event(found))).map_err(|error| {
                         let (file, line) = (self.lines.path().to_owned(), self.lines.number());
                         CaptureError::TooLong { file, line, limit: error.limit }
                     })?;
                 }
-                Ok(ready.pop_front().map(event))
+                Ok(ready.pop_front())
             }
             Format::Csv { header, told } => {
                 let Some(mut line) = self.lines.next_filled()? else { return Ok(None) };
@@ -284,13 +285,13 @@ impl Capture {
     }
 }
 
-fn event(event: SseEvent) -> Found {
+fn event(event: SseEvent<'_>) -> Found {
     let SseEvent { data, kind, id, last_id } = event;
     let meta = (kind.is_some() || id.is_some()).then(|| {
         let position = last_id.map(Position::EventId);
         Box::new(MessageMeta { topic: kind, id, position, ..MessageMeta::default() })
     });
-    Found { payload: data, meta, time: None }
+    Found { payload: Bytes::copy_from_slice(data), meta, time: None }
 }
 
 impl Iterator for Capture {

@@ -6,39 +6,44 @@
 
 use std::io;
 
-use bytes::{Buf, Bytes, BytesMut};
 use memchr::memchr;
 
 /// What is kept of a line that is too long: enough for a person to know it by.
 const HEAD: usize = 256;
+/// Room that is kept when nothing waits in it.
+const KEPT: usize = 256 << 10;
 
 /// A line without its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Line {
-    Whole(Bytes),
+pub(crate) enum Line<'a> {
+    Whole(&'a [u8]),
     /// Longer than the limit: its beginning, and how many bytes it has.
     TooLong {
-        head: Bytes,
+        head: &'a [u8],
         bytes: u64,
     },
 }
 
 /// See the module.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct LineCutter {
     limit: usize,
-    buffer: BytesMut,
-    /// Bytes at the beginning of the buffer that were searched for a line feed.
+    /// What is held stands from `begin` to `end`; behind it is room.
+    buffer: Vec<u8>,
+    begin: usize,
+    end: usize,
+    /// Bytes at the beginning of what is held that were searched for a line feed.
     searched: usize,
     passing: Option<Passing>,
+    /// The beginning of the last line that was passed over.
+    passed: Vec<u8>,
     /// NUL bytes that have passed in front of the line under way.
     holes: u64,
 }
 
-/// A line that is being passed over.
+/// A line that is being passed over, but for its beginning.
 #[derive(Debug)]
 struct Passing {
-    head: Bytes,
     /// How much of it has passed.
     bytes: u64,
     /// The last byte of it was a carriage return, which may be part of its end.
@@ -48,7 +53,32 @@ struct Passing {
 impl LineCutter {
     /// `limit`: the longest line in bytes.
     pub(crate) fn new(limit: usize) -> LineCutter {
-        LineCutter { limit, buffer: BytesMut::new(), searched: 0, passing: None, holes: 0 }
+        LineCutter { limit, ..LineCutter::default() }
+    }
+
+    /// Room for `piece` more bytes at least; what is put there counts when [`LineCutter::filled`] says so.
+    #[inline]
+    pub(crate) fn room(&mut self, piece: usize) -> &mut [u8] {
+        if self.begin == self.end {
+            (self.begin, self.end) = (0, 0);
+            if self.buffer.len() > KEPT.max(piece) {
+                self.buffer = Vec::new();
+            }
+        }
+        if self.buffer.len() - self.end < piece {
+            self.buffer.copy_within(self.begin..self.end, 0);
+            (self.begin, self.end) = (0, self.end - self.begin);
+            if self.buffer.len() - self.end < piece {
+                self.buffer.resize(self.end + piece, 0);
+            }
+        }
+        self.buffer.get_mut(self.end..).unwrap_or_default()
+    }
+
+    /// So many bytes were put into the room.
+    #[inline]
+    pub(crate) fn filled(&mut self, count: usize) {
+        self.end = self.buffer.len().min(self.end + count);
     }
 
     /// Appends what `read` puts into a room of `piece` bytes, and tells how much that was.
@@ -57,21 +87,23 @@ impl LineCutter {
         piece: usize,
         mut read: impl FnMut(&mut [u8]) -> io::Result<usize>,
     ) -> io::Result<usize> {
-        let before = self.buffer.len();
-        self.buffer.resize(before + piece, 0);
-        let read = loop {
-            match read(self.buffer.get_mut(before..).unwrap_or_default()) {
+        let room = self.room(piece).get_mut(..piece).unwrap_or_default();
+        let count = loop {
+            match read(room) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                read => break read,
+                read => break read?.min(piece),
             }
         };
-        self.buffer.truncate(before + read.as_ref().map_or(0, |count| (*count).min(piece)));
-        read
+        self.filled(count);
+        Ok(count)
     }
 
     /// Appends what came.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
-        self.buffer.extend_from_slice(bytes);
+        if let Some(room) = self.room(bytes.len()).get_mut(..bytes.len()) {
+            room.copy_from_slice(bytes);
+        }
+        self.filled(bytes.len());
     }
 
     /// The line under way is longer than allowed already.
@@ -84,88 +116,92 @@ impl LineCutter {
         self.limit = limit;
     }
 
-    /// What was appended last, from byte `from` of what is held on.
-    pub(crate) fn held_from(&self, from: usize) -> &[u8] {
-        self.buffer.get(from..).unwrap_or_default()
-    }
-
-    /// Bytes held.
-    pub(crate) fn held(&self) -> usize {
-        self.buffer.len()
+    /// What is held: the line under way, and what is behind it.
+    pub(crate) fn held(&self) -> &[u8] {
+        self.buffer.get(self.begin..self.end).unwrap_or_default()
     }
 
     /// The next line, and how many bytes it took with its end and what was passed over in front of it.
-    pub(crate) fn next(&mut self) -> Option<(Line, u64)> {
+    #[inline]
+    pub(crate) fn next(&mut self) -> Option<(Line<'_>, u64)> {
         if self.passing.is_some() {
-            return self.pass(memchr(b'\n', &self.buffer));
+            return self.pass(memchr(b'\n', self.held()));
         }
         if self.searched == 0 {
-            let hole = self.buffer.iter().take_while(|byte| **byte == 0).count();
-            self.buffer.advance(hole);
+            let hole = self.held().iter().take_while(|byte| **byte == 0).count();
+            self.begin += hole;
             self.holes += hole as u64;
         }
-        let unsearched = self.buffer.get(self.searched..).unwrap_or_default();
-        if let Some(at) = memchr(b'\n', unsearched).map(|at| self.searched + at) {
-            self.searched = 0;
-            let line = self.buffer.split_to(at + 1).freeze();
-            return Some(self.done(&line, at + 1));
+        let unsearched = self.held().get(self.searched..).unwrap_or_default();
+        if let Some(at) = memchr(b'\n', unsearched) {
+            let taken = self.searched + at + 1;
+            return Some(self.done(taken));
         }
-        self.searched = self.buffer.len();
+        let held = self.held();
+        let (length, returned) = (held.len(), held.ends_with(b"\r"));
+        self.searched = length;
         // One byte more, as the last may be a carriage return.
-        if self.buffer.len() > self.limit.saturating_add(1) {
-            let (head, returned) = (self.head(&self.buffer), self.buffer.ends_with(b"\r"));
-            self.passing = Some(Passing { head, bytes: self.buffer.len() as u64, returned });
-            self.buffer.clear();
+        if length > self.limit.saturating_add(1) {
+            let head = self.beginning(self.held()).to_vec();
+            self.passed = head;
+            self.passing = Some(Passing { bytes: length as u64, returned });
+            self.begin = self.end;
             self.searched = 0;
         }
         None
     }
 
     /// The line under way as if it had ended here, if there is one.
-    pub(crate) fn rest(&mut self) -> Option<(Line, u64)> {
+    pub(crate) fn rest(&mut self) -> Option<(Line<'_>, u64)> {
+        let length = self.held().len();
         if self.passing.is_some() {
-            return self.pass(Some(self.buffer.len()));
+            return self.pass(Some(length));
         }
-        self.searched = 0;
-        let line = self.buffer.split().freeze();
-        if line.is_empty() {
+        if length == 0 {
+            self.searched = 0;
             return None;
         }
-        let taken = line.len();
-        Some(self.done(&line, taken))
+        Some(self.done(length))
     }
 
-    fn done(&mut self, line: &Bytes, taken: usize) -> (Line, u64) {
-        let taken = taken as u64 + std::mem::take(&mut self.holes);
-        let length = without_end(line).len();
-        if length > self.limit {
-            return (Line::TooLong { head: self.head(line), bytes: length as u64 }, taken);
+    /// The line that takes so many bytes with its end.
+    #[inline]
+    fn done(&mut self, length: usize) -> (Line<'_>, u64) {
+        let begin = self.begin;
+        self.begin += length;
+        self.searched = 0;
+        let taken = length as u64 + std::mem::take(&mut self.holes);
+        let line = without_end(self.buffer.get(begin..self.begin).unwrap_or_default());
+        if line.len() > self.limit {
+            return (Line::TooLong { head: self.beginning(line), bytes: line.len() as u64 }, taken);
         }
-        (Line::Whole(line.slice(..length)), taken)
+        (Line::Whole(line), taken)
     }
 
     /// Passes over the line under way, whose end stands at `end`, if it is here.
-    fn pass(&mut self, end: Option<usize>) -> Option<(Line, u64)> {
+    fn pass(&mut self, end: Option<usize>) -> Option<(Line<'_>, u64)> {
+        let held = self.buffer.get(self.begin..self.end).unwrap_or_default();
         let Some(end) = end else {
-            if let Some(passing) = self.passing.as_mut().filter(|_| !self.buffer.is_empty()) {
-                passing.bytes += self.buffer.len() as u64;
-                passing.returned = self.buffer.ends_with(b"\r");
+            if let Some(passing) = self.passing.as_mut().filter(|_| !held.is_empty()) {
+                passing.bytes += held.len() as u64;
+                passing.returned = held.ends_with(b"\r");
             }
-            self.buffer.clear();
+            self.begin = self.end;
             return None;
         };
-        let Passing { head, bytes: passed, returned } = self.passing.take()?;
-        let here = self.buffer.get(..end).unwrap_or_default();
+        let Passing { bytes: passed, returned } = self.passing.take()?;
+        let here = held.get(..end).unwrap_or_default();
         let returned = if here.is_empty() { returned } else { here.ends_with(b"\r") };
         let bytes = passed + end as u64 - u64::from(returned);
-        let taken = (end + 1).min(self.buffer.len());
-        self.buffer.advance(taken);
-        Some((Line::TooLong { head, bytes }, passed + taken as u64 + std::mem::take(&mut self.holes)))
+        let taken = (end + 1).min(held.len());
+        self.begin += taken;
+        let taken = passed + taken as u64 + std::mem::take(&mut self.holes);
+        Some((Line::TooLong { head: &self.passed, bytes }, taken))
     }
 
     /// The beginning of a line that is too long.
-    fn head(&self, line: &[u8]) -> Bytes {
-        Bytes::copy_from_slice(line.get(..HEAD.min(self.limit)).unwrap_or(line))
+    fn beginning<'a>(&self, line: &'a [u8]) -> &'a [u8] {
+        line.get(..HEAD.min(self.limit)).unwrap_or(line)
     }
 }
 
@@ -182,13 +218,18 @@ mod tests {
     use super::*;
 
     fn all(cutter: &mut LineCutter) -> Vec<String> {
-        let lines = std::iter::from_fn(|| cutter.next());
+        let mut lines = Vec::new();
+        while let Some((line, _)) = cutter.next() {
+            lines.push(told(&line));
+        }
         lines
-            .map(|(line, _)| match line {
-                Line::Whole(line) => String::from_utf8_lossy(&line).into_owned(),
-                Line::TooLong { head, bytes } => format!("{}…{bytes}", String::from_utf8_lossy(&head)),
-            })
-            .collect()
+    }
+
+    fn told(line: &Line<'_>) -> String {
+        match line {
+            Line::Whole(line) => String::from_utf8_lossy(line).into_owned(),
+            Line::TooLong { head, bytes } => format!("{}…{bytes}", String::from_utf8_lossy(head)),
+        }
     }
 
     #[test]
@@ -200,7 +241,7 @@ mod tests {
         assert_eq!(all(&mut cutter), ["two", ""]);
         cutter.push(b"three");
         assert_eq!(all(&mut cutter), [""; 0]);
-        assert_eq!(cutter.rest(), Some((Line::Whole(Bytes::from_static(b"three")), 5)));
+        assert_eq!(cutter.rest(), Some((Line::Whole(b"three"), 5)));
         assert_eq!(cutter.rest(), None);
     }
 
@@ -212,7 +253,7 @@ mod tests {
         for _ in 0..1000 {
             cutter.push(&[b'x'; 1000]);
             assert_eq!(cutter.next(), None);
-            assert!(cutter.held() < 20);
+            assert!(cutter.held().len() < 20);
         }
         cutter.push(b"\nok\n");
         let (long, taken) = cutter.next().unwrap();
@@ -226,10 +267,10 @@ mod tests {
         for _ in 0..100 {
             cutter.push(&[0; 1000]);
             assert_eq!(cutter.next(), None);
-            assert_eq!(cutter.held(), 0);
+            assert_eq!(cutter.held().len(), 0);
         }
         cutter.push(b"a\0b\n");
-        assert_eq!(cutter.next(), Some((Line::Whole(Bytes::from_static(b"a\0b")), 100_004)));
+        assert_eq!(cutter.next(), Some((Line::Whole(b"a\0b"), 100_004)));
     }
 
     proptest! {
@@ -245,9 +286,11 @@ mod tests {
                     let (piece, after) = rest.split_at(pieces.next().unwrap_or(rest.len()).min(rest.len()));
                     cutter.push(piece);
                     rest = after;
-                    got.extend(std::iter::from_fn(|| cutter.next()));
+                    while let Some((line, taken)) = cutter.next() {
+                        got.push((told(&line), taken));
+                    }
                 }
-                got.extend(cutter.rest());
+                got.extend(cutter.rest().map(|(line, taken)| (told(&line), taken)));
                 got
             };
             let at_once = whole(&mut std::iter::once(text.len()));

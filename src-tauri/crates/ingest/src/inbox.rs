@@ -21,7 +21,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::acks::{Acks, Kept};
 use crate::arbiter::{Arbiter, LineCounters};
-use crate::{Batch, Missed};
+use crate::batch::{Batch, Missed, Run};
 
 /// What a feed's source has to tell, in the order it happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -170,9 +170,16 @@ pub struct Inbox {
     first: u64,
 }
 
+/// What waits.
+enum Item {
+    Messages(Run),
+    /// Anything but a message.
+    Word(Event),
+}
+
 #[derive(Default)]
 struct Queue {
-    events: VecDeque<Event>,
+    items: VecDeque<Item>,
     /// Events about the connection: neither messages nor what stands for dropped ones.
     words: usize,
     /// Bytes of the messages queued, with the text beside them.
@@ -258,25 +265,28 @@ impl Inbox {
         self.lock().next_number(self.first)
     }
 
-    /// Moves at most `at_most` events, the oldest first, to the end of `out`. Returns how many.
-    pub fn drain(&self, out: &mut Vec<Event>, at_most: usize) -> usize {
+    /// Takes at most `at_most` events out, the oldest first, and hands on one after the other. Returns how many. While they
+    /// are handed on nobody waits.
+    pub fn drain(&self, at_most: usize, mut each: impl FnMut(Event)) -> usize {
+        let mut taken = Vec::new();
         let mut queue = self.lock();
-        let count = at_most.min(queue.events.len());
-        let Queue { events, words, queued_bytes, counters, .. } = &mut *queue;
-        for event in events.drain(..count) {
-            match &event {
-                Event::Message(message) => {
-                    *queued_bytes -= message.size();
-                    counters.queued -= 1;
-                }
-                Event::Dropped { .. } => {}
-                _ => *words -= 1,
-            }
-            out.push(event);
+        let mut count = 0;
+        while count < at_most
+            && let Some(item) = queue.pop(at_most - count)
+        {
+            count += item.len();
+            taken.push(item);
         }
         drop(queue);
-        if count > 0 {
-            self.room.notify_waiters();
+        if count == 0 {
+            return 0;
+        }
+        self.room.notify_waiters();
+        for item in taken {
+            match item {
+                Item::Messages(run) => run.for_each(|message| each(Event::Message(message))),
+                Item::Word(event) => each(event),
+            }
         }
         count
     }
@@ -292,12 +302,12 @@ impl Inbox {
             return;
         }
         let mut queue = self.lock();
-        let was_empty = queue.events.is_empty();
-        for message in batch.drain(usize::MAX) {
-            queue.take(self.first, message);
-            while queue.is_over(self.limits) && queue.forget_oldest() {}
+        let was_empty = queue.items.is_empty();
+        for run in batch.take(usize::MAX) {
+            queue.take(self.first, run);
         }
-        let rings = was_empty && !queue.events.is_empty();
+        while queue.is_over(self.limits) && queue.forget_oldest() {}
+        let rings = was_empty && !queue.items.is_empty();
         drop(queue);
         if rings {
             (self.doorbell)();
@@ -318,12 +328,10 @@ impl Inbox {
     }
 
     /// Puts a word about the connection behind what is queued.
-    pub fn announce(&self, event: Event) {
+    pub(crate) fn announce(&self, event: Event) {
         let mut queue = self.lock();
-        let was_empty = queue.events.is_empty();
-        if !matches!(event, Event::Message(_) | Event::Dropped { .. }) {
-            queue.words += 1;
-        }
+        let was_empty = queue.items.is_empty();
+        queue.words += 1;
         if let Some(arbiter) = &mut queue.arbiter {
             match event {
                 Event::Lost { line, .. } | Event::StoodDown { line, .. } | Event::Ended { line, .. } => {
@@ -332,7 +340,7 @@ impl Inbox {
                 _ => {}
             }
         }
-        queue.events.push_back(event);
+        queue.items.push_back(Item::Word(event));
         drop(queue);
         if was_empty {
             (self.doorbell)();
@@ -342,7 +350,7 @@ impl Inbox {
     /// The other side lives and has nothing new. Of many such signs with nothing between them the last one stays.
     pub(crate) fn alive(&self, now: Time) {
         let mut queue = self.lock();
-        if let Some(Event::Alive { at }) = queue.events.back_mut() {
+        if let Some(Item::Word(Event::Alive { at })) = queue.items.back_mut() {
             *at = now;
             return;
         }
@@ -364,19 +372,19 @@ impl Inbox {
 
     fn put_what_fits(&self, batch: &mut Batch) {
         let mut queue = self.lock();
-        let was_empty = queue.events.is_empty();
+        let was_empty = queue.items.is_empty();
         let (mut messages, mut bytes) = (queue.counters.queued as usize, queue.queued_bytes);
-        let fits = batch.messages().iter().take_while(|message| {
+        let fits = batch.views().take_while(|view| {
             let first = messages == 0;
             messages += 1;
-            bytes = bytes.saturating_add(message.size());
+            bytes = bytes.saturating_add(view.size());
             first || messages <= self.limits.messages && bytes <= self.limits.bytes
         });
         let count = fits.count();
-        for message in batch.drain(count) {
-            queue.take(self.first, message);
+        for run in batch.take(count) {
+            queue.take(self.first, run);
         }
-        let rings = was_empty && !queue.events.is_empty();
+        let rings = was_empty && !queue.items.is_empty();
         drop(queue);
         if rings {
             (self.doorbell)();
@@ -398,24 +406,53 @@ impl fmt::Debug for Inbox {
     }
 }
 
+impl Item {
+    fn len(&self) -> usize {
+        match self {
+            Item::Messages(run) => run.len(),
+            Item::Word(_) => 1,
+        }
+    }
+}
+
 impl Queue {
+    /// Takes the oldest item out, of messages at most so many.
+    fn pop(&mut self, at_most: usize) -> Option<Item> {
+        let item = match self.items.front_mut()? {
+            Item::Messages(run) if run.len() > at_most => Item::Messages(run.split(at_most)),
+            _ => self.items.pop_front()?,
+        };
+        match &item {
+            Item::Messages(run) => {
+                self.counters.queued -= run.len() as u64;
+                self.queued_bytes -= run.size();
+            }
+            Item::Word(Event::Dropped { .. }) => {}
+            Item::Word(_) => self.words -= 1,
+        }
+        Some(item)
+    }
+
     fn next_number(&self, first: u64) -> u64 {
         first + self.counters.received - self.counters.duplicate
     }
 
-    fn take(&mut self, first: u64, mut message: Message) {
-        message.number = self.next_number(first);
-        self.counters.received += 1;
-        self.counters.bytes += message.payload.len() as u64;
-        if let Some(arbiter) = &mut self.arbiter
-            && !arbiter.is_first(message.line, &message)
-        {
-            self.counters.duplicate += 1;
+    fn take(&mut self, first: u64, mut run: Run) {
+        run.number = self.next_number(first);
+        let came = run.len();
+        self.counters.received += came as u64;
+        self.counters.bytes += run.payload_bytes();
+        if let Some(arbiter) = &mut self.arbiter {
+            let line = run.line;
+            run.retain(|message| arbiter.is_first(line, message));
+            self.counters.duplicate += (came - run.len()) as u64;
+        }
+        if run.is_empty() {
             return;
         }
-        self.counters.queued += 1;
-        self.queued_bytes += message.size();
-        self.events.push_back(Event::Message(message));
+        self.counters.queued += run.len() as u64;
+        self.queued_bytes += run.size();
+        self.items.push_back(Item::Messages(run));
     }
 
     fn is_over(&self, limits: InboxLimits) -> bool {
@@ -426,23 +463,28 @@ impl Queue {
     /// search is short, and the drop right before it, if there is one, ends where this one begins. `false`: none may go.
     fn forget_oldest(&mut self) -> bool {
         let kept = self.kept_for_us;
-        let may_go = |message: &Message| kept & 1u8.checked_shl(message.line.into()).unwrap_or(0) == 0;
-        let oldest = self.events.iter().position(|event| matches!(event, Event::Message(message) if may_go(message)));
+        let may_go = |run: &Run| kept & 1u8.checked_shl(run.line.into()).unwrap_or(0) == 0;
+        let oldest = self.items.iter().position(|item| matches!(item, Item::Messages(run) if may_go(run)));
         let Some(at) = oldest else { return false };
-        let Some(Event::Message(message)) = self.events.remove(at) else { return false };
+        let Some(Item::Messages(run)) = self.items.get_mut(at) else { return false };
+        let Some(message) = run.next() else { return false };
+        if run.is_empty() {
+            self.items.remove(at);
+        }
         let size = message.payload.len();
         self.counters.queued -= 1;
         self.counters.dropped += 1;
         self.queued_bytes -= message.size();
-        if let Some(Event::Dropped { count, bytes, to, .. }) =
-            at.checked_sub(1).and_then(|before| self.events.get_mut(before))
+        if let Some(Item::Word(Event::Dropped { count, bytes, to, .. })) =
+            at.checked_sub(1).and_then(|before| self.items.get_mut(before))
         {
             *count += 1;
             *bytes += size as u64;
             *to = message.received;
         } else {
             let (first, time) = (message.number, message.received);
-            self.events.insert(at, Event::Dropped { first, count: 1, bytes: size as u64, from: time, to: time });
+            let dropped = Event::Dropped { first, count: 1, bytes: size as u64, from: time, to: time };
+            self.items.insert(at, Item::Word(dropped));
         }
         true
     }

@@ -20,7 +20,7 @@
 //! supervise(source, inbox.clone(), Resume::default(), Backoff::default(), clock, stop).await;
 //!
 //! let mut events = Vec::new();
-//! while inbox.drain(&mut events, 1024) > 0 {}
+//! while inbox.drain(1024, |event| events.push(event)) > 0 {}
 //! # });
 //! ```
 
@@ -31,6 +31,8 @@ mod arbiter;
 mod arena;
 mod backoff;
 mod base64;
+mod batch;
+mod bell;
 pub mod capture;
 mod certificate;
 mod cutter;
@@ -68,6 +70,8 @@ pub use address::{Address, AddressError, is_secret, redact};
 pub use amqp::{AmqpOptions, AmqpQueue, AmqpSource};
 pub use arbiter::{LineCounters, MAX_LINES};
 pub use backoff::Backoff;
+pub use batch::{Batch, Missed};
+pub use bell::Bell;
 pub use capture::{Capture, CaptureError, FileSource};
 pub use dial::{Hop, Proxy, ProxyError};
 pub use endpoints::{DrillOrder, Drilled, Endpoint, EndpointMode, EndpointRules, EndpointSet, supervise_endpoints};
@@ -82,7 +86,7 @@ pub use poll::{PollOptions, PollSource};
 pub use renewed::{Renewal, RenewedSource};
 pub use resume::Resume;
 pub use secret::Secret;
-pub use source::{Batch, FlowControl, Memory, Missed, Session, Source};
+pub use source::{FlowControl, Memory, Session, Source};
 pub use sse::{Parser as SseParser, SseEvent, SseOptions, SseSource, TooBig as SseTooBig};
 pub use supervise::supervise;
 pub use tail::{TailOptions, TailSource, TailStart, outlived_lanes};

@@ -90,10 +90,8 @@ impl Line {
     /// Calls the positions of a batch as the history does.
     pub(crate) fn name_lanes(&mut self, batch: &mut Batch) {
         if self.lanes.prefix.is_some() {
-            for message in batch.messages_mut() {
-                if let Some(Position::Offset { lane, .. }) =
-                    message.meta.as_mut().and_then(|meta| meta.position.as_mut())
-                {
+            for meta in batch.metas_mut() {
+                if let Some(Position::Offset { lane, .. }) = &mut meta.position {
                     self.lanes.name(lane);
                 }
             }

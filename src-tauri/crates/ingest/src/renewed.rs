@@ -12,7 +12,8 @@ use async_trait::async_trait;
 use feedwatch_model::{Certificate, Protocol, Time};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::source::{Batch, FlowControl, Session, Source};
+use crate::batch::Batch;
+use crate::source::{FlowControl, Session, Source};
 use crate::{ConnectError, Resume, SessionError};
 
 /// Makes sources with the secrets that hold now.
@@ -145,9 +146,9 @@ impl Doubt {
 impl Session for RenewedSession {
     async fn recv(&mut self, batch: &mut Batch) -> Result<(), SessionError> {
         if self.doubted.is_none() {
-            let before = batch.messages().len();
+            let before = batch.len();
             let received = self.session.recv(batch).await;
-            if received.is_ok() || batch.messages().len() > before {
+            if received.is_ok() || batch.len() > before {
                 self.may_ask = true;
                 self.source.unheard.store(false, Ordering::Relaxed);
             }

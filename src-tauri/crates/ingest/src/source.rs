@@ -2,13 +2,11 @@
 
 use std::any::Any;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
-use feedwatch_model::{Certificate, Message, MessageMeta, Protocol, Time};
+use feedwatch_model::{Certificate, Protocol, Time};
 
-use crate::{ConnectError, Resume, SessionError};
+use crate::{Batch, ConnectError, Resume, SessionError};
 
 /// What happens to messages while the inbox is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,125 +106,5 @@ pub trait Session: Send {
     /// What happens while the inbox is full.
     fn flow(&self) -> FlowControl {
         FlowControl::DropOldest
-    }
-}
-
-/// Messages read in one go. They have no number yet: the inbox gives it.
-#[derive(Debug, Default)]
-pub struct Batch {
-    pub(crate) messages: Vec<Message>,
-    /// Which of the feed's endpoints is read.
-    line: u8,
-    bytes: usize,
-    retry: Option<Duration>,
-    alive: Option<Time>,
-    missed: Option<Missed>,
-    notice: Option<String>,
-}
-
-/// Messages that were sent to us and lost before they were ours, as the system tells.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Missed {
-    /// How many.
-    pub count: u64,
-    /// After this.
-    pub from: Time,
-    /// Before this.
-    pub to: Time,
-    /// A sentence.
-    pub reason: String,
-}
-
-impl Batch {
-    const MESSAGES: usize = 256;
-    pub(crate) const BYTES: usize = 1 << 20;
-
-    /// An empty one for what comes from one of the feed's endpoints.
-    pub(crate) fn of_line(line: u8) -> Batch {
-        Batch { line, ..Batch::default() }
-    }
-
-    /// Adds a message.
-    pub fn push(&mut self, received: Time, payload: Bytes, meta: Option<Box<MessageMeta>>) {
-        let message = Message { number: 0, received, payload, meta, line: self.line };
-        self.bytes += message.size();
-        self.messages.push(message);
-    }
-
-    /// No more should be added: 256 messages, or 1 MiB of them and of what stands beside them.
-    pub fn is_full(&self) -> bool {
-        self.messages.len() >= Self::MESSAGES || self.bytes >= Self::BYTES
-    }
-
-    /// Nothing was read.
-    pub fn is_empty(&self) -> bool {
-        self.messages.is_empty()
-    }
-
-    pub(crate) fn messages_mut(&mut self) -> &mut [Message] {
-        &mut self.messages
-    }
-
-    /// The messages read, in order.
-    pub fn messages(&self) -> &[Message] {
-        &self.messages
-    }
-
-    /// The server says how long to wait before connecting again.
-    pub fn set_retry(&mut self, retry: Duration) {
-        self.retry = Some(retry);
-    }
-
-    /// The other side was asked and has nothing new: no message, and no silence either.
-    pub fn alive(&mut self, at: Time) {
-        self.alive = Some(at);
-    }
-
-    /// Something a person should know that is neither a message nor the end of the connection: a sentence.
-    pub fn notice(&mut self, text: String) {
-        self.notice = Some(text);
-    }
-
-    /// What [`Batch::notice`] left, once.
-    pub(crate) fn take_notice(&mut self) -> Option<String> {
-        self.notice.take()
-    }
-
-    /// What [`Batch::alive`] left, once.
-    pub(crate) fn take_alive(&mut self) -> Option<Time> {
-        self.alive.take()
-    }
-
-    /// What [`Batch::set_retry`] left, once.
-    pub(crate) fn take_retry(&mut self) -> Option<Duration> {
-        self.retry.take()
-    }
-
-    /// Puts all messages of another batch behind these.
-    pub(crate) fn append(&mut self, other: &mut Batch) {
-        self.bytes += std::mem::take(&mut other.bytes);
-        let line = self.line;
-        self.messages.extend(other.messages.drain(..).map(|message| Message { line, ..message }));
-    }
-
-    /// Messages were lost before they were ours; told behind the messages of this batch.
-    pub(crate) fn set_missed(&mut self, missed: Missed) {
-        self.missed = Some(missed);
-    }
-
-    pub(crate) fn has_missed(&self) -> bool {
-        self.missed.is_some()
-    }
-
-    /// What [`Batch::set_missed`] left, once.
-    pub(crate) fn take_missed(&mut self) -> Option<Missed> {
-        self.missed.take()
-    }
-
-    /// Takes the messages out, in order; the room stays for the next ones.
-    pub(crate) fn drain(&mut self, count: usize) -> std::vec::Drain<'_, Message> {
-        let count = count.min(self.messages.len());
-        self.bytes -= self.messages.iter().take(count).map(Message::size).sum::<usize>();
-        self.messages.drain(..count)
     }
 }

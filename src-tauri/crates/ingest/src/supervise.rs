@@ -26,6 +26,8 @@ use sleep::Sleep;
 const GOODBYE: Duration = Duration::from_millis(500);
 /// How long it may take after the stop until what was received is on disk and acknowledged.
 const LAST_ACKS: Duration = Duration::from_millis(750);
+/// No more messages than these at once, and a burst is over.
+const PAUSE: usize = 4;
 /// A server that wants to be left alone for longer is asked again after this.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
@@ -310,16 +312,14 @@ impl Supervision {
         if let Some(text) = batch.take_notice() {
             self.inbox.announce(Event::Notice { at: (self.clock)(), text });
         }
-        if let [first, ..] = batch.messages()
-            && let Some(last) = batch.messages().last()
-        {
-            self.last_good = last.received;
-            self.line.read(batch.messages().len() as u64, first.received);
+        if let Some((first, last)) = batch.times() {
+            self.last_good = last;
+            self.line.read(batch.len() as u64, first);
         }
         self.note_positions(batch);
         self.line.name_lanes(batch);
         let missed = batch.take_missed();
-        let messages = batch.messages().len();
+        let (messages, pauses) = (batch.len(), batch.len() <= PAUSE);
         let put = match flow {
             FlowControl::DropOldest => {
                 self.inbox.put(batch);
@@ -333,7 +333,10 @@ impl Supervision {
         };
         if let Some(ledger) = ledger {
             // What found no room by the stop is not given: it stays with the broker.
-            ledger.gave((messages - batch.messages().len()) as u64, self.inbox.next_number());
+            ledger.gave((messages - batch.len()) as u64, self.inbox.next_number());
+        }
+        if pauses {
+            batch.rest();
         }
         if let Some(missed) = missed {
             self.inbox.announce(Event::Missed(missed));
@@ -344,7 +347,7 @@ impl Supervision {
     fn note_positions(&mut self, batch: &Batch) {
         let mut lane = None;
         // The last of each lane; mostly there is one lane, or they come in runs.
-        for position in batch.messages().iter().rev().filter_map(|message| message.position()) {
+        for position in batch.views().rev().filter_map(|message| message.meta?.position.as_ref()) {
             if lane == Some(position.lane()) {
                 continue;
             }

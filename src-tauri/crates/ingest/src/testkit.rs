@@ -76,7 +76,7 @@ impl Watched {
     /// The next event.
     pub(crate) async fn next(&mut self) -> Event {
         while self.seen == self.told.len() {
-            if self.inbox.drain(&mut self.told, 1024) == 0 {
+            if self.inbox.drain(1024, |event| self.told.push(event)) == 0 {
                 self.rung.notified().await;
             }
         }

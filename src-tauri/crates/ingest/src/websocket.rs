@@ -5,6 +5,7 @@
 
 #[cfg(feature = "conformance")]
 mod echo;
+mod frames;
 mod heard;
 mod inflate;
 mod offer;
@@ -17,7 +18,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::SinkExt;
 use http::header::{self, HeaderMap, HeaderValue};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -27,6 +27,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, client_async_with_config};
 use url::Url;
 
+use self::frames::Frames;
 use self::heard::Heard;
 use self::inflate::{Inflater, Inflating};
 use self::offer::Deflate;
@@ -198,11 +199,14 @@ impl WebSocketSource {
             .max_frame_size(Some(limit));
         // The handshake's future is large, and is held only for a moment.
         let shaken = Box::pin(client_async_with_config(request, Inflating::new(socket), Some(config))).await;
-        let (mut stream, response) = shaken.map_err(|error| words::handshake(&error, &host, (self.clock)()))?;
+        let (shaken, response) = shaken.map_err(|error| words::handshake(&error, &host, (self.clock)()))?;
         let agreed = offer::agreed(response.headers(), self.options.compression).map_err(ConnectError::Protocol)?;
         let inflater = agreed.map(|deflate| Inflater::new(deflate, limit));
-        let begun = stream.get_mut().begin(inflater);
+        // It was given the answer and nothing behind it.
+        let mut stream = shaken.into_inner();
+        let begun = stream.begin(inflater);
         begun.map_err(|broken| ConnectError::Network(words::inflating(broken).to_string()))?;
+        let mut stream = Frames::new(stream, config);
         self.send(&mut stream, &self.options.subscribe).await?;
         Ok((stream, detail(&url, &response, agreed)))
     }

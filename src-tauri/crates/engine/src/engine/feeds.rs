@@ -136,15 +136,12 @@ impl Engine {
         };
         running.cancel.cancel();
         // What it still sends is not wanted; what came before is read, in pieces, so that others get their turn.
-        let mut events = Vec::with_capacity(worker::PASS);
         loop {
             let mut pipeline = core.pipeline.lock();
-            if running.inbox.drain(&mut events, worker::PASS) == 0 {
+            let drained = running.inbox.drain(worker::PASS, |event| pipeline.step(running.place, event));
+            if drained == 0 {
                 pipeline.remove_feed(running.place, running.inbox.counters(), core.now());
                 break;
-            }
-            for event in events.drain(..) {
-                pipeline.step(running.place, event);
             }
         }
         core.bell.ring();

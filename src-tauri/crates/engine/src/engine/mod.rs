@@ -24,13 +24,13 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use feedwatch_demo::Demo;
+use feedwatch_ingest::Bell;
 use feedwatch_model::Time;
 use feedwatch_store::{Reader, StoreError, Writer};
 use parking_lot::Mutex;
 use tokio::runtime::Runtime;
 
 use crate::alarms::Alarms;
-use crate::bell::Bell;
 use crate::notify::Notifier;
 use crate::pipeline::Pipeline;
 use crate::registry::Registry;

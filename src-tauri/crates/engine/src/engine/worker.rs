@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use feedwatch_ingest::Event;
+use feedwatch_ingest::{Event, Inbox};
 use feedwatch_model::{FeedId, Protocol, Time};
 use feedwatch_store::{Batch, StoreEvent};
 
@@ -27,7 +27,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// What the thread remembers between passes.
 struct Worker<'a> {
     core: &'a Core,
-    events: Vec<Event>,
     elapsed: Instant,
     submitted: Instant,
     told: Instant,
@@ -55,7 +54,6 @@ pub(super) fn run(core: &Core) {
     let start = Instant::now();
     let mut worker = Worker {
         core,
-        events: Vec::with_capacity(PASS),
         elapsed: start,
         submitted: start,
         told: start,
@@ -91,9 +89,7 @@ impl Worker<'_> {
                 continue;
             }
             let mut pipeline = core.pipeline.lock();
-            let taken = inbox.drain(&mut self.events, PASS);
-            more |= taken >= PASS;
-            self.step(&mut pipeline, *place);
+            more |= self.step(&mut pipeline, *place, inbox) >= PASS;
             self.hand_on(pipeline.waiting() >= SUBMIT_ROWS, pipeline);
         }
         let now = Instant::now();
@@ -122,18 +118,19 @@ impl Worker<'_> {
         status.queued_bytes > FILE_BACKLOG && !is_hopeless
     }
 
-    fn step(&mut self, pipeline: &mut Pipeline, place: usize) {
+    /// Takes from an inbox what one pass takes, and tells how much that was.
+    fn step(&self, pipeline: &mut Pipeline, place: usize, inbox: &Inbox) -> usize {
         let quiet = self.core.quiet.load(Ordering::SeqCst);
-        for event in self.events.drain(..) {
+        inbox.drain(PASS, |event| {
             if quiet && matches!(event, Event::Lost { .. } | Event::Ended { .. }) {
                 let feeds = self.core.feeds.lock();
                 if let Some(feed) = feeds.iter().find(|feed| feed.place == place) {
                     feed.disconnected.store(true, Ordering::SeqCst);
                 }
-                continue;
+                return;
             }
             pipeline.step(place, event);
-        }
+        })
     }
 
     /// Takes the output out under the lock, then gives the lock free and hands it on.

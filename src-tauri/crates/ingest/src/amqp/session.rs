@@ -16,7 +16,8 @@ use tokio::time::timeout;
 
 use super::wire::{Cutter, Intake};
 use super::{said, trouble};
-use crate::source::{Batch, FlowControl, Session};
+use crate::batch::Batch;
+use crate::source::{FlowControl, Session};
 use crate::{Clock, SessionError};
 
 /// An acknowledgement that cannot be written for so long: the connection is dead.

@@ -14,7 +14,8 @@ use feedwatch_model::{MessageMeta, Position};
 use tokio::task::spawn_blocking;
 
 use super::{Capture, CaptureError, read};
-use crate::source::{Batch, FlowControl, Session, Source};
+use crate::batch::Batch;
+use crate::source::{FlowControl, Session, Source};
 use crate::{Clock, ConnectError, Resume, SessionError};
 
 /// A capture file.
@@ -78,9 +79,7 @@ impl Session for FileSession {
         let (capture, mut read, end) = filled.await.map_err(|error| ended(&format!("Reading stopped: {error}.")))?;
         self.capture = Some(capture);
         self.unread &= read.is_empty();
-        for message in read.drain(usize::MAX) {
-            batch.push(message.received, message.payload, message.meta);
-        }
+        batch.append(&mut read);
         match end {
             None => Ok(()),
             Some(End::Error(error)) => Err(ended(&error.to_string())),

@@ -118,7 +118,7 @@ impl Feed {
     async fn took(&mut self, count: usize) {
         while self.numbers().len() < count {
             tokio::time::sleep(Duration::from_millis(1)).await;
-            while self.inbox.drain(&mut self.events, 100) > 0 {}
+            while self.inbox.drain(100, |event| self.events.push(event)) > 0 {}
         }
     }
 

@@ -20,7 +20,7 @@ fn batch(sizes: impl IntoIterator<Item = usize>) -> Batch {
 
 fn drain(inbox: &Inbox) -> Vec<Event> {
     let mut events = Vec::new();
-    while inbox.drain(&mut events, 3) > 0 {}
+    while inbox.drain(3, |event| events.push(event)) > 0 {}
     events
 }
 
@@ -136,7 +136,7 @@ async fn what_stands_beside_a_message_is_counted_among_the_bytes() {
     let position = Some(Position::EventId(id));
     batch.push(Time::from_nanos(0), Bytes::new(), Some(Box::new(MessageMeta { position, ..MessageMeta::default() })));
     assert!(batch.is_full());
-    drop(batch.drain(usize::MAX));
+    drop(batch.take(usize::MAX));
     assert!(!batch.is_full());
 }
 
@@ -152,7 +152,7 @@ async fn who_can_wait_loses_nothing() {
     let mut events = Vec::new();
     while !task.is_finished() || inbox.counters().queued > 0 {
         assert!(inbox.counters().queued <= 4);
-        inbox.drain(&mut events, 3);
+        inbox.drain(3, |event| events.push(event));
         tokio::task::yield_now().await;
     }
     let numbers: Vec<u64> = events
@@ -190,7 +190,7 @@ proptest! {
             match step {
                 Step::Put(sizes) => inbox.put(&mut batch(sizes)),
                 Step::Word => { inbox.announce(word()); words += 1; }
-                Step::Drain(count) => { inbox.drain(&mut out, count); }
+                Step::Drain(count) => { inbox.drain(count, |event| out.push(event)); }
             }
             let books = inbox.counters();
             let drained = out.iter().filter(|event| matches!(event, Event::Message(_))).count() as u64;
@@ -199,7 +199,7 @@ proptest! {
             prop_assert!(books.queued <= 1 || inbox.lock().queued_bytes <= bytes);
         }
         let newest = inbox.counters().received.checked_sub(1);
-        while inbox.drain(&mut out, 5) > 0 {}
+        while inbox.drain(5, |event| out.push(event)) > 0 {}
         let (mut next, mut dropped, mut seen_words) = (0, 0, 0);
         for event in &out {
             match event {

@@ -258,7 +258,7 @@ struct Partition {
 
 impl<'a> Polling<'a> {
     fn new(consumer: &'a BaseConsumer<Member>, desk: &'a Desk, max_message: usize, clock: Clock) -> Polling<'a> {
-        Polling { consumer, desk, max_message, clock, arena: Arena::new(), last: None, taken: Vec::new() }
+        Polling { consumer, desk, max_message, clock, arena: Arena::default(), last: None, taken: Vec::new() }
     }
 
     fn till_the_end(mut self) {

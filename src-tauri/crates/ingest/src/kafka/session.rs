@@ -14,7 +14,8 @@ use super::begin::Lanes;
 use super::client;
 use super::desk::{Desk, Hold};
 use super::{KafkaOptions, KafkaRole};
-use crate::source::{self, Batch, FlowControl, Session, Source};
+use crate::batch::Batch;
+use crate::source::{self, FlowControl, Session, Source};
 use crate::{Clock, ConnectError, Resume, SessionError};
 
 /// So long the former session's goodbye is waited for: its partitions are free for the next one then.

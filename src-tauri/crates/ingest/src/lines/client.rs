@@ -11,11 +11,12 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::sleep_until;
 
-use super::peer::{Given, PIECE, Peer};
+use super::peer::{Given, Peer};
 use super::{LinesOptions, words};
 use crate::dial::{self, Handshake, Target, Traffic, Trust};
 use crate::error::seconds;
-use crate::source::{Batch, Session};
+use crate::batch::Batch;
+use crate::source::Session;
 use crate::wire_bytes::WireBytes;
 use crate::{Clock, ConnectError, SessionError, certificate, reason};
 
@@ -56,7 +57,6 @@ pub(super) async fn connect(
     io.flush().await.map_err(|error| failed(&error))?;
     Ok(Box::new(Client {
         peer: Peer::new(io, None, options.max_message, clock),
-        room: vec![0; PIECE].into(),
         idle: options.idle_timeout,
         detail,
         certificate,
@@ -73,7 +73,6 @@ pub(super) fn keep_alive(socket: &TcpStream) {
 
 struct Client {
     peer: Peer<Box<dyn Io>>,
-    room: Box<[u8]>,
     idle: Option<Duration>,
     detail: &'static str,
     certificate: Option<Certificate>,
@@ -85,10 +84,10 @@ impl Session for Client {
     async fn recv(&mut self, batch: &mut Batch) -> Result<(), SessionError> {
         loop {
             let deadline = self.idle.map(|idle| self.peer.instant + idle);
-            let Client { peer, room, .. } = self;
+            let peer = &mut self.peer;
             let given = tokio::select! {
                 biased;
-                given = poll_fn(|cx| match peer.poll_give(cx, room, batch) {
+                given = poll_fn(|cx| match peer.poll_give(cx, batch) {
                     Poll::Pending if batch.is_empty() => Poll::Pending,
                     Poll::Pending => Poll::Ready(Given::Full),
                     given => given,

@@ -14,10 +14,10 @@ use tokio::net::UdpSocket;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::{Framing, LinesOptions, peer, words};
-use crate::arena::Arena;
 use crate::cutter::{Line, without_end};
 use crate::reason;
-use crate::source::{Batch, Missed, Session};
+use crate::batch::{Batch, Missed};
+use crate::source::Session;
 use crate::{Clock, ConnectError, SessionError};
 
 /// The largest datagram there is.
@@ -45,7 +45,6 @@ pub(super) async fn listen(
         options: options.clone(),
         clock,
         room: vec![0; LARGEST].into(),
-        arena: Arena::new(),
         from: None,
         drops,
         ask,
@@ -59,7 +58,6 @@ struct Datagrams {
     options: LinesOptions,
     clock: Clock,
     room: Box<[u8]>,
-    arena: Arena,
     /// The last sender, as it is written.
     from: Option<(SocketAddr, Arc<str>)>,
     drops: Drops,
@@ -80,16 +78,13 @@ impl Datagrams {
                 Poll::Ready(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionReset => continue,
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(SessionError::Cut(reason::cut(&error)))),
                 Poll::Pending if batch.is_empty() => return Poll::Pending,
-                Poll::Pending => {
-                    self.arena.rest();
-                    break;
-                }
+                Poll::Pending => break,
             };
             if !self.options.allows(from.ip()) {
                 continue;
             }
             self.bytes += read.filled().len() as u64;
-            let datagram = self.arena.copy(read.filled());
+            let datagram = read.filled();
             let received = (self.clock)();
             let sender = match &self.from {
                 Some((known, sender)) if *known == from => Arc::clone(sender),
@@ -97,16 +92,13 @@ impl Datagrams {
             };
             let mut put = |line: &[u8]| {
                 let line = match line.len() > self.options.max_message {
-                    true => Line::TooLong {
-                        head: datagram.slice_ref(line.get(..HEAD).unwrap_or(line)),
-                        bytes: line.len() as u64,
-                    },
-                    false => Line::Whole(datagram.slice_ref(line)),
+                    true => Line::TooLong { head: line.get(..HEAD).unwrap_or(line), bytes: line.len() as u64 },
+                    false => Line::Whole(line),
                 };
                 peer::put(line, Some(&sender), received, batch);
             };
             match self.options.framing {
-                Framing::Datagram => put(&datagram),
+                Framing::Datagram => put(datagram),
                 Framing::Newline => datagram.split(|byte| *byte == b'\n').for_each(|line| put(without_end(line))),
             }
         }

@@ -13,7 +13,8 @@ use tokio::sync::mpsc;
 use super::peer::{self, PIECE};
 use super::{LinesOptions, words};
 use crate::cutter::LineCutter;
-use crate::source::{Batch, FlowControl, Session};
+use crate::batch::Batch;
+use crate::source::{FlowControl, Session};
 use crate::{Clock, ConnectError, SessionError};
 
 /// Pieces that were read and not taken.

@@ -9,10 +9,10 @@ use async_trait::async_trait;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep_until};
 
-use super::peer::{Given, PIECE, Peer};
+use super::peer::{Given, Peer};
 use super::{LinesOptions, client, words};
-use crate::cutter::Line;
-use crate::source::{Batch, Session};
+use crate::batch::Batch;
+use crate::source::Session;
 use crate::wire_bytes::{Counted, WireBytes};
 use crate::{Clock, ConnectError, SessionError};
 
@@ -38,7 +38,6 @@ pub(super) async fn listen(
         clock,
         clients: Vec::new(),
         first: 0,
-        room: vec![0; PIECE].into(),
         rest_until: None,
         bytes: WireBytes::default(),
     }))
@@ -51,7 +50,6 @@ struct Listener {
     clients: Vec<Client>,
     /// Whose turn it is to be read first: one that never pauses must not keep the others waiting.
     first: usize,
-    room: Box<[u8]>,
     rest_until: Option<Instant>,
     /// Of all clients.
     bytes: WireBytes,
@@ -114,7 +112,7 @@ impl Listener {
         for at in order.collect::<Vec<_>>() {
             let Some(client) = self.clients.get_mut(at) else { continue };
             if !client.is_known {
-                match known(client, &self.options, cx, &mut self.room) {
+                match known(client, &self.options, cx) {
                     Poll::Pending => continue,
                     Poll::Ready(true) => {}
                     Poll::Ready(false) => {
@@ -123,7 +121,7 @@ impl Listener {
                     }
                 }
             }
-            if let Poll::Ready(Given::Ended | Given::Broken(_)) = client.peer.poll_give(cx, &mut self.room, batch) {
+            if let Poll::Ready(Given::Ended | Given::Broken(_)) = client.peer.poll_give(cx, batch) {
                 gone.push(at);
             }
         }
@@ -154,17 +152,17 @@ impl Listener {
 }
 
 /// Has the client said the token? `false`: it has said something else, or has gone.
-fn known(client: &mut Client, options: &LinesOptions, cx: &mut Context<'_>, room: &mut [u8]) -> Poll<bool> {
-    let said = match client.peer.poll_line(cx, room) {
+fn known(client: &mut Client, options: &LinesOptions, cx: &mut Context<'_>) -> Poll<bool> {
+    let wanted = options.token.as_ref().map(|token| token.expose().as_bytes()).unwrap_or_default();
+    let said = match client.peer.poll_is(cx, |line| is_same(line, wanted)) {
         Poll::Ready(said) => said,
         Poll::Pending if client.peer.is_too_long() => return Poll::Ready(false),
         Poll::Pending => return Poll::Pending,
     };
-    let wanted = options.token.as_ref().map(|token| token.expose().as_bytes()).unwrap_or_default();
-    client.is_known = matches!(&said, Ok(Line::Whole(line)) if is_same(line, wanted));
+    client.is_known = said == Some(true);
     if client.is_known {
         client.peer.set_limit(options.max_message);
-    } else if said.is_ok() {
+    } else if said.is_some() {
         client.turn_away(words::NO_TOKEN);
     }
     Poll::Ready(client.is_known)

@@ -11,10 +11,10 @@ use tokio::time::Instant;
 
 use crate::Clock;
 use crate::cutter::{Line, LineCutter};
-use crate::source::Batch;
+use crate::batch::Batch;
 
 /// Read at once.
-pub(super) const PIECE: usize = 16 << 10;
+pub(super) const PIECE: usize = 32 << 10;
 
 /// A stream and the line under way.
 pub(super) struct Peer<S> {
@@ -43,20 +43,30 @@ impl<S: AsyncRead + Unpin> Peer<S> {
         Peer { io, cutter: LineCutter::new(limit), from, clock, heard: clock(), instant: Instant::now() }
     }
 
-    /// The next line that is here, or pending. `room` is where bytes are read to.
-    pub(super) fn poll_line(&mut self, cx: &mut Context<'_>, room: &mut [u8]) -> Poll<Result<Line, Option<io::Error>>> {
+    /// Reads what there is, or waits for it; an error of `None` is the end.
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Option<io::Error>>> {
+        let mut read = ReadBuf::new(self.cutter.room(PIECE));
+        let polled = std::task::ready!(Pin::new(&mut self.io).poll_read(cx, &mut read));
+        let count = read.filled().len();
+        self.cutter.filled(count);
+        Poll::Ready(match polled {
+            Err(error) => Err(Some(error)),
+            Ok(()) if count == 0 => Err(None),
+            Ok(()) => {
+                (self.heard, self.instant) = ((self.clock)(), Instant::now());
+                Ok(())
+            }
+        })
+    }
+
+    /// Is the next line this one? `None`: the stream ended before one came. Pending while it may still come.
+    pub(super) fn poll_is(&mut self, cx: &mut Context<'_>, is: impl Fn(&[u8]) -> bool) -> Poll<Option<bool>> {
         loop {
             if let Some((line, _)) = self.cutter.next() {
-                return Poll::Ready(Ok(line));
+                return Poll::Ready(Some(matches!(line, Line::Whole(line) if is(line))));
             }
-            let mut read = ReadBuf::new(room);
-            match std::task::ready!(Pin::new(&mut self.io).poll_read(cx, &mut read)) {
-                Err(error) => return Poll::Ready(Err(Some(error))),
-                Ok(()) if read.filled().is_empty() => return Poll::Ready(Err(None)),
-                Ok(()) => {
-                    (self.heard, self.instant) = ((self.clock)(), Instant::now());
-                    self.cutter.push(read.filled());
-                }
+            if std::task::ready!(self.poll_fill(cx)).is_err() {
+                return Poll::Ready(None);
             }
         }
     }
@@ -72,14 +82,13 @@ impl<S: AsyncRead + Unpin> Peer<S> {
     }
 
     /// Puts what is here into the batch; pending while more may come.
-    pub(super) fn poll_give(&mut self, cx: &mut Context<'_>, room: &mut [u8], batch: &mut Batch) -> Poll<Given> {
+    pub(super) fn poll_give(&mut self, cx: &mut Context<'_>, batch: &mut Batch) -> Poll<Given> {
         while !batch.is_full() {
-            match std::task::ready!(self.poll_line(cx, room)) {
-                Ok(line) => put(line, self.from.as_ref(), self.heard, batch),
-                Err(end) => {
-                    self.unfinished(batch);
-                    return Poll::Ready(end.map_or(Given::Ended, Given::Broken));
-                }
+            if let Some((line, _)) = self.cutter.next() {
+                put(line, self.from.as_ref(), self.heard, batch);
+            } else if let Err(end) = std::task::ready!(self.poll_fill(cx)) {
+                self.unfinished(batch);
+                return Poll::Ready(end.map_or(Given::Ended, Given::Broken));
             }
         }
         Poll::Ready(Given::Full)
@@ -91,13 +100,14 @@ impl<S: AsyncRead + Unpin> Peer<S> {
             && !head.trim_ascii().is_empty()
         {
             let meta = MessageMeta { cut: Some(Cut::Unfinished), ..beside(self.from.as_ref()) };
-            batch.push(self.heard, head, Some(Box::new(meta)));
+            batch.copy(self.heard, head, Some(Box::new(meta)));
         }
     }
 }
 
 /// Puts a line into the batch, unless it is blank.
-pub(super) fn put(line: Line, from: Option<&Arc<str>>, received: Time, batch: &mut Batch) {
+#[inline]
+pub(super) fn put(line: Line<'_>, from: Option<&Arc<str>>, received: Time, batch: &mut Batch) {
     let (payload, cut) = match line {
         Line::Whole(line) => (line, None),
         Line::TooLong { head, bytes } => (head, Some(Cut::TooLarge { bytes })),
@@ -106,7 +116,7 @@ pub(super) fn put(line: Line, from: Option<&Arc<str>>, received: Time, batch: &m
         return;
     }
     let meta = (from.is_some() || cut.is_some()).then(|| Box::new(MessageMeta { cut, ..beside(from) }));
-    batch.push(received, payload, meta);
+    batch.copy(received, payload, meta);
 }
 
 fn beside(from: Option<&Arc<str>>) -> MessageMeta {

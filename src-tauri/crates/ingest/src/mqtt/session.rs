@@ -23,9 +23,9 @@ use super::pen::Pen;
 use super::said::{self, Topics};
 use super::source::Memory;
 use super::trouble;
-use crate::arena::Arena;
 use crate::error::seconds;
-use crate::source::{Batch, FlowControl, Session};
+use crate::batch::Batch;
+use crate::source::{FlowControl, Session};
 use crate::wire_bytes::WireBytes;
 use crate::{Clock, ConnectError, SessionError};
 
@@ -77,7 +77,6 @@ struct Reading {
     client_id: String,
     open: Open,
     topics: Topics,
-    arena: Arena,
     /// Answers that are not handed to the pen yet.
     answers: Vec<u8>,
     max_message: usize,
@@ -112,7 +111,6 @@ impl MqttSession {
             client_id,
             open: Open::default(),
             topics: Topics::default(),
-            arena: Arena::new(),
             answers: Vec::new(),
             max_message: options.max_message,
             acknowledges: options.is_persistent(),
@@ -191,10 +189,7 @@ impl MqttSession {
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(self.reading.broke(&error))),
                 Poll::Pending if batch.is_empty() => return self.poll_quiet(cx).map(Err),
-                Poll::Pending => {
-                    self.reading.arena.rest();
-                    return Poll::Ready(Ok(()));
-                }
+                Poll::Pending => return Poll::Ready(Ok(())),
             }
         }
     }
@@ -308,7 +303,7 @@ impl Reading {
             self.open.gave(publish.qos as u8, publish.pkid);
         }
         let meta = said::meta(publish, self.acknowledges, &mut self.topics);
-        batch.push(self.at, self.arena.copy(&publish.payload), Some(Box::new(meta)));
+        batch.copy(self.at, &publish.payload, Some(Box::new(meta)));
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use super::packets::{self, Welcome};
 use super::session::{MqttSession, Terms};
 use super::source::Memory;
 use super::{topics, trouble};
-use crate::source::Batch;
+use crate::batch::Batch;
 use crate::{Clock, ConnectError};
 
 /// Topics of one SUBSCRIBE: some brokers take no more.

@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
 use super::{MqttOptions, MqttSource, MqttTopic, MqttVersion};
-use crate::source::Batch;
+use crate::batch::Batch;
 use crate::testkit::{Watched, clock, eager, server};
 use crate::{ConnectError, Resume, Session, SessionError, Source};
 
@@ -190,11 +190,8 @@ async fn what_comes_before_the_answer_to_a_subscription_is_not_lost() {
     while batch.messages().len() < 2 {
         session.recv(&mut batch).await.unwrap();
     }
-    let flagged: Vec<(&[u8], bool)> = batch
-        .messages()
-        .iter()
-        .map(|message| (&message.payload[..], message.meta.as_ref().unwrap().redelivered))
-        .collect();
+    let flagged: Vec<(&[u8], bool)> =
+        batch.views().map(|message| (message.payload, message.meta.unwrap().redelivered)).collect();
     assert_eq!(flagged, [(&b"first"[..], true), (b"second", false)]);
     session.ack(1).await.unwrap();
     session.ack(2).await.unwrap();

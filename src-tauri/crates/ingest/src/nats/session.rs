@@ -19,7 +19,8 @@ use super::wire::{Broken, Output, Pulse, Wire};
 use super::words;
 use crate::SessionError;
 use crate::arena::Arena;
-use crate::source::{Batch, FlowControl, Session};
+use crate::batch::Batch;
+use crate::source::{FlowControl, Session};
 use crate::wire_bytes::WireBytes;
 
 /// What is to be written and cannot be for so long: the connection is dead.
@@ -140,7 +141,7 @@ impl NatsSession {
 impl Reading {
     pub(super) fn new(max_message: usize, memory: Arc<Mutex<Memory>>) -> Reading {
         Reading {
-            arena: Arena::new(),
+            arena: Arena::default(),
             subjects: Subjects::new(),
             max_message,
             ending: false,
@@ -198,7 +199,7 @@ impl Reading {
                 consuming.open.push_back(self.arena.copy(message.reply.unwrap_or_default()));
             }
         }
-        batch.push(received, self.arena.copy(message.payload), Some(Box::new(meta)));
+        batch.copy(received, message.payload, Some(Box::new(meta)));
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
 use super::{NatsOptions, NatsRead, NatsSource, NatsStart, NatsStream};
-use crate::source::Batch;
+use crate::batch::Batch;
 use crate::testkit::{clock, server};
 use crate::{ConnectError, Resume, Session, SessionError, Source};
 
@@ -56,7 +56,7 @@ async fn heard(said: impl Into<Vec<u8>>, max_message: usize) -> (Vec<Vec<u8>>, S
     let (mut payloads, mut batch) = (Vec::new(), Batch::default());
     loop {
         let received = session.recv(&mut batch).await;
-        payloads.extend(batch.drain(usize::MAX).map(|message| message.payload.to_vec()));
+        payloads.extend(batch.take(usize::MAX).into_iter().flatten().map(|message| message.payload.to_vec()));
         if let Err(error) = received {
             return (payloads, error);
         }
@@ -229,7 +229,7 @@ async fn what_comes_before_a_subscription_is_confirmed_is_not_lost() {
     let mut session = connect(NatsOptions { max_message: 11, ..options(port) }).await.unwrap();
     let mut batch = Batch::default();
     session.recv(&mut batch).await.unwrap();
-    let payloads: Vec<&[u8]> = batch.messages().iter().map(|message| &message.payload[..]).collect();
+    let payloads: Vec<&[u8]> = batch.views().map(|message| message.payload).collect();
     assert_eq!(payloads, [&b"first"[..], b"second"]);
     let error = session.recv(&mut Batch::default()).await.unwrap_err();
     assert_eq!(error, SessionError::TooBig { size: Some(12), limit: 11, option: "max_message" });

@@ -14,7 +14,8 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::grid::Grid;
 use super::options::PollOptions;
-use crate::source::{Batch, Session};
+use crate::batch::Batch;
+use crate::source::Session;
 use crate::web::asker::{Asker, Question, detail, is_ok, text};
 use crate::web::coding::{Broken, Coding, whole};
 use crate::{ConnectError, SessionError, reason};

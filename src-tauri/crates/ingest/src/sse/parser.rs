@@ -14,24 +14,22 @@
 //!
 //! let mut parser = SseParser::new(1024);
 //! let mut seen = Vec::new();
-//! parser.push(b"id: 7\ndata: 12", &mut |event| seen.push(event)).unwrap();
-//! assert!(seen.is_empty());
-//! parser.push(b".5\n\n", &mut |event| seen.push(event)).unwrap();
-//! assert_eq!(&seen[0].data[..], b"12.5");
-//! assert_eq!(seen[0].id.as_deref(), Some("7"));
+//! let mut see = |event: feedwatch_ingest::SseEvent<'_>| seen.push((event.data.to_vec(), event.id));
+//! parser.push(b"id: 7\ndata: 12", &mut see).unwrap();
+//! parser.push(b".5\n\n", &mut see).unwrap();
+//! assert_eq!(seen, [(b"12.5".to_vec(), Some("7".into()))]);
 //! ```
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
 use memchr::{memchr, memchr2};
 
 /// One dispatched event.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SseEvent {
+pub struct SseEvent<'a> {
     /// The data, its lines joined by LF; valid UTF-8. May be empty (`data:`).
-    pub data: Bytes,
+    pub data: &'a [u8],
     /// The type, unless it is `message` or unset; at most 1 KiB.
     pub kind: Option<Arc<str>>,
     /// The id, where this very event set one; at most 1 KiB. May be empty, which forgets the last one.
@@ -65,8 +63,8 @@ pub struct Parser {
 /// What the lines since the last dispatch have said.
 #[derive(Debug)]
 struct Fields {
-    /// Data of events are cut off its front, so that many events share one allocation.
-    data: BytesMut,
+    /// The data, unless it is one line of the piece that is being read: that is not copied.
+    data: Vec<u8>,
     has_data: bool,
     kind: Option<Arc<str>>,
     id: Option<Arc<str>>,
@@ -76,6 +74,17 @@ struct Fields {
     last_kind: Option<Arc<str>>,
 }
 
+/// The bytes that are being read.
+#[derive(Debug, Default)]
+struct Piece<'a> {
+    /// None of them is part of a longer character.
+    is_ascii: bool,
+    /// The only line of data of the event under way, valid UTF-8, where it stands in them.
+    data: Option<&'a [u8]>,
+}
+
+/// Room that is kept from event to event.
+const KEPT: usize = 64 << 10;
 /// The longest type, and the longest id, in bytes of text.
 const LONGEST: usize = 1 << 10;
 const MARK: &[u8] = b"\xEF\xBB\xBF";
@@ -90,7 +99,7 @@ impl Parser {
     ///
     /// # Errors
     /// [`TooBig`]: the parser is of no more use.
-    pub fn push(&mut self, mut bytes: &[u8], dispatch: &mut impl FnMut(SseEvent)) -> Result<(), TooBig> {
+    pub fn push(&mut self, mut bytes: &[u8], dispatch: &mut impl FnMut(SseEvent<'_>)) -> Result<(), TooBig> {
         while self.mark < MARK.len() {
             let Some((&byte, rest)) = bytes.split_first() else { return Ok(()) };
             if MARK.get(self.mark) == Some(&byte) {
@@ -102,6 +111,7 @@ impl Parser {
                 self.mark = MARK.len();
             }
         }
+        let mut piece = Piece { is_ascii: bytes.is_ascii(), data: None };
         while !bytes.is_empty() {
             if std::mem::take(&mut self.after_cr)
                 && let Some(rest) = bytes.strip_prefix(b"\n")
@@ -110,23 +120,28 @@ impl Parser {
                 continue;
             }
             let Some(end) = memchr2(b'\n', b'\r', bytes) else {
+                self.fields.copy(&mut piece);
                 return self.keep(bytes);
             };
             let (line, rest) = bytes.split_at(end);
             self.after_cr = rest.first() == Some(&b'\r');
             bytes = rest.get(1..).unwrap_or_default();
             if self.line.is_empty() {
-                self.end_line(line, dispatch)?;
+                self.end_line(line, &mut piece, dispatch)?;
             } else {
+                self.fields.copy(&mut piece);
                 self.keep(line)?;
                 let whole = std::mem::take(&mut self.line);
-                self.end_line(&whole, dispatch)?;
+                let mut of_whole = Piece::default();
+                self.end_line(&whole, &mut of_whole, dispatch)?;
+                self.fields.copy(&mut of_whole);
                 self.line = whole;
                 self.line.clear();
                 // One long line must not hold its memory for ever.
-                self.line.shrink_to(64 << 10);
+                self.line.shrink_to(KEPT);
             }
         }
+        self.fields.copy(&mut piece);
         Ok(())
     }
 
@@ -143,14 +158,17 @@ impl Parser {
         Ok(())
     }
 
-    fn end_line(&mut self, line: &[u8], dispatch: &mut impl FnMut(SseEvent)) -> Result<(), TooBig> {
+    fn end_line<'a>(
+        &mut self,
+        line: &'a [u8],
+        piece: &mut Piece<'a>,
+        dispatch: &mut impl FnMut(SseEvent<'_>),
+    ) -> Result<(), TooBig> {
         if line.len() > self.limit {
             return Err(TooBig { limit: self.limit });
         }
         if line.is_empty() {
-            if let Some(event) = self.fields.dispatch() {
-                dispatch(event);
-            }
+            self.fields.dispatch(piece, dispatch);
             return Ok(());
         }
         let (name, value) = match memchr(b':', line) {
@@ -163,7 +181,7 @@ impl Parser {
             None => (line, &b""[..]),
         };
         match name {
-            b"data" => self.fields.add_data(value, self.limit)?,
+            b"data" => self.fields.add_data(value, piece, self.limit)?,
             b"event" => self.fields.set_kind(value),
             b"id" => self.fields.set_id(value),
             b"retry" => self.retry = digits(value).or(self.retry),
@@ -175,24 +193,38 @@ impl Parser {
 
 impl Fields {
     fn new() -> Fields {
-        let data = BytesMut::with_capacity(8 << 10);
-        Fields { data, has_data: false, kind: None, id: None, id_news: None, last_kind: None }
+        Fields { data: Vec::new(), has_data: false, kind: None, id: None, id_news: None, last_kind: None }
     }
 
-    fn add_data(&mut self, value: &[u8], limit: usize) -> Result<(), TooBig> {
-        if self.data.len().saturating_add(value.len()).saturating_add(1) > limit {
+    fn add_data<'a>(&mut self, value: &'a [u8], piece: &mut Piece<'a>, limit: usize) -> Result<(), TooBig> {
+        let held = piece.data.map_or(self.data.len(), <[u8]>::len);
+        if held.saturating_add(value.len()).saturating_add(1) > limit {
             return Err(TooBig { limit });
         }
-        if self.has_data {
-            self.data.extend_from_slice(b"\n");
+        let is_valid = piece.is_ascii || std::str::from_utf8(value).is_ok();
+        if is_valid && !self.has_data && piece.data.is_none() {
+            piece.data = Some(value);
+            return Ok(());
         }
-        self.has_data = true;
-        if std::str::from_utf8(value).is_ok() {
+        self.copy(piece);
+        if std::mem::replace(&mut self.has_data, true) {
+            self.data.push(b'\n');
+        }
+        if is_valid {
             self.data.extend_from_slice(value);
         } else {
             self.data.extend_from_slice(String::from_utf8_lossy(value).as_bytes());
         }
         Ok(())
+    }
+
+    /// The piece goes away, or more data comes: what is held of it is copied.
+    #[inline]
+    fn copy(&mut self, piece: &mut Piece<'_>) {
+        if let Some(data) = piece.data.take() {
+            self.data.extend_from_slice(data);
+            self.has_data = true;
+        }
     }
 
     fn set_kind(&mut self, value: &[u8]) {
@@ -216,16 +248,22 @@ impl Fields {
     }
 
     /// An empty line: the event is complete, if it has data. An id outlives an event without data.
-    fn dispatch(&mut self) -> Option<SseEvent> {
+    fn dispatch(&mut self, piece: &mut Piece<'_>, dispatch: &mut impl FnMut(SseEvent<'_>)) {
         let kind = self.kind.take();
         let id = self.id.take();
-        if !std::mem::take(&mut self.has_data) {
-            return None;
-        }
+        let data = match piece.data.take() {
+            Some(data) => data,
+            None if self.has_data => &self.data[..],
+            None => return,
+        };
         if kind.is_some() {
             self.last_kind.clone_from(&kind);
         }
-        Some(SseEvent { data: self.data.split().freeze(), kind, id, last_id: self.id_news.take() })
+        dispatch(SseEvent { data, kind, id, last_id: self.id_news.take() });
+        if std::mem::take(&mut self.has_data) {
+            self.data.clear();
+            self.data.shrink_to(KEPT);
+        }
     }
 }
 

@@ -18,7 +18,8 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::{Parser, SseEvent};
 use crate::dial::Trust;
 use crate::error::seconds;
-use crate::source::{Batch, Session, Source};
+use crate::batch::Batch;
+use crate::source::{Session, Source};
 use crate::web::asker::{Asker, Question, detail, is_ok, text};
 use crate::web::coding::{self, Broken, Coding, Inflater};
 use crate::web::line::Line;
@@ -219,7 +220,7 @@ impl SseSession {
                 let position = last_id.map(Position::EventId);
                 Box::new(MessageMeta { topic: kind, id, position, ..MessageMeta::default() })
             });
-            batch.push(received, data, meta);
+            batch.copy(received, data, meta);
         });
         if let Some(retry) = self.parser.take_retry() {
             batch.set_retry(retry);

@@ -329,7 +329,7 @@ async fn a_reader_that_never_drains_bounds_the_words_too() {
     tokio::time::sleep(Duration::from_secs(1_000_000)).await;
     assert!(resumed.lock().unwrap().len() < 500, "{}", resumed.lock().unwrap().len());
     let mut events = Vec::new();
-    while feed.inbox.drain(&mut events, 100) > 0 {}
+    while feed.inbox.drain(100, |event| events.push(event)) > 0 {}
     assert!(events.len() < 1100, "{}", events.len());
     feed.stop().await;
 }

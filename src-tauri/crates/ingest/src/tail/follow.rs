@@ -19,7 +19,7 @@ use super::lane::{HEAD, Place, places};
 use super::left::Left;
 use super::log::{Fate, Log, Open, head_of, opened};
 use super::words;
-use crate::source::Batch;
+use crate::batch::Batch;
 use crate::{Clock, Resume, TailStart};
 
 /// How long a file that was rotated away may be quiet before it is closed.

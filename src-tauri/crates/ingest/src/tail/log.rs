@@ -13,7 +13,7 @@ use super::lane::{HEAD, Lane, Place};
 use super::left::Closed;
 use crate::capture::csv::Header;
 use crate::cutter::{Line, LineCutter, without_end};
-use crate::source::Batch;
+use crate::batch::Batch;
 
 /// Read at once.
 const PIECE: usize = 64 << 10;
@@ -181,26 +181,32 @@ impl Log {
 
     /// Puts what can be read into the batch until it is full. `false`: the end was reached.
     pub(super) fn read_into(&mut self, batch: &mut Batch, clock: crate::Clock) -> io::Result<bool> {
+        let mut cutter = std::mem::take(&mut self.cutter);
+        let read = self.read_by(&mut cutter, batch, clock);
+        self.cutter = cutter;
+        read
+    }
+
+    fn read_by(&mut self, cutter: &mut LineCutter, batch: &mut Batch, clock: crate::Clock) -> io::Result<bool> {
         let mut received = None;
         loop {
             while !batch.is_full() {
-                let Some((line, taken)) = self.cutter.next() else { break };
+                let Some((line, taken)) = cutter.next() else { break };
                 let received = *received.get_or_insert_with(clock);
                 self.take(line, taken, received, batch);
             }
             if batch.is_full() {
                 return Ok(true);
             }
-            let before = self.cutter.held();
-            let Log { cutter, file, .. } = self;
-            let count = cutter.fill(PIECE, |room| file.read(room))?;
+            let before = cutter.held().len();
+            let count = cutter.fill(PIECE, |room| self.file.read(room))?;
             if count == 0 {
                 return Ok(false);
             }
             received = Some(clock());
             self.heard = Instant::now();
             if self.head.len() < HEAD && self.head.len() as u64 == self.read {
-                let came = self.cutter.held_from(before);
+                let came = cutter.held().get(before..).unwrap_or_default();
                 let missing = (HEAD - self.head.len()).min(came.len());
                 self.head.extend_from_slice(came.get(..missing).unwrap_or_default());
             }
@@ -210,19 +216,21 @@ impl Log {
 
     /// The end of a file that nobody writes any more: its last line needs no end of its own.
     pub(super) fn end(&mut self, batch: &mut Batch, received: Time) {
-        if let Some((line, taken)) = self.cutter.rest() {
+        let mut cutter = std::mem::take(&mut self.cutter);
+        if let Some((line, taken)) = cutter.rest() {
             self.take(line, taken, received, batch);
         }
+        self.cutter = cutter;
     }
 
-    fn take(&mut self, line: Line, taken: u64, received: Time, batch: &mut Batch) {
+    fn take(&mut self, line: Line<'_>, taken: u64, received: Time, batch: &mut Batch) {
         let begin = self.line;
         self.line += taken;
         if std::mem::replace(&mut self.inside, false) {
             return;
         }
         let (payload, cut) = match line {
-            Line::Whole(line) if begin == 0 && line.starts_with(b"\xEF\xBB\xBF") => (line.slice(3..), None),
+            Line::Whole(line) if begin == 0 => (line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line), None),
             Line::Whole(line) => (line, None),
             Line::TooLong { head, bytes } => (head, Some(Cut::TooLarge { bytes })),
         };
@@ -230,7 +238,7 @@ impl Log {
             return;
         }
         if matches!(self.csv, Csv::Unseen) {
-            self.csv = Csv::of(&payload);
+            self.csv = Csv::of(payload);
             if matches!(self.csv, Csv::Header(_)) {
                 return;
             }
@@ -242,7 +250,7 @@ impl Log {
         self.last = Some(begin);
         let position = self.position();
         let meta = MessageMeta { position, headers, cut, ..MessageMeta::default() };
-        batch.push(received, payload, Some(Box::new(meta)));
+        batch.copy(received, payload, Some(Box::new(meta)));
     }
 
     fn lane(&mut self, end: u64) -> Arc<str> {

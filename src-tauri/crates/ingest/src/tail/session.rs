@@ -14,7 +14,8 @@ use super::follow::{Follow, Step};
 use super::source::Shared;
 use super::{TailOptions, words};
 use crate::SessionError;
-use crate::source::{Batch, FlowControl, Session};
+use crate::batch::Batch;
+use crate::source::{FlowControl, Session};
 
 /// How often it is looked while lines come, and how often else.
 const BUSY: Duration = Duration::from_millis(100);
@@ -73,16 +74,14 @@ impl TailSession {
     /// Hands on what was read.
     fn give(&mut self, mut read: Batch, batch: &mut Batch) {
         let mut last: Vec<Position> = Vec::new();
-        for message in read.drain(usize::MAX) {
-            self.given += 1;
-            if let Some(position) = message.position() {
-                match last.iter_mut().find(|known| known.lane() == position.lane()) {
-                    Some(known) => known.clone_from(position),
-                    None => last.push(position.clone()),
-                }
+        for position in read.views().filter_map(|message| message.meta?.position.as_ref()) {
+            match last.iter_mut().find(|known| known.lane() == position.lane()) {
+                Some(known) => known.clone_from(position),
+                None => last.push(position.clone()),
             }
-            batch.push(message.received, message.payload, message.meta);
         }
+        self.given += read.len() as u64;
+        batch.append(&mut read);
         self.places.push_back((self.given, last));
         self.last = Instant::now();
     }

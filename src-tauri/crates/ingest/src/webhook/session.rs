@@ -15,7 +15,8 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::server::{Delivery, Reception};
-use crate::source::{Batch, FlowControl, Session};
+use crate::batch::Batch;
+use crate::source::{FlowControl, Session};
 use crate::{Clock, SessionError};
 
 /// Messages that wait to be taken in.

@@ -4,7 +4,6 @@
 //! extension is agreed upon, that every message arrived whole and unchanged through the inflating adapter and the library,
 //! how pings are answered, and how what breaks the rules ends the connection.
 
-use futures_util::{SinkExt, StreamExt};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::session::part;

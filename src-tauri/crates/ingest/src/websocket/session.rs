@@ -7,30 +7,29 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use feedwatch_model::{Certificate, Time};
-use futures_util::{SinkExt, StreamExt};
 use memchr::memmem::Finder;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Bytes, Message, Utf8Bytes};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+use tokio_tungstenite::MaybeTlsStream;
 
+use super::frames::Frames;
 use super::heard::Heard;
 use super::inflate::Inflating;
 use super::{Memory, WebSocketOptions, words};
 use crate::SessionError;
-use crate::arena::Arena;
 use crate::certificate;
-use crate::source::{Batch, Session};
+use crate::batch::Batch;
+use crate::source::Session;
 
-pub(super) type Stream = WebSocketStream<Inflating<MaybeTlsStream<Heard>>>;
+pub(super) type Stream = Frames<Inflating<MaybeTlsStream<Heard>>>;
 
 /// The longest time one of our own small messages may take to leave.
 const SEND: Duration = Duration::from_secs(5);
 
 pub(super) struct WebSocketSession {
     stream: Stream,
-    arena: Arena,
     idle: Option<Idle>,
     ping: Option<(Interval, Utf8Bytes)>,
     wishes: Vec<Finder<'static>>,
@@ -80,19 +79,19 @@ impl WebSocketSession {
         });
         let idle = options.idle_timeout.map(|after| Idle { after, asked: None });
         let wishes = options.reconnect_on.iter().map(|text| Finder::new(text.as_bytes()).into_owned()).collect();
-        WebSocketSession { stream, arena: Arena::new(), idle, ping, wishes, detail, memory, problem }
+        WebSocketSession { stream, idle, ping, wishes, detail, memory, problem }
     }
 
     async fn wake(&mut self, batch: &mut Batch) -> Wake {
         let heard = heard(&self.stream).instant;
         let deadline = self.idle.as_ref().map(|idle| idle.deadline(heard));
-        let WebSocketSession { stream, arena, ping, wishes, .. } = self;
+        let WebSocketSession { stream, ping, wishes, .. } = self;
         // Our own duties first: a server that never pauses must not keep them from being done.
         tokio::select! {
             biased;
             () = tick(ping) => Wake::Ping,
             () = until(deadline) => Wake::Quiet,
-            read = poll_fn(|cx| poll_read(stream, arena, wishes, cx, batch)) => Wake::Read(read),
+            read = poll_fn(|cx| poll_read(stream, wishes, cx, batch)) => Wake::Read(read),
         }
     }
 
@@ -118,8 +117,8 @@ impl WebSocketSession {
         if self.memory.requests.is_empty() {
             return;
         }
-        if let Some(last) = batch.messages().last() {
-            let payloads = batch.messages().iter().map(|message| &message.payload);
+        if let Some(last) = batch.views().next_back() {
+            let payloads = batch.views().map(|message| message.payload);
             self.memory.recent().note(&self.memory.requests, last.received, payloads);
         }
     }
@@ -159,7 +158,7 @@ impl Session for WebSocketSession {
     /// Sends a close frame and waits for the answer, so that the server sees it and not a reset.
     async fn close(&mut self) {
         let goodbye = CloseFrame { code: CloseCode::Away, reason: Utf8Bytes::from_static("") };
-        if self.stream.close(Some(goodbye)).await.is_ok() {
+        if self.stream.send(Message::Close(Some(goodbye))).await.is_ok() {
             while let Some(Ok(_)) = self.stream.next().await {}
         }
     }
@@ -217,28 +216,24 @@ async fn until(deadline: Option<Instant>) {
 /// Reads what can be read without waiting; pending only while the batch is empty.
 fn poll_read(
     stream: &mut Stream,
-    arena: &mut Arena,
     wishes: &[Finder<'static>],
     cx: &mut Context<'_>,
     batch: &mut Batch,
 ) -> Poll<Result<(), SessionError>> {
     while !batch.is_full() {
-        let payload = match stream.poll_next_unpin(cx) {
-            Poll::Ready(Some(Ok(Message::Text(text)))) => arena.copy(text.as_bytes()),
-            Poll::Ready(Some(Ok(Message::Binary(bytes)))) => arena.copy(&bytes),
+        let payload: Bytes = match stream.poll_next(cx) {
+            Poll::Ready(Some(Ok(Message::Text(text)))) => text.into(),
+            Poll::Ready(Some(Ok(Message::Binary(bytes)))) => bytes,
             Poll::Ready(Some(Ok(Message::Close(frame)))) => return Poll::Ready(Err(words::closed(frame.as_ref()))),
             Poll::Ready(Some(Ok(_))) => continue,
             Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(words::session(&error))),
             Poll::Ready(None) => return Poll::Ready(Err(words::closed(None))),
             Poll::Pending if batch.is_empty() => return Poll::Pending,
-            Poll::Pending => {
-                arena.rest();
-                break;
-            }
+            Poll::Pending => break,
         };
         let wishes_us_gone = payload.len() <= LONGEST_WISH && wishes.iter().any(|wish| wish.find(&payload).is_some());
         // The time of the read that completed it: nearer to its arrival than now.
-        batch.push(heard(stream).at, payload, None);
+        batch.copy(heard(stream).at, &payload, None);
         if wishes_us_gone {
             let sentence = "The server asks for a new connection, as some do before they close the old one.".to_owned();
             return Poll::Ready(Err(SessionError::Closed { code: None, sentence }));

@@ -86,14 +86,14 @@ impl Recent {
         &mut self,
         requests: &Requests,
         at: Time,
-        payloads: impl DoubleEndedIterator<Item = &'a Bytes>,
+        payloads: impl DoubleEndedIterator<Item = &'a [u8]>,
     ) {
         self.at = Some(at);
         // A name that is written in another way is not found, and the message not remembered.
         let names: Vec<String> = requests.names().collect();
         let finders: Vec<Finder<'_>> = names.iter().map(|name| Finder::new(name.as_bytes())).collect();
         let has_place =
-            |payload: &Bytes| payload.len() <= BYTES && finders.iter().any(|finder| finder.find(payload).is_some());
+            |payload: &[u8]| payload.len() <= BYTES && finders.iter().any(|finder| finder.find(payload).is_some());
         // Copies: a payload shares its block with others.
         let latest = payloads.rev().filter(|payload| has_place(payload)).take(REMEMBERED);
         let latest: Vec<Bytes> = latest.map(|payload| Bytes::copy_from_slice(payload)).collect();
@@ -190,7 +190,7 @@ mod tests {
     fn recent(requests: &Requests, payloads: &[&str]) -> Recent {
         let payloads: Vec<Bytes> = payloads.iter().map(|text| Bytes::copy_from_slice(text.as_bytes())).collect();
         let mut recent = Recent::default();
-        recent.note(requests, Time::from_millis(1_700_000_000_250), payloads.iter());
+        recent.note(requests, Time::from_millis(1_700_000_000_250), payloads.iter().map(|payload| &payload[..]));
         recent
     }
 
@@ -234,12 +234,12 @@ mod tests {
         let mut recent = recent(&requests, &[r#"{"data":[{"seq":7}]}"#]);
         let large = format!(r#"{{"data":[{{"seq":8}}],"rest":"{}"}}"#, "x".repeat(BYTES));
         for text in [r#"{"type":"heartbeat"}"#, &large].repeat(100) {
-            recent.note(&requests, Time::default(), [Bytes::copy_from_slice(text.as_bytes())].iter());
+            recent.note(&requests, Time::default(), [text.as_bytes()].into_iter());
         }
         assert_eq!(requests.fill(&recent).unwrap(), ["7"]);
         let half = format!(r#"{{"data":[{{"seq":9}}],"rest":"{}"}}"#, "x".repeat(BYTES / 2));
         for _ in 0..5 {
-            recent.note(&requests, Time::default(), [Bytes::copy_from_slice(half.as_bytes())].iter());
+            recent.note(&requests, Time::default(), [half.as_bytes()].into_iter());
         }
         assert!(recent.payloads.iter().map(Bytes::len).sum::<usize>() <= BYTES);
         assert_eq!(requests.fill(&recent).unwrap(), ["9"]);

@@ -1,8 +1,7 @@
-//! The doorbell of the pipeline thread: rung by inboxes, waited for with a deadline.
+//! The doorbell of the thread that drains inboxes: rung by them, waited for with a deadline.
 
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-
-use parking_lot::{Condvar, Mutex};
 
 /// After a pass the bell is not listened to for this long: what comes meanwhile is taken in one go. At low rates the
 /// cost is wake-ups, and a finding may take 10 ms.
@@ -10,37 +9,49 @@ const REST: Duration = Duration::from_millis(4);
 
 /// Wakes one waiting thread.
 #[derive(Debug, Default)]
-pub(crate) struct Bell {
+pub struct Bell {
     rung: Mutex<bool>,
     wake: Condvar,
 }
 
 impl Bell {
     /// Rings.
-    pub(crate) fn ring(&self) {
-        let mut rung = self.rung.lock();
+    pub fn ring(&self) {
+        let mut rung = self.lock();
         if !*rung {
             *rung = true;
             self.wake.notify_one();
         }
     }
 
-    /// Waits until it has rung and the rest since `last` is over, at most until `deadline`.
-    pub(crate) fn wait(&self, last: Instant, deadline: Instant) {
+    /// Waits until it has rung and the rest since `last`, 4 ms, is over, at most until `deadline`.
+    pub fn wait(&self, last: Instant, deadline: Instant) {
         let rested = last + REST;
-        let mut rung = self.rung.lock();
+        let mut rung = self.lock();
         while !*rung {
-            if self.wake.wait_until(&mut rung, deadline).timed_out() {
+            let now = Instant::now();
+            if now >= deadline {
                 return;
             }
+            rung = self.wait_for(rung, deadline - now);
         }
         // Rung: what remains of the rest is sat out, whether it rings again or not.
-        while Instant::now() < rested {
-            if self.wake.wait_until(&mut rung, rested).timed_out() {
+        loop {
+            let left = rested.saturating_duration_since(Instant::now());
+            if left.is_zero() {
                 break;
             }
+            rung = self.wait_for(rung, left);
         }
         *rung = false;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, bool> {
+        self.rung.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait_for<'a>(&self, rung: MutexGuard<'a, bool>, left: Duration) -> MutexGuard<'a, bool> {
+        self.wake.wait_timeout(rung, left).unwrap_or_else(PoisonError::into_inner).0
     }
 }
 

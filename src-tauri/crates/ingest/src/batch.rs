@@ -1,0 +1,424 @@
+//! Messages on their way from a session to the inbox: in runs whose payloads share a block of memory.
+//!
+//! A run is handed on whole, so that of a small message nothing but its bytes and 24 bytes beside them go from one thread
+//! to the other; a [`Message`] is made of them where it is taken out. A slice of a library's read buffer would need no
+//! copy, but as long as one is kept the buffer cannot be used again: tungstenite 0.30 then goes on with one just large
+//! enough for the next frame, and reads it in as many calls to the system as there are messages. A copy of some hundred
+//! bytes costs a tenth of such a call.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bytes::Bytes;
+use feedwatch_model::{Message, MessageMeta, Time};
+
+use crate::arena::{Arena, SHARED};
+
+/// Messages read in one go. They have no number yet: the inbox gives it.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// Runs that are complete, the oldest first.
+    runs: VecDeque<Run>,
+    /// The run under way, whose payloads are in the arena's block.
+    open: Vec<Entry>,
+    arena: Arena,
+    /// Which of the feed's endpoints is read.
+    line: u8,
+    /// Messages in all runs.
+    count: usize,
+    /// Bytes of all messages.
+    bytes: usize,
+    retry: Option<Duration>,
+    alive: Option<Time>,
+    missed: Option<Missed>,
+    notice: Option<String>,
+}
+
+/// Messages that were sent to us and lost before they were ours, as the system tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missed {
+    /// How many.
+    pub count: u64,
+    /// After this.
+    pub from: Time,
+    /// Before this.
+    pub to: Time,
+    /// A sentence.
+    pub reason: String,
+}
+
+/// A message without its bytes.
+#[derive(Debug)]
+struct Entry {
+    received: Time,
+    meta: Option<Box<MessageMeta>>,
+    /// Where its payload stands in the block.
+    at: u32,
+    length: u32,
+}
+
+impl Entry {
+    /// As [`Message::size`].
+    fn size(&self) -> usize {
+        self.length as usize + self.meta.as_ref().map_or(0, |meta| meta.size())
+    }
+
+    fn payload<'a>(&self, block: &'a [u8]) -> &'a [u8] {
+        let at = self.at as usize;
+        block.get(at..at + self.length as usize).unwrap_or_default()
+    }
+
+    fn view<'a>(&'a self, block: &'a [u8]) -> View<'a> {
+        View { received: self.received, payload: self.payload(block), meta: self.meta.as_deref() }
+    }
+}
+
+/// A message that is not taken out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct View<'a> {
+    pub(crate) received: Time,
+    pub(crate) payload: &'a [u8],
+    pub(crate) meta: Option<&'a MessageMeta>,
+}
+
+impl View<'_> {
+    /// As [`Message::size`].
+    pub(crate) fn size(&self) -> usize {
+        self.payload.len() + self.meta.map_or(0, MessageMeta::size)
+    }
+}
+
+/// Messages in a row that share a block.
+#[derive(Debug)]
+pub(crate) struct Run {
+    block: Bytes,
+    entries: VecDeque<Entry>,
+    /// Of the first message left; those behind it count on.
+    pub(crate) number: u64,
+    pub(crate) line: u8,
+}
+
+impl Run {
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Bytes held for it ([`Message::size`]).
+    pub(crate) fn size(&self) -> usize {
+        self.entries.iter().map(Entry::size).sum()
+    }
+
+    /// Bytes of all payloads.
+    pub(crate) fn payload_bytes(&self) -> u64 {
+        self.entries.iter().map(|entry| u64::from(entry.length)).sum()
+    }
+
+    /// Keeps the messages of which `is_kept` says so.
+    pub(crate) fn retain(&mut self, mut is_kept: impl FnMut(View<'_>) -> bool) {
+        let Run { block, entries, .. } = self;
+        entries.retain(|entry| is_kept(entry.view(block)));
+    }
+
+    /// The first `count` messages, of at least as many.
+    pub(crate) fn split(&mut self, count: usize) -> Run {
+        let entries = self.entries.drain(..count).collect();
+        let run = Run { block: self.block.clone(), entries, number: self.number, line: self.line };
+        self.number += count as u64;
+        run
+    }
+}
+
+/// Takes messages out.
+impl Iterator for Run {
+    type Item = Message;
+
+    #[inline]
+    fn next(&mut self) -> Option<Message> {
+        let Entry { received, meta, at, length } = self.entries.pop_front()?;
+        let at = at as usize;
+        let payload = self.block.slice(at..at + length as usize);
+        let number = self.number;
+        self.number += 1;
+        Some(Message { number, received, payload, meta, line: self.line })
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.entries.len(), Some(self.entries.len()))
+    }
+}
+
+impl Batch {
+    const MESSAGES: usize = 256;
+    pub(crate) const BYTES: usize = 1 << 20;
+
+    /// An empty one for what comes from one of the feed's endpoints.
+    pub(crate) fn of_line(line: u8) -> Batch {
+        Batch { line, ..Batch::default() }
+    }
+
+    /// Adds a message, copying its payload.
+    #[inline]
+    pub fn copy(&mut self, received: Time, payload: &[u8], meta: Option<Box<MessageMeta>>) {
+        if payload.len() >= SHARED {
+            return self.own(received, Bytes::copy_from_slice(payload), meta);
+        }
+        if !self.arena.has_room(payload.len()) {
+            self.close();
+            self.arena.turn();
+        }
+        let (at, length) = (self.arena.put(payload), payload.len() as u32);
+        let entry = Entry { received, meta, at, length };
+        self.count += 1;
+        self.bytes += entry.size();
+        self.open.push(entry);
+    }
+
+    /// Adds a message. A payload of less than 8 KiB is copied.
+    pub fn push(&mut self, received: Time, payload: Bytes, meta: Option<Box<MessageMeta>>) {
+        if payload.len() < SHARED { self.copy(received, &payload, meta) } else { self.own(received, payload, meta) }
+    }
+
+    /// Adds a message whose payload has memory of its own.
+    fn own(&mut self, received: Time, payload: Bytes, meta: Option<Box<MessageMeta>>) {
+        self.close();
+        // No source lets in a message of more than 1 GiB.
+        let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+        let entry = Entry { received, meta, at: 0, length };
+        self.count += 1;
+        self.bytes += entry.size();
+        self.runs.push_back(Run { block: payload, entries: [entry].into(), number: 0, line: self.line });
+    }
+
+    /// The run under way is complete.
+    fn close(&mut self) {
+        if self.open.is_empty() {
+            return;
+        }
+        // Just as long as it must be: it may have to wait.
+        let entries = self.open.drain(..).collect();
+        self.runs.push_back(Run { block: self.arena.take(), entries, number: 0, line: self.line });
+    }
+
+    /// No more should be added: 256 messages, or 1 MiB of them and of what stands beside them.
+    #[inline]
+    pub fn is_full(&self) -> bool {
+        self.count >= Self::MESSAGES || self.bytes >= Self::BYTES
+    }
+
+    /// Nothing was read.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// How many messages were read.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// The messages in order, the newest last.
+    pub(crate) fn views(&self) -> impl DoubleEndedIterator<Item = View<'_>> {
+        let closed = self.runs.iter().flat_map(|run| run.entries.iter().map(|entry| entry.view(&run.block)));
+        let block = self.arena.filled();
+        closed.chain(self.open.iter().map(move |entry| entry.view(block)))
+    }
+
+    /// When the first and the last of them were received.
+    pub(crate) fn times(&self) -> Option<(Time, Time)> {
+        let mut times = self.views().map(|message| message.received);
+        let first = times.next()?;
+        Some((first, times.next_back().unwrap_or(first)))
+    }
+
+    /// What stands beside the messages that have something beside them.
+    pub(crate) fn metas_mut(&mut self) -> impl Iterator<Item = &mut MessageMeta> {
+        let closed = self.runs.iter_mut().flat_map(|run| run.entries.iter_mut());
+        closed.chain(self.open.iter_mut()).filter_map(|entry| entry.meta.as_deref_mut())
+    }
+
+    /// The server says how long to wait before connecting again.
+    pub fn set_retry(&mut self, retry: Duration) {
+        self.retry = Some(retry);
+    }
+
+    /// The other side was asked and has nothing new: no message, and no silence either.
+    pub fn alive(&mut self, at: Time) {
+        self.alive = Some(at);
+    }
+
+    /// Something a person should know that is neither a message nor the end of the connection: a sentence.
+    pub fn notice(&mut self, text: String) {
+        self.notice = Some(text);
+    }
+
+    /// What [`Batch::notice`] left, once.
+    pub(crate) fn take_notice(&mut self) -> Option<String> {
+        self.notice.take()
+    }
+
+    /// What [`Batch::alive`] left, once.
+    pub(crate) fn take_alive(&mut self) -> Option<Time> {
+        self.alive.take()
+    }
+
+    /// What [`Batch::set_retry`] left, once.
+    pub(crate) fn take_retry(&mut self) -> Option<Duration> {
+        self.retry.take()
+    }
+
+    /// Puts all messages of another batch behind these.
+    pub(crate) fn append(&mut self, other: &mut Batch) {
+        self.close();
+        self.bytes += other.bytes;
+        self.count += other.count;
+        self.runs.extend(other.take(usize::MAX));
+    }
+
+    /// Messages were lost before they were ours; told behind the messages of this batch.
+    pub(crate) fn set_missed(&mut self, missed: Missed) {
+        self.missed = Some(missed);
+    }
+
+    pub(crate) fn has_missed(&self) -> bool {
+        self.missed.is_some()
+    }
+
+    /// What [`Batch::set_missed`] left, once.
+    pub(crate) fn take_missed(&mut self) -> Option<Missed> {
+        self.missed.take()
+    }
+
+    /// Takes the first `count` messages out, or all there are; the room stays for the next ones.
+    pub(crate) fn take(&mut self, count: usize) -> VecDeque<Run> {
+        self.close();
+        let mut taken = if count >= self.count {
+            (self.count, self.bytes) = (0, 0);
+            std::mem::take(&mut self.runs)
+        } else {
+            self.count -= count;
+            self.first(count)
+        };
+        let line = self.line;
+        taken.iter_mut().for_each(|run| run.line = line);
+        taken
+    }
+
+    /// The first `count` messages, of more.
+    fn first(&mut self, mut count: usize) -> VecDeque<Run> {
+        let mut taken = VecDeque::new();
+        while count > 0
+            && let Some(run) = self.runs.front_mut()
+        {
+            let run = if run.len() > count { Some(run.split(count)) } else { self.runs.pop_front() };
+            let Some(run) = run else { break };
+            count -= run.len();
+            self.bytes -= run.size();
+            taken.push_back(run);
+        }
+        taken
+    }
+
+    /// The feed pauses: what a burst left is given back, a block at a time.
+    pub(crate) fn rest(&mut self) {
+        self.arena.rest();
+    }
+
+    /// The messages, as they would be taken out.
+    #[cfg(test)]
+    pub(crate) fn messages(&self) -> Vec<Message> {
+        let message = |view: View<'_>| Message {
+            number: 0,
+            received: view.received,
+            payload: Bytes::copy_from_slice(view.payload),
+            meta: view.meta.cloned().map(Box::new),
+            line: self.line,
+        };
+        self.views().map(message).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A payload, whether something stands beside it, and whether it is given or copied.
+    fn payloads() -> impl Strategy<Value = Vec<(usize, bool, bool)>> {
+        prop::collection::vec((prop_oneof![8 => 0usize..600, 1 => 7_000usize..20_000], any::<bool>(), any::<bool>()), 0..300)
+    }
+
+    fn filled(batch: &mut Batch, payloads: &[(usize, bool, bool)]) -> Vec<(Vec<u8>, bool)> {
+        let mut put = Vec::new();
+        for (at, (length, has_meta, given)) in payloads.iter().enumerate() {
+            let (payload, received) = (vec![at as u8; *length], Time::from_nanos(at as i64));
+            let meta = has_meta.then(|| Box::new(MessageMeta { topic: Some("t".into()), ..MessageMeta::default() }));
+            match given {
+                true => batch.push(received, Bytes::from(payload.clone()), meta),
+                false => batch.copy(received, &payload, meta),
+            }
+            put.push((payload, *has_meta));
+        }
+        put
+    }
+
+    proptest! {
+        /// What was put in comes out, in order and in parts as large as they are wanted, while former batches are held.
+        #[test]
+        fn what_was_put_in_comes_out(
+            rounds in prop::collection::vec((payloads(), prop::collection::vec(0usize..200, 0..4), any::<bool>()), 1..4),
+        ) {
+            let (mut batch, mut held) = (Batch::of_line(3), Vec::new());
+            for (payloads, parts, from_another) in rounds {
+                let put = if from_another {
+                    let mut other = Batch::default();
+                    let put = filled(&mut other, &payloads);
+                    batch.append(&mut other);
+                    prop_assert!(other.is_empty());
+                    put
+                } else {
+                    filled(&mut batch, &payloads)
+                };
+                prop_assert_eq!(batch.len(), put.len());
+                let mut taken: Vec<Message> = Vec::new();
+                for part in parts.into_iter().chain([usize::MAX]) {
+                    let left = batch.len();
+                    let views: usize = batch.views().map(|view| view.payload.len()).sum();
+                    let of_part: Vec<Message> = batch.take(part).into_iter().flatten().collect();
+                    prop_assert_eq!(of_part.len(), part.min(left));
+                    prop_assert_eq!(batch.len(), left - of_part.len());
+                    let (came, stays) = (of_part.iter().map(|message| message.payload.len()).sum::<usize>(), batch.bytes);
+                    prop_assert!(views >= came && stays >= views - came);
+                    taken.extend(of_part);
+                }
+                prop_assert_eq!((batch.is_empty(), batch.bytes), (true, 0));
+                let came: Vec<(Vec<u8>, bool)> =
+                    taken.iter().map(|message| (message.payload.to_vec(), message.meta.is_some())).collect();
+                prop_assert_eq!(&came, &put);
+                prop_assert!(taken.iter().all(|message| message.line == 3));
+                held.push((taken, put));
+            }
+            for (taken, put) in held {
+                for (message, (payload, _)) in taken.iter().zip(&put) {
+                    prop_assert_eq!(&message.payload[..], &payload[..]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_run_counts_its_messages_on() {
+        let mut batch = Batch::default();
+        (0..5u8).for_each(|at| batch.copy(Time::default(), &[at], None));
+        let mut run = batch.take(usize::MAX).pop_front().unwrap();
+        run.number = 7;
+        run.retain(|view| view.payload != [2]);
+        let first = run.split(1);
+        let numbered = |run: Run| run.map(|message| (message.number, message.payload[0])).collect::<Vec<_>>();
+        assert_eq!((numbered(first), numbered(run)), (vec![(7, 0)], vec![(8, 1), (9, 3), (10, 4)]));
+    }
+}

@@ -1,0 +1,118 @@
+//! An open WebSocket: the library's rules over a socket that is polled.
+//!
+//! tokio-tungstenite shakes hands. What it does after that is to note with every single message whom to wake, which costs
+//! a quarter of reading a small one; here the task that polls is known as it is.
+
+use std::future::poll_fn;
+use std::io::{self, Read, Write};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+/// The client's side.
+pub(super) struct Frames<S> {
+    stream: S,
+    rules: WebSocketContext,
+    /// It has ended, and said so.
+    over: bool,
+}
+
+/// A socket that is polled, as one that would block.
+struct Blocking<'a, 'b, S> {
+    stream: &'a mut S,
+    cx: &'a mut Context<'b>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Frames<S> {
+    /// Hands were shaken, and nothing was read behind that.
+    pub(super) fn new(stream: S, config: WebSocketConfig) -> Frames<S> {
+        Frames { stream, rules: WebSocketContext::new(Role::Client, Some(config)), over: false }
+    }
+
+    pub(super) fn get_ref(&self) -> &S {
+        &self.stream
+    }
+
+    /// The next message; `None`: the connection is closed. Pings are answered.
+    #[inline]
+    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Error>>> {
+        if self.over {
+            return Poll::Ready(None);
+        }
+        let Frames { stream, rules, .. } = self;
+        let read = std::task::ready!(polled(rules.read(&mut Blocking { stream, cx })));
+        self.over = read.is_err();
+        Poll::Ready(match read {
+            Err(Error::AlreadyClosed | Error::ConnectionClosed) => None,
+            read => Some(read),
+        })
+    }
+
+    /// The same.
+    pub(super) async fn next(&mut self) -> Option<Result<Message, Error>> {
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// Sends a message, and all that was to be sent before it.
+    pub(super) async fn send(&mut self, message: Message) -> Result<(), Error> {
+        let mut message = Some(message);
+        poll_fn(|cx| {
+            let Frames { stream, rules, .. } = self;
+            let stream = &mut Blocking { stream, cx };
+            // What would block is kept by the rules, and sent by the flush.
+            let sent = message.take().map_or(Ok(()), |message| rules.write(stream, message));
+            polled(sent.and_then(|()| rules.flush(stream)))
+        })
+        .await
+    }
+
+    /// Sends what is to be sent.
+    pub(super) async fn flush(&mut self) -> Result<(), Error> {
+        let flushed = poll_fn(|cx| {
+            let Frames { stream, rules, .. } = self;
+            polled(rules.flush(&mut Blocking { stream, cx }))
+        });
+        match flushed.await {
+            // Closed just now: all was sent.
+            Err(Error::ConnectionClosed) => Ok(()),
+            flushed => flushed,
+        }
+    }
+}
+
+/// What would block is pending.
+#[inline]
+fn polled<T>(done: Result<T, Error>) -> Poll<Result<T, Error>> {
+    match done {
+        Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+        done => Poll::Ready(done),
+    }
+}
+
+fn blocked<T>(polled: Poll<io::Result<T>>) -> io::Result<T> {
+    match polled {
+        Poll::Ready(done) => done,
+        Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+    }
+}
+
+impl<S: AsyncRead + Unpin> Read for Blocking<'_, '_, S> {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        let mut room = ReadBuf::new(room);
+        blocked(Pin::new(&mut *self.stream).poll_read(self.cx, &mut room))?;
+        Ok(room.filled().len())
+    }
+}
+
+impl<S: AsyncWrite + Unpin> Write for Blocking<'_, '_, S> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        blocked(Pin::new(&mut *self.stream).poll_write(self.cx, bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        blocked(Pin::new(&mut *self.stream).poll_flush(self.cx))
+    }
+}
