@@ -1,6 +1,6 @@
 //! Messages on their way from a session to the inbox: in runs whose payloads share a block of memory.
 //!
-//! A run is handed on whole, so that of a small message nothing but its bytes and 24 bytes beside them go from one thread
+//! A run is handed on whole, so that of a small message nothing but its bytes and 12 bytes beside them go from one thread
 //! to the other; a [`Message`] is made of them where it is taken out. A slice of a library's read buffer would need no
 //! copy, but as long as one is kept the buffer cannot be used again: tungstenite 0.30 then goes on with one just large
 //! enough for the next frame, and reads it in as many calls to the system as there are messages. A copy of some hundred
@@ -20,7 +20,7 @@ pub struct Batch {
     /// Runs that are complete, the oldest first.
     runs: VecDeque<Run>,
     /// The run under way, whose payloads are in the arena's block.
-    open: Vec<Entry>,
+    open: Entries,
     arena: Arena,
     /// Which of the feed's endpoints is read.
     line: u8,
@@ -47,29 +47,18 @@ pub struct Missed {
     pub reason: String,
 }
 
-/// A message without its bytes.
-#[derive(Debug)]
+/// Where the payload of a message stands in its block, and when it was received: nanoseconds after its run.
+#[derive(Clone, Copy, Debug)]
 struct Entry {
-    received: Time,
-    meta: Option<Box<MessageMeta>>,
-    /// Where its payload stands in the block.
     at: u32,
     length: u32,
+    after: u32,
 }
 
 impl Entry {
-    /// As [`Message::size`].
-    fn size(&self) -> usize {
-        self.length as usize + self.meta.as_ref().map_or(0, |meta| meta.size())
-    }
-
     fn payload<'a>(&self, block: &'a [u8]) -> &'a [u8] {
         let at = self.at as usize;
         block.get(at..at + self.length as usize).unwrap_or_default()
-    }
-
-    fn view<'a>(&'a self, block: &'a [u8]) -> View<'a> {
-        View { received: self.received, payload: self.payload(block), meta: self.meta.as_deref() }
     }
 }
 
@@ -88,47 +77,137 @@ impl View<'_> {
     }
 }
 
+/// What is known of the messages of a run, their payloads apart.
+#[derive(Debug, Default)]
+struct Entries {
+    /// The first that was not taken out yet.
+    next: usize,
+    all: Vec<Entry>,
+    /// What stands beside each of them; empty where nothing stands beside any.
+    metas: Vec<Option<Box<MessageMeta>>>,
+    since: Time,
+    payload_bytes: u64,
+    meta_bytes: usize,
+}
+
+impl Entries {
+    fn len(&self) -> usize {
+        self.all.len() - self.next
+    }
+
+    /// How long after the others a message was received; `None`: it has to stand in another run.
+    #[inline]
+    fn after(&mut self, received: Time) -> Option<u32> {
+        if self.all.is_empty() {
+            self.since = received;
+        }
+        u32::try_from(received.nanos_since(self.since)).ok()
+    }
+
+    #[inline]
+    fn push(&mut self, entry: Entry, meta: Option<Box<MessageMeta>>) {
+        self.payload_bytes += u64::from(entry.length);
+        if meta.is_some() || !self.metas.is_empty() {
+            self.push_meta(meta);
+        }
+        self.all.push(entry);
+    }
+
+    fn push_meta(&mut self, meta: Option<Box<MessageMeta>>) {
+        self.meta_bytes += meta.as_ref().map_or(0, |meta| meta.size());
+        self.metas.resize_with(self.all.len(), || None);
+        self.metas.push(meta);
+    }
+
+    /// All of them, in vectors just as long as they must be: they may have to wait. The room stays.
+    fn take(&mut self) -> Entries {
+        let Entries { all, metas, since, .. } = self;
+        let (all, metas) = (all.drain(..).collect(), metas.drain(..).collect());
+        let (payload_bytes, meta_bytes) =
+            (std::mem::take(&mut self.payload_bytes), std::mem::take(&mut self.meta_bytes));
+        Entries { next: 0, all, metas, since: *since, payload_bytes, meta_bytes }
+    }
+
+    fn views<'a>(&'a self, block: &'a [u8]) -> impl DoubleEndedIterator<Item = View<'a>> {
+        let entries = self.all.iter().enumerate().skip(self.next);
+        entries.map(move |(at, entry)| View {
+            received: self.since.plus_nanos(entry.after.into()),
+            payload: entry.payload(block),
+            meta: self.metas.get(at).and_then(Option::as_deref),
+        })
+    }
+}
+
 /// Messages in a row that share a block.
 #[derive(Debug)]
 pub(crate) struct Run {
     block: Bytes,
-    entries: VecDeque<Entry>,
+    entries: Entries,
     /// Of the first message left; those behind it count on.
     pub(crate) number: u64,
     pub(crate) line: u8,
 }
 
 impl Run {
+    fn of(block: Bytes, entries: Entries) -> Run {
+        Run { block, entries, number: 0, line: 0 }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.len() == 0
     }
 
-    /// Bytes held for it ([`Message::size`]).
+    /// Bytes held for the messages left ([`Message::size`]).
     pub(crate) fn size(&self) -> usize {
-        self.entries.iter().map(Entry::size).sum()
+        self.entries.payload_bytes as usize + self.entries.meta_bytes
     }
 
     /// Bytes of all payloads.
     pub(crate) fn payload_bytes(&self) -> u64 {
-        self.entries.iter().map(|entry| u64::from(entry.length)).sum()
+        self.entries.payload_bytes
     }
 
     /// Keeps the messages of which `is_kept` says so.
-    pub(crate) fn retain(&mut self, mut is_kept: impl FnMut(View<'_>) -> bool) {
-        let Run { block, entries, .. } = self;
-        entries.retain(|entry| is_kept(entry.view(block)));
+    pub(crate) fn retain(&mut self, is_kept: impl FnMut(View<'_>) -> bool) {
+        let kept: Vec<bool> = self.entries.views(&self.block).map(is_kept).collect();
+        if kept.iter().all(|kept| *kept) {
+            return;
+        }
+        let Entries { since, next, all, metas, .. } = self.entries.take();
+        self.entries.since = since;
+        let mut metas = metas.into_iter().skip(next);
+        for (entry, kept) in all.into_iter().skip(next).zip(kept) {
+            let meta = metas.next().flatten();
+            if kept {
+                self.entries.push(entry, meta);
+            }
+        }
     }
 
     /// The first `count` messages, of at least as many.
-    pub(crate) fn split(&mut self, count: usize) -> Run {
-        let entries = self.entries.drain(..count).collect();
-        let run = Run { block: self.block.clone(), entries, number: self.number, line: self.line };
-        self.number += count as u64;
-        run
+    fn split(&mut self, count: usize) -> Run {
+        let mut first = Entries { since: self.entries.since, ..Entries::default() };
+        for _ in 0..count {
+            if let Some((entry, meta)) = self.take_entry() {
+                first.push(entry, meta);
+            }
+        }
+        Run::of(self.block.clone(), first)
+    }
+
+    #[inline]
+    fn take_entry(&mut self) -> Option<(Entry, Option<Box<MessageMeta>>)> {
+        let Entries { next, all, metas, payload_bytes, meta_bytes, .. } = &mut self.entries;
+        let entry = *all.get(*next)?;
+        let meta = metas.get_mut(*next).and_then(Option::take);
+        *next += 1;
+        *payload_bytes -= u64::from(entry.length);
+        *meta_bytes -= meta.as_ref().map_or(0, |meta| meta.size());
+        Some((entry, meta))
     }
 }
 
@@ -138,16 +217,16 @@ impl Iterator for Run {
 
     #[inline]
     fn next(&mut self) -> Option<Message> {
-        let Entry { received, meta, at, length } = self.entries.pop_front()?;
+        let (Entry { at, length, after }, meta) = self.take_entry()?;
         let at = at as usize;
         let payload = self.block.slice(at..at + length as usize);
-        let number = self.number;
+        let (number, received) = (self.number, self.entries.since.plus_nanos(after.into()));
         self.number += 1;
         Some(Message { number, received, payload, meta, line: self.line })
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.entries.len(), Some(self.entries.len()))
+        (self.len(), Some(self.len()))
     }
 }
 
@@ -170,11 +249,23 @@ impl Batch {
             self.close();
             self.arena.turn();
         }
+        let after = match self.open.after(received) {
+            Some(after) => after,
+            None => {
+                self.close();
+                self.open.since = received;
+                0
+            }
+        };
         let (at, length) = (self.arena.put(payload), payload.len() as u32);
-        let entry = Entry { received, meta, at, length };
+        self.add(payload.len(), meta.as_deref());
+        self.open.push(Entry { at, length, after }, meta);
+    }
+
+    #[inline]
+    fn add(&mut self, payload: usize, meta: Option<&MessageMeta>) {
         self.count += 1;
-        self.bytes += entry.size();
-        self.open.push(entry);
+        self.bytes += payload + meta.map_or(0, MessageMeta::size);
     }
 
     /// Adds a message. A payload of less than 8 KiB is copied.
@@ -187,20 +278,17 @@ impl Batch {
         self.close();
         // No source lets in a message of more than 1 GiB.
         let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
-        let entry = Entry { received, meta, at: 0, length };
-        self.count += 1;
-        self.bytes += entry.size();
-        self.runs.push_back(Run { block: payload, entries: [entry].into(), number: 0, line: self.line });
+        self.add(payload.len(), meta.as_deref());
+        let mut entries = Entries { since: received, ..Entries::default() };
+        entries.push(Entry { at: 0, length, after: 0 }, meta);
+        self.runs.push_back(Run::of(payload, entries));
     }
 
     /// The run under way is complete.
     fn close(&mut self) {
-        if self.open.is_empty() {
-            return;
+        if self.open.len() > 0 {
+            self.runs.push_back(Run::of(self.arena.take(), self.open.take()));
         }
-        // Just as long as it must be: it may have to wait.
-        let entries = self.open.drain(..).collect();
-        self.runs.push_back(Run { block: self.arena.take(), entries, number: 0, line: self.line });
     }
 
     /// No more should be added: 256 messages, or 1 MiB of them and of what stands beside them.
@@ -222,9 +310,8 @@ impl Batch {
 
     /// The messages in order, the newest last.
     pub(crate) fn views(&self) -> impl DoubleEndedIterator<Item = View<'_>> {
-        let closed = self.runs.iter().flat_map(|run| run.entries.iter().map(|entry| entry.view(&run.block)));
-        let block = self.arena.filled();
-        closed.chain(self.open.iter().map(move |entry| entry.view(block)))
+        let closed = self.runs.iter().flat_map(|run| run.entries.views(&run.block));
+        closed.chain(self.open.views(self.arena.filled()))
     }
 
     /// When the first and the last of them were received.
@@ -236,8 +323,8 @@ impl Batch {
 
     /// What stands beside the messages that have something beside them.
     pub(crate) fn metas_mut(&mut self) -> impl Iterator<Item = &mut MessageMeta> {
-        let closed = self.runs.iter_mut().flat_map(|run| run.entries.iter_mut());
-        closed.chain(self.open.iter_mut()).filter_map(|entry| entry.meta.as_deref_mut())
+        let closed = self.runs.iter_mut().flat_map(|run| run.entries.metas.iter_mut());
+        closed.chain(self.open.metas.iter_mut()).filter_map(Option::as_deref_mut)
     }
 
     /// The server says how long to wait before connecting again.
@@ -417,8 +504,8 @@ mod tests {
         let mut run = batch.take(usize::MAX).pop_front().unwrap();
         run.number = 7;
         run.retain(|view| view.payload != [2]);
-        let first = run.split(1);
-        let numbered = |run: Run| run.map(|message| (message.number, message.payload[0])).collect::<Vec<_>>();
-        assert_eq!((numbered(first), numbered(run)), (vec![(7, 0)], vec![(8, 1), (9, 3), (10, 4)]));
+        assert_eq!(run.size(), 4);
+        let numbered: Vec<_> = run.map(|message| (message.number, message.payload[0])).collect();
+        assert_eq!(numbered, [(7, 0), (8, 1), (9, 3), (10, 4)]);
     }
 }

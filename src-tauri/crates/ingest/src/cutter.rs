@@ -127,7 +127,7 @@ impl LineCutter {
         if self.passing.is_some() {
             return self.pass(memchr(b'\n', self.held()));
         }
-        if self.searched == 0 {
+        if self.searched == 0 && self.held().first() == Some(&0) {
             let hole = self.held().iter().take_while(|byte| **byte == 0).count();
             self.begin += hole;
             self.holes += hole as u64;

@@ -265,14 +265,14 @@ impl Inbox {
         self.lock().next_number(self.first)
     }
 
-    /// Takes at most `at_most` events out, the oldest first, and hands on one after the other. Returns how many. While they
-    /// are handed on nobody waits.
-    pub fn drain(&self, at_most: usize, mut each: impl FnMut(Event)) -> usize {
+    /// Takes `enough` events out, or all there are, the oldest first, and hands on one after the other; what was read
+    /// together with the last of them comes with it. Returns how many. While they are handed on nobody waits.
+    pub fn drain(&self, enough: usize, mut each: impl FnMut(Event)) -> usize {
         let mut taken = Vec::new();
         let mut queue = self.lock();
         let mut count = 0;
-        while count < at_most
-            && let Some(item) = queue.pop(at_most - count)
+        while count < enough
+            && let Some(item) = queue.pop()
         {
             count += item.len();
             taken.push(item);
@@ -416,12 +416,9 @@ impl Item {
 }
 
 impl Queue {
-    /// Takes the oldest item out, of messages at most so many.
-    fn pop(&mut self, at_most: usize) -> Option<Item> {
-        let item = match self.items.front_mut()? {
-            Item::Messages(run) if run.len() > at_most => Item::Messages(run.split(at_most)),
-            _ => self.items.pop_front()?,
-        };
+    /// Takes the oldest item out.
+    fn pop(&mut self) -> Option<Item> {
+        let item = self.items.pop_front()?;
         match &item {
             Item::Messages(run) => {
                 self.counters.queued -= run.len() as u64;

@@ -119,6 +119,10 @@ impl Parser {
                 bytes = rest;
                 continue;
             }
+            if let Some(rest) = self.whole_event(bytes, &piece, dispatch) {
+                bytes = rest;
+                continue;
+            }
             let Some(end) = memchr2(b'\n', b'\r', bytes) else {
                 self.fields.copy(&mut piece);
                 return self.keep(bytes);
@@ -143,6 +147,32 @@ impl Parser {
         }
         self.fields.copy(&mut piece);
         Ok(())
+    }
+
+    /// Most events are one line of data and all of it here: the same as line by line, in one go. What stands behind it;
+    /// `None`: this is something else.
+    #[inline]
+    fn whole_event<'a>(
+        &mut self,
+        bytes: &'a [u8],
+        piece: &Piece<'_>,
+        dispatch: &mut impl FnMut(SseEvent<'_>),
+    ) -> Option<&'a [u8]> {
+        let begins = self.line.is_empty() && !self.fields.has_data && piece.data.is_none() && piece.is_ascii;
+        let value = bytes.strip_prefix(b"data:").filter(|_| begins)?;
+        let (value, rest) = value.split_at(memchr2(b'\n', b'\r', value)?);
+        let rest = rest.strip_prefix(b"\n\n")?;
+        // The line has its name before it, and what is held of an event its end behind it.
+        if value.len() + b"data:".len() > self.limit {
+            return None;
+        }
+        let data = value.strip_prefix(b" ").unwrap_or(value);
+        if self.fields.kind.is_none() && self.fields.id_news.is_none() {
+            dispatch(SseEvent { data, kind: None, id: None, last_id: None });
+        } else {
+            self.fields.dispatch(&mut Piece { is_ascii: true, data: Some(data) }, dispatch);
+        }
+        Some(rest)
     }
 
     /// How long the server wants us to wait before connecting again, since this was last asked.

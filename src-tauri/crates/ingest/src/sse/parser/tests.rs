@@ -143,6 +143,8 @@ fn no_event_is_larger_than_allowed() {
 fn stream() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         Just(b"data".to_vec()),
+        Just(b"data: a\n\n".to_vec()),
+        Just(b"data:\n\n".to_vec()),
         Just(b"event: tick".to_vec()),
         Just(b"id: 4".to_vec()),
         Just(b"retry: 20".to_vec()),
