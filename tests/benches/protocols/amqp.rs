@@ -35,6 +35,7 @@ pub(crate) fn pair() -> anyhow::Result<Option<Pair<'static>>> {
                 bare(port)
             }
         }),
+        handed: None,
         ours: Box::new(move || {
             // The broker lives as long as its readers.
             let _ = &rabbit;

@@ -39,6 +39,7 @@ pub(crate) fn pair() -> anyhow::Result<Pair<'static>> {
             let options = KafkaOptions { topics, start: KafkaStart::Earliest, ..KafkaOptions::new(servers, role) };
             received(Arc::new(KafkaSource::new(options, clock::now)), COUNT, |_| Ok(()))
         }),
+        handed: None,
     })
 }
 

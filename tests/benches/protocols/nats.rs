@@ -31,6 +31,7 @@ pub(crate) fn pairs(port: u16, messages: u64) -> Vec<Pair<'static>> {
         name: format!("NATS core, messages of {size} bytes"),
         bare: Box::new(move || bare(port, size, messages)),
         ours: Box::new(move || ours(port, size, messages)),
+        handed: None,
     };
     vec![of(275), of(60)]
 }

@@ -1,4 +1,4 @@
-//! Server-sent events: the frames of hyper's body in a loop in which only the ends of events are looked for.
+//! Server-sent events: the frames of hyper's body in a loop that takes the data of each event out of them.
 
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpStream};
@@ -12,8 +12,7 @@ use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 
-use crate::measure::cpu;
-use crate::run::{Count, Peer, Protocol, TELL, WINDOW, request};
+use crate::run::{Count, Peer, Protocol, Reading, request};
 
 pub(crate) const PROTOCOL: Protocol = Protocol { name: "sse", greet, frame, end: b"\n\n", bare, source };
 
@@ -26,8 +25,8 @@ fn frame(out: &mut Vec<u8>) {
     out.extend_from_slice(b"data: ");
 }
 
-/// The library, read, with the ends of events counted and nothing else.
-fn bare(mut peer: Peer, count: Count) -> anyhow::Result<f64> {
+/// The library, read, and the data of each event looked at: all events are one line. What a frame cuts off waits for the next.
+fn bare(peer: Peer, count: Count) -> anyhow::Result<f64> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let socket = tokio::net::TcpStream::connect(peer.address).await?;
@@ -35,29 +34,37 @@ fn bare(mut peer: Peer, count: Count) -> anyhow::Result<f64> {
         tokio::spawn(connection);
         let question = hyper::Request::get("/").header("host", "bench").body(Empty::<Bytes>::new())?;
         let mut body = sender.send_request(question).await?.into_body();
-        peer.allow(WINDOW.min(count.total))?;
-        let (mut read, mut told, mut before, mut from) = (0, 0, cpu(), 0);
-        let mut last = b' ';
-        while read < count.total {
+        let (mut reading, mut cut) = (Reading::begin(peer, count)?, Vec::new());
+        loop {
             let frame = body.frame().await.context("the peer went away")??;
             let Ok(data) = frame.into_data() else { continue };
-            // An event ends with an empty line; its two ends may come apart.
-            let mut at = 0;
-            while let Some(end) = memchr::memchr(b'\n', &data[at..]) {
-                let here = at + end;
-                read += u64::from(if here == 0 { last } else { data[here - 1] } == b'\n');
-                at = here + 1;
+            let mut rest = &data[..];
+            if !cut.is_empty() {
+                let end = if cut.ends_with(b"\n") && rest.starts_with(b"\n") {
+                    1
+                } else {
+                    rest.windows(2).position(|two| two == b"\n\n").map_or(rest.len(), |at| at + 2)
+                };
+                cut.extend_from_slice(&rest[..end]);
+                rest = &rest[end..];
+                if let Some(event) = cut.strip_suffix(b"\n\n") {
+                    if reading.message(event.len() - b"data: ".len())? {
+                        return reading.end();
+                    }
+                    cut.clear();
+                }
             }
-            last = data.last().copied().unwrap_or(last);
-            if read >= told + TELL {
-                told = read;
-                peer.allow((read + WINDOW).min(count.total))?;
+            while let Some(end) = memchr::memchr(b'\n', rest)
+                && rest.get(end + 1) == Some(&b'\n')
+            {
+                let event = rest[..end].strip_prefix(b"data: ").context("this is no data")?;
+                if reading.message(event.len())? {
+                    return reading.end();
+                }
+                rest = &rest[end + 2..];
             }
-            if read >= count.warm_up && from == 0 {
-                (before, from) = (cpu(), read);
-            }
+            cut.extend_from_slice(rest);
         }
-        Ok((cpu() - before).as_nanos() as f64 / (count.total - from) as f64)
     })
 }
 

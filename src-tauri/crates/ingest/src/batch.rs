@@ -308,6 +308,16 @@ impl Batch {
         self.count
     }
 
+    /// The bytes of the messages, in order.
+    pub fn payloads(&self) -> impl Iterator<Item = &[u8]> {
+        self.views().map(|view| view.payload)
+    }
+
+    /// Forgets the messages; the room stays for the next ones.
+    pub fn clear(&mut self) {
+        drop(self.take(usize::MAX));
+    }
+
     /// The messages in order, the newest last.
     pub(crate) fn views(&self) -> impl DoubleEndedIterator<Item = View<'_>> {
         let closed = self.runs.iter().flat_map(|run| run.entries.views(&run.block));

@@ -106,13 +106,16 @@ impl Line {
     }
 
     /// Waits until none is wanted any more, and tells why.
-    pub(crate) async fn unwanted(&mut self) -> Shut {
-        if let Ok(gate) = self.gate.wait_for(|gate| *gate != Gate::Open).await
-            && let Gate::Shut(why) = *gate
-        {
-            return why;
+    pub(crate) fn unwanted(&self) -> impl Future<Output = Shut> + use<> {
+        let mut gate = self.gate.clone();
+        async move {
+            if let Ok(gate) = gate.wait_for(|gate| *gate != Gate::Open).await
+                && let Gate::Shut(why) = *gate
+            {
+                return why;
+            }
+            std::future::pending().await
         }
-        std::future::pending().await
     }
 
     pub(crate) fn say(&mut self, said: Said) {

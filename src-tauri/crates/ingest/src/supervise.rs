@@ -3,6 +3,7 @@
 //! Connect, receive, tell the loss, wait (see [`Backoff`]), connect again behind the last position; until the source is
 //! finished or somebody stops it. Everything is told through the inbox, nothing is logged.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -248,11 +249,14 @@ impl Supervision {
         let mut ledger = session.acknowledges().then(|| Ledger::new(&self.inbox));
         let mut sleep = Sleep::new();
         let mut counted = None;
+        // What asks for the end is asked once, not with every batch.
+        let shutdown = self.shutdown.clone();
+        let (mut stopped, mut unwanted) = (pin!(shutdown.cancelled()), pin!(self.line.unwanted()));
         let outcome = loop {
             let woken = tokio::select! {
                 biased;
-                () = self.shutdown.cancelled() => Woken::Stopped,
-                why = self.line.unwanted() => Woken::Unwanted(why),
+                () = &mut stopped => Woken::Stopped,
+                why = &mut unwanted => Woken::Unwanted(why),
                 kept = kept(&mut ledger) => Woken::Kept(kept),
                 slept = sleep.over() => Woken::Slept(slept),
                 received = session.recv(batch) => Woken::Received(received),
