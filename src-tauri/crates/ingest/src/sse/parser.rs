@@ -77,8 +77,6 @@ struct Fields {
 /// The bytes that are being read.
 #[derive(Debug, Default)]
 struct Piece<'a> {
-    /// None of them is part of a longer character.
-    is_ascii: bool,
     /// The only line of data of the event under way, valid UTF-8, where it stands in them.
     data: Option<&'a [u8]>,
 }
@@ -111,7 +109,7 @@ impl Parser {
                 self.mark = MARK.len();
             }
         }
-        let mut piece = Piece { is_ascii: bytes.is_ascii(), data: None };
+        let mut piece = Piece::default();
         while !bytes.is_empty() {
             if std::mem::take(&mut self.after_cr)
                 && let Some(rest) = bytes.strip_prefix(b"\n")
@@ -158,19 +156,19 @@ impl Parser {
         piece: &Piece<'_>,
         dispatch: &mut impl FnMut(SseEvent<'_>),
     ) -> Option<&'a [u8]> {
-        let begins = self.line.is_empty() && !self.fields.has_data && piece.data.is_none() && piece.is_ascii;
+        let begins = self.line.is_empty() && !self.fields.has_data && piece.data.is_none();
         let value = bytes.strip_prefix(b"data:").filter(|_| begins)?;
         let (value, rest) = value.split_at(memchr2(b'\n', b'\r', value)?);
         let rest = rest.strip_prefix(b"\n\n")?;
         // The line has its name before it, and what is held of an event its end behind it.
-        if value.len() + b"data:".len() > self.limit {
+        if value.len() + b"data:".len() > self.limit || !(value.is_ascii() || std::str::from_utf8(value).is_ok()) {
             return None;
         }
         let data = value.strip_prefix(b" ").unwrap_or(value);
         if self.fields.kind.is_none() && self.fields.id_news.is_none() {
             dispatch(SseEvent { data, kind: None, id: None, last_id: None });
         } else {
-            self.fields.dispatch(&mut Piece { is_ascii: true, data: Some(data) }, dispatch);
+            self.fields.dispatch(&mut Piece { data: Some(data) }, dispatch);
         }
         Some(rest)
     }
@@ -231,7 +229,7 @@ impl Fields {
         if held.saturating_add(value.len()).saturating_add(1) > limit {
             return Err(TooBig { limit });
         }
-        let is_valid = piece.is_ascii || std::str::from_utf8(value).is_ok();
+        let is_valid = std::str::from_utf8(value).is_ok();
         if is_valid && !self.has_data && piece.data.is_none() {
             piece.data = Some(value);
             return Ok(());

@@ -41,10 +41,6 @@ struct Told {
     authorization: Option<HeaderValue>,
 }
 
-/// Read from a connection at once, and the most that the head of an answer may take. Left to itself the library takes 400 KiB
-/// for a fast stream, which no cache holds.
-const READ: usize = 64 << 10;
-
 /// A request got no answer.
 #[derive(Debug)]
 pub(crate) struct Unanswered {
@@ -83,8 +79,7 @@ impl Line {
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let shaken = http1::Builder::new().read_buf_exact_size(Some(READ)).handshake(TokioIo::new(stream)).await;
-        let (sender, connection) = shaken.map_err(unusable)?;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(unusable)?;
         let task = tokio::spawn(async move {
             // How it ended is told by the request or the body that was under way.
             let _ = connection.await;
