@@ -5,9 +5,9 @@
 //! passes is the most that any line brought. No number is needed; a copy that is not equal to the byte is left to the checks
 //! of sequences.
 //!
-//! What passed stands in a ring, and each line goes through it: a line that lags behind finds its next message where it
-//! stands, one that leads finds nothing before it, so that a message costs one hash and one comparison. What a line has
-//! skipped is remembered by its print.
+//! What passed stands in a ring until every line has brought it, and each line goes through it: a line that lags behind
+//! finds its next message where it stands, one that leads finds nothing before it, so that a message costs one hash and one
+//! comparison. What a line has skipped is remembered by its print.
 //!
 //! What came before a line was connected it does not bring, unless its session goes on where the last one ended: a feed that
 //! fails over sends the same value again and means it. So a line begins [`LAG`] before its connection, no earlier. A copy too
@@ -111,8 +111,10 @@ impl Arbiter {
 
     /// Is this the first copy?
     pub(crate) fn is_first(&mut self, line: u8, message: View<'_>) -> bool {
-        let beside = message.meta.map(|meta| (meta.topic.as_deref(), meta.key.as_deref()));
-        let print = self.hash.hash_one((beside, message.payload));
+        let print = match message.meta {
+            None => self.hash.hash_one(message.payload),
+            Some(meta) => self.hash.hash_one((message.payload, &meta.topic, &meta.key)),
+        };
         self.is_first_print(line, print, message.received)
     }
 
@@ -151,11 +153,12 @@ impl Arbiter {
         true
     }
 
-    /// Forgets what is older than the window, or more than the ring holds.
+    /// Forgets what is older than the window, or more than the ring holds, and what every line has brought.
     fn forget(&mut self, now: Time) {
+        let all = u8::MAX >> (MAX_LINES - self.lines.len());
         while let Some(oldest) = self.ring.front() {
             let age = now.nanos_since(oldest.at);
-            if age <= self.window && self.ring.len() < RING {
+            if oldest.brought != all && age <= self.window && self.ring.len() < RING {
                 return;
             }
             let Some(oldest) = self.ring.pop_front() else { return };

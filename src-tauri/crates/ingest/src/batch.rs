@@ -174,10 +174,15 @@ impl Run {
     /// Keeps the messages of which `is_kept` says so.
     pub(crate) fn retain(&mut self, is_kept: impl FnMut(View<'_>) -> bool) {
         let kept: Vec<bool> = self.entries.views(&self.block).map(is_kept).collect();
-        if kept.iter().all(|kept| *kept) {
-            return;
+        match kept.iter().filter(|kept| **kept).count() {
+            count if count == kept.len() => return,
+            0 => {
+                self.entries = Entries::default();
+                return;
+            }
+            _ => {}
         }
-        let Entries { since, next, all, metas, .. } = self.entries.take();
+        let Entries { since, next, all, metas, .. } = std::mem::take(&mut self.entries);
         self.entries.since = since;
         let mut metas = metas.into_iter().skip(next);
         for (entry, kept) in all.into_iter().skip(next).zip(kept) {
