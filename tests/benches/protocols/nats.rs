@@ -4,7 +4,7 @@ use std::io::{BufRead as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Context;
 use feedwatch_engine::clock;
@@ -13,7 +13,7 @@ use futures_util::StreamExt;
 use tokio_util::sync::CancellationToken;
 
 use crate::measure::cpu;
-use crate::run::{PASS, Pair};
+use crate::run::{PASS, Pair, WAIT};
 
 const ARGUMENT: &str = "publish-nats";
 /// Messages that may be under way: neither side ever drops one.
@@ -22,8 +22,6 @@ const WINDOW: u64 = 8_192;
 const TELL: u64 = WINDOW / 4;
 const WARM_UP: u64 = 20_000;
 const SUBJECTS: u64 = 10;
-/// Longer than anything takes.
-const WAIT: Duration = Duration::from_secs(30);
 
 /// Both sizes of the other bench.
 pub(crate) fn pairs(port: u16, messages: u64) -> Vec<Pair<'static>> {
