@@ -121,8 +121,11 @@ impl Entries {
 
     /// All of them, in vectors just as long as they must be: they may have to wait. The room stays.
     fn take(&mut self) -> Entries {
-        let Entries { all, metas, since, .. } = self;
-        let (all, metas) = (all.drain(..).collect(), metas.drain(..).collect());
+        let Entries { all: room, metas, since, .. } = self;
+        let all = room.clone();
+        room.clear();
+        #[allow(clippy::drain_collect)] // See above: what would be taken is too long.
+        let metas = metas.drain(..).collect();
         let (payload_bytes, meta_bytes) =
             (std::mem::take(&mut self.payload_bytes), std::mem::take(&mut self.meta_bytes));
         Entries { next: 0, all, metas, since: *since, payload_bytes, meta_bytes }
@@ -451,7 +454,10 @@ mod tests {
 
     /// A payload, whether something stands beside it, and whether it is given or copied.
     fn payloads() -> impl Strategy<Value = Vec<(usize, bool, bool)>> {
-        prop::collection::vec((prop_oneof![8 => 0usize..600, 1 => 7_000usize..20_000], any::<bool>(), any::<bool>()), 0..300)
+        prop::collection::vec(
+            (prop_oneof![8 => 0usize..600, 1 => 7_000usize..20_000], any::<bool>(), any::<bool>()),
+            0..300,
+        )
     }
 
     fn filled(batch: &mut Batch, payloads: &[(usize, bool, bool)]) -> Vec<(Vec<u8>, bool)> {

@@ -14,7 +14,7 @@ const HEAD: usize = 256;
 const KEPT: usize = 256 << 10;
 
 /// A line without its end.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Line<'a> {
     Whole(&'a [u8]),
     /// Longer than the limit: its beginning, and how many bytes it has.

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use feedwatch_model::Time;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult};
@@ -277,12 +278,13 @@ impl<'a> Polling<'a> {
 
     /// Takes what there is, waiting for the first message only.
     fn poll_once(&mut self) {
-        let mut wait = POLL;
+        let (mut wait, mut received) = (POLL, None);
         // A rebalance happens within a poll: partitions are looked up anew after it.
         self.last = None;
         while self.taken.len() < AT_ONCE {
             match self.consumer.poll(wait) {
-                Some(Ok(message)) => self.take(&message),
+                // What is polled without waiting had come by then.
+                Some(Ok(message)) => self.take(&message, *received.get_or_insert_with(self.clock)),
                 // Told to the member already, with its reason.
                 Some(Err(_)) => {}
                 None => break,
@@ -295,8 +297,7 @@ impl<'a> Polling<'a> {
         self.desk.put(&mut self.taken);
     }
 
-    fn take(&mut self, message: &BorrowedMessage<'_>) {
-        let received = (self.clock)();
+    fn take(&mut self, message: &BorrowedMessage<'_>, received: Time) {
         let payload = message.payload().unwrap_or_default();
         if payload.len() > self.max_message {
             let (size, limit) = (Some(payload.len()), self.max_message);

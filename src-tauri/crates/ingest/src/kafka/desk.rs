@@ -59,7 +59,7 @@ struct State {
     paused: bool,
     /// A partition has come since reading was paused: it is not.
     came: bool,
-    held: HashMap<Hold, Held>,
+    held: HashMap<Hold, Held, foldhash::fast::RandomState>,
     next_hold: Hold,
     lanes: Lanes,
     end: Option<SessionError>,
@@ -171,20 +171,26 @@ impl Desk {
     fn take_now(&self, batch: &mut Batch, out: &mut VecDeque<(Hold, i64)>) -> Option<Result<(), SessionError>> {
         let mut state = self.state();
         let State { queue, bytes, held, lanes, end, .. } = &mut *state;
-        let mut any = false;
-        while !batch.is_full()
-            && let Some(Taken { hold, offset, received, payload, meta }) = queue.pop_front()
-        {
-            *bytes -= payload.len();
+        let mut hand = |hold: Hold, offset: i64| {
             if let Some(held) = held.get_mut(&hold) {
                 held.handed = offset.saturating_add(1);
                 lanes.note(&held.lane, offset);
             }
+        };
+        let mut last = None;
+        while !batch.is_full()
+            && let Some(Taken { hold, offset, received, payload, meta }) = queue.pop_front()
+        {
+            *bytes -= payload.len();
+            // They come in runs, of which the last one counts.
+            if let Some((before, offset)) = last.replace((hold, offset)).filter(|(before, _)| *before != hold) {
+                hand(before, offset);
+            }
             out.push_back((hold, offset));
             batch.push(received, payload, Some(meta));
-            any = true;
         }
-        if any {
+        if let Some((hold, offset)) = last {
+            hand(hold, offset);
             self.moved.notify_all();
             return Some(Ok(()));
         }

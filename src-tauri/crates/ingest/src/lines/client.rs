@@ -13,9 +13,9 @@ use tokio::time::sleep_until;
 
 use super::peer::{Given, Peer};
 use super::{LinesOptions, words};
+use crate::batch::Batch;
 use crate::dial::{self, Handshake, Target, Traffic, Trust};
 use crate::error::seconds;
-use crate::batch::Batch;
 use crate::source::Session;
 use crate::wire_bytes::WireBytes;
 use crate::{Clock, ConnectError, SessionError, certificate, reason};

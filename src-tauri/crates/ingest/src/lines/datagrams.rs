@@ -14,9 +14,9 @@ use tokio::net::UdpSocket;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::{Framing, LinesOptions, peer, words};
+use crate::batch::{Batch, Missed};
 use crate::cutter::{Line, without_end};
 use crate::reason;
-use crate::batch::{Batch, Missed};
 use crate::source::Session;
 use crate::{Clock, ConnectError, SessionError};
 

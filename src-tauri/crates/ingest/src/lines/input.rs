@@ -12,8 +12,8 @@ use tokio::sync::mpsc;
 
 use super::peer::{self, PIECE};
 use super::{LinesOptions, words};
-use crate::cutter::LineCutter;
 use crate::batch::Batch;
+use crate::cutter::LineCutter;
 use crate::source::{FlowControl, Session};
 use crate::{Clock, ConnectError, SessionError};
 

@@ -10,8 +10,8 @@ use tokio::io::{AsyncRead, ReadBuf};
 use tokio::time::Instant;
 
 use crate::Clock;
-use crate::cutter::{Line, LineCutter};
 use crate::batch::Batch;
+use crate::cutter::{Line, LineCutter};
 
 /// Read at once.
 pub(super) const PIECE: usize = 32 << 10;

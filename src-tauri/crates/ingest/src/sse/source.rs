@@ -16,9 +16,9 @@ use hyper::body::{Body as _, Incoming};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::{Parser, SseEvent};
+use crate::batch::Batch;
 use crate::dial::Trust;
 use crate::error::seconds;
-use crate::batch::Batch;
 use crate::source::{Session, Source};
 use crate::web::asker::{Asker, Question, detail, is_ok, text};
 use crate::web::coding::{self, Broken, Coding, Inflater};

@@ -11,9 +11,9 @@ use feedwatch_model::{CSV_HEADER, Cut, MessageMeta, Position, Time};
 use super::identity::FileId;
 use super::lane::{HEAD, Lane, Place};
 use super::left::Closed;
+use crate::batch::Batch;
 use crate::capture::csv::Header;
 use crate::cutter::{Line, LineCutter, without_end};
-use crate::batch::Batch;
 
 /// Read at once.
 const PIECE: usize = 64 << 10;

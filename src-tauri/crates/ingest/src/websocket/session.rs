@@ -9,18 +9,18 @@ use async_trait::async_trait;
 use feedwatch_model::{Certificate, Time};
 use memchr::memmem::Finder;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until, timeout};
+use tokio_tungstenite::MaybeTlsStream;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Bytes, Message, Utf8Bytes};
-use tokio_tungstenite::MaybeTlsStream;
 
 use super::frames::Frames;
 use super::heard::Heard;
 use super::inflate::Inflating;
 use super::{Memory, WebSocketOptions, words};
 use crate::SessionError;
-use crate::certificate;
 use crate::batch::Batch;
+use crate::certificate;
 use crate::source::Session;
 
 pub(super) type Stream = Frames<Inflating<MaybeTlsStream<Heard>>>;

@@ -96,7 +96,7 @@ impl Recent {
             |payload: &[u8]| payload.len() <= BYTES && finders.iter().any(|finder| finder.find(payload).is_some());
         // Copies: a payload shares its block with others.
         let latest = payloads.rev().filter(|payload| has_place(payload)).take(REMEMBERED);
-        let latest: Vec<Bytes> = latest.map(|payload| Bytes::copy_from_slice(payload)).collect();
+        let latest: Vec<Bytes> = latest.map(Bytes::copy_from_slice).collect();
         self.payloads.extend(latest.into_iter().rev());
         let mut bytes: usize = self.payloads.iter().map(Bytes::len).sum();
         while self.payloads.len() > REMEMBERED || bytes > BYTES {

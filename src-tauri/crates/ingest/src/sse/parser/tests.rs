@@ -123,7 +123,7 @@ fn unknown_fields_and_comments_say_nothing() {
 #[test]
 fn invalid_text_is_replaced() {
     let events = parse(b"data: a\xFFb\xE2\x82\n\n");
-    assert_eq!(&events[0].data[..], "a\u{FFFD}b\u{FFFD}".as_bytes());
+    assert_eq!(events[0].data, "a\u{FFFD}b\u{FFFD}".as_bytes());
 }
 
 #[test]
