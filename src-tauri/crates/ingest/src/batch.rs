@@ -1,10 +1,10 @@
 //! Messages on their way from a session to the inbox: in runs whose payloads share a block of memory.
 //!
-//! A run is handed on whole, so that of a small message nothing but its bytes and 12 bytes beside them go from one thread
-//! to the other; a [`Message`] is made of them where it is taken out. A slice of a library's read buffer would need no
-//! copy, but as long as one is kept the buffer cannot be used again: tungstenite 0.30 then goes on with one just large
-//! enough for the next frame, and reads it in as many calls to the system as there are messages. A copy of some hundred
-//! bytes costs a tenth of such a call.
+//! A run of at most 256 messages is handed on whole, so that of a small message nothing but its bytes and 12 bytes beside
+//! them go from one thread to the other; a [`Message`] is made of them where it is taken out. A slice of a library's read
+//! buffer would need no copy, but as long as one is kept the buffer cannot be used again: tungstenite 0.30 then goes on with
+//! one just large enough for the next frame, and reads it in as many calls to the system as there are messages. A copy of
+//! some hundred bytes costs a tenth of such a call.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -253,6 +253,10 @@ impl Batch {
         if payload.len() >= SHARED {
             return self.own(received, Bytes::copy_from_slice(payload), meta);
         }
+        // Who takes a run takes all of it.
+        if self.open.len() >= Self::MESSAGES {
+            self.close();
+        }
         if !self.arena.has_room(payload.len()) {
             self.close();
             self.arena.turn();
@@ -492,6 +496,7 @@ mod tests {
                     filled(&mut batch, &payloads)
                 };
                 prop_assert_eq!(batch.len(), put.len());
+                prop_assert!(batch.runs.iter().all(|run| run.len() <= Batch::MESSAGES));
                 let mut taken: Vec<Message> = Vec::new();
                 for part in parts.into_iter().chain([usize::MAX]) {
                     let left = batch.len();

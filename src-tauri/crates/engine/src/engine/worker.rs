@@ -11,7 +11,7 @@ use super::{Core, listeners, status};
 use crate::pipeline::{FeedStage, News, Output, Pipeline};
 use crate::wire::{Level, PushBody};
 
-/// Events taken from one inbox before the lock is given free for the shells.
+/// Events taken from one inbox before the lock is given free for the shells, and what was read together with the last of them.
 pub(super) const PASS: usize = 64;
 /// A capture waits while so much waits for the disk: it can, where a live feed cannot.
 const FILE_BACKLOG: usize = 16 << 20;
