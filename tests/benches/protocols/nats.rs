@@ -139,6 +139,7 @@ fn ours(port: u16, size: usize, messages: u64) -> anyhow::Result<f64> {
     // Connecting, connected: then what is published is heard.
     let mut events = Vec::new();
     while events.len() < 2 {
+        anyhow::ensure!(last.elapsed() < WAIT, "nobody connects: {events:?}");
         if inbox.drain(PASS, |event| events.push(event)) == 0 {
             bell.wait(last, last + WAIT);
         }
@@ -151,6 +152,7 @@ fn ours(port: u16, size: usize, messages: u64) -> anyhow::Result<f64> {
     while read < total {
         let drained = inbox.drain(PASS, drop);
         if drained == 0 {
+            anyhow::ensure!(last.elapsed() < WAIT, "only {read} messages came");
             bell.wait(last, last + WAIT);
             continue;
         }

@@ -21,6 +21,8 @@ use crate::{PRODUCTS, SLOW, STEP, WINDOW, pace};
 
 /// Taken from the inbox in one go, as by the engine.
 const PASS: usize = 64;
+/// Longer than anything takes.
+const WAIT: Duration = Duration::from_secs(30);
 /// Messages that are made before the clock runs.
 const BLOCK: u64 = 1_024;
 
@@ -57,8 +59,9 @@ pub(crate) fn receive(shape: Shape, warm_up: u64, messages: u64) -> anyhow::Resu
         if done == total {
             break;
         }
+        anyhow::ensure!(last.elapsed() < WAIT, "only {done} messages came");
         match inbox.drain(PASS, drop) {
-            0 => bell.wait(last, last + Duration::from_secs(30)),
+            0 => bell.wait(last, last + WAIT),
             _ => last = Instant::now(),
         }
     }

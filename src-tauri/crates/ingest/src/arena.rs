@@ -75,6 +75,12 @@ impl Arena {
         }
     }
 
+    /// Blocks beside the one under way.
+    #[cfg(test)]
+    pub(crate) fn blocks(&self) -> usize {
+        self.full.len()
+    }
+
     /// What a burst left is given back, a block at a time.
     pub(crate) fn rest(&mut self) {
         if self.full.len() > 1 {

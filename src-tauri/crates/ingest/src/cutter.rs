@@ -56,7 +56,7 @@ impl LineCutter {
         LineCutter { limit, ..LineCutter::default() }
     }
 
-    /// Room for `piece` more bytes at least; what is put there counts when [`LineCutter::filled`] says so.
+    /// Room for `piece` more bytes; what is put there counts when [`LineCutter::filled`] says so.
     #[inline]
     pub(crate) fn room(&mut self, piece: usize) -> &mut [u8] {
         if self.begin == self.end {
@@ -66,13 +66,19 @@ impl LineCutter {
             }
         }
         if self.buffer.len() - self.end < piece {
-            self.buffer.copy_within(self.begin..self.end, 0);
-            (self.begin, self.end) = (0, self.end - self.begin);
-            if self.buffer.len() - self.end < piece {
-                self.buffer.resize(self.end + piece, 0);
+            let held = self.end - self.begin;
+            if held + piece <= KEPT && self.buffer.len() > KEPT {
+                // One long line must not hold its room for ever.
+                self.buffer = self.held().to_vec();
+            } else if self.begin > 0 {
+                self.buffer.copy_within(self.begin..self.end, 0);
+            }
+            (self.begin, self.end) = (0, held);
+            if self.buffer.len() - held < piece {
+                self.buffer.resize(held + piece, 0);
             }
         }
-        self.buffer.get_mut(self.end..).unwrap_or_default()
+        self.buffer.get_mut(self.end..self.end + piece).unwrap_or_default()
     }
 
     /// So many bytes were put into the room.
@@ -87,7 +93,7 @@ impl LineCutter {
         piece: usize,
         mut read: impl FnMut(&mut [u8]) -> io::Result<usize>,
     ) -> io::Result<usize> {
-        let room = self.room(piece).get_mut(..piece).unwrap_or_default();
+        let room = self.room(piece);
         let count = loop {
             match read(room) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -100,9 +106,7 @@ impl LineCutter {
 
     /// Appends what came.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
-        if let Some(room) = self.room(bytes.len()).get_mut(..bytes.len()) {
-            room.copy_from_slice(bytes);
-        }
+        self.room(bytes.len()).copy_from_slice(bytes);
         self.filled(bytes.len());
     }
 

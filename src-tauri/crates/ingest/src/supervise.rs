@@ -27,8 +27,6 @@ use sleep::Sleep;
 const GOODBYE: Duration = Duration::from_millis(500);
 /// How long it may take after the stop until what was received is on disk and acknowledged.
 const LAST_ACKS: Duration = Duration::from_millis(750);
-/// No more messages than these at once, and a burst is over.
-const PAUSE: usize = 4;
 /// A server that wants to be left alone for longer is asked again after this.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
@@ -323,7 +321,7 @@ impl Supervision {
         self.note_positions(batch);
         self.line.name_lanes(batch);
         let missed = batch.take_missed();
-        let (messages, pauses) = (batch.len(), batch.len() <= PAUSE);
+        let (messages, pauses) = (batch.len(), !batch.is_full());
         let put = match flow {
             FlowControl::DropOldest => {
                 self.inbox.put(batch);

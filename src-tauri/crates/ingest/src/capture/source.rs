@@ -41,7 +41,7 @@ impl Source for FileSource {
             opened.map_err(|error| ConnectError::Network(format!("The file could not be opened: {error}.")))?;
         // A person must act: nobody will put the file there for us.
         let (capture, resumed) = opened.map_err(|error| ConnectError::Options(error.to_string()))?;
-        Ok(Box::new(FileSession { capture: Some(Box::new(capture)), unread: resumed }))
+        Ok(Box::new(FileSession { capture: Some(Box::new(capture)), unread: resumed, read: Batch::default() }))
     }
 
     fn address(&self) -> String {
@@ -64,6 +64,8 @@ struct FileSession {
     capture: Option<Box<Capture>>,
     /// It was read before, and nothing new has come since.
     unread: bool,
+    /// What is read to on the way; empty in between.
+    read: Batch,
 }
 
 #[async_trait]
@@ -71,8 +73,8 @@ impl Session for FileSession {
     async fn recv(&mut self, batch: &mut Batch) -> Result<(), SessionError> {
         let Some(mut capture) = self.capture.take() else { return Err(ended("The file was read before.")) };
         // A disk may take its time, and must not take the runtime's.
+        let mut read = std::mem::take(&mut self.read);
         let filled = spawn_blocking(move || {
-            let mut read = Batch::default();
             let end = fill(&mut capture, &mut read);
             (capture, read, end)
         });
@@ -80,6 +82,7 @@ impl Session for FileSession {
         self.capture = Some(capture);
         self.unread &= read.is_empty();
         batch.append(&mut read);
+        self.read = read;
         match end {
             None => Ok(()),
             Some(End::Error(error)) => Err(ended(&error.to_string())),

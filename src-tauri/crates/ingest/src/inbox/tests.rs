@@ -190,9 +190,19 @@ proptest! {
             match step {
                 Step::Put(sizes) => inbox.put(&mut batch(sizes)),
                 Step::Word => { inbox.announce(word()); words += 1; }
-                Step::Drain(count) => { inbox.drain(count, |event| out.push(event)); }
+                Step::Drain(count) => {
+                    let before = out.len();
+                    let drained = inbox.drain(count, |event| out.push(event));
+                    prop_assert_eq!(drained, out.len() - before);
+                    prop_assert!(drained >= count || inbox.lock().items.is_empty(), "who gets less has got all");
+                }
             }
             let books = inbox.counters();
+            let sizes = inbox.lock().items.iter().map(|item| match item {
+                Item::Messages(run) => run.size(),
+                Item::Word(_) => 0,
+            }).sum::<usize>();
+            prop_assert_eq!(inbox.lock().queued_bytes, sizes);
             let drained = out.iter().filter(|event| matches!(event, Event::Message(_))).count() as u64;
             prop_assert_eq!(books.received, drained + books.dropped + books.queued);
             prop_assert!(books.queued <= messages as u64);
@@ -219,5 +229,43 @@ proptest! {
             _ => None,
         });
         prop_assert_eq!(last, newest, "the newest survives");
+    }
+
+    /// Two lines bring copies: each payload is taken once, whichever was first, and the books agree at every step.
+    #[test]
+    fn copies_are_in_the_books(
+        steps in prop::collection::vec((0u8..2, 1u64..30, any::<bool>(), 0usize..40), 0..80),
+        messages in 1usize..40,
+    ) {
+        let inbox = quiet(InboxLimits { messages, bytes: 1 << 20 });
+        inbox.arbitrate(2, Duration::from_secs(60));
+        (0..2).for_each(|line| inbox.begins(line, Time::default(), false, false));
+        let (mut sent, mut out) = ([0u64; 2], Vec::new());
+        for (line, count, drains, enough) in steps {
+            let mut batch = Batch::of_line(line);
+            let next = &mut sent[usize::from(line)];
+            for number in *next..*next + count {
+                let meta = number.is_multiple_of(3).then(|| Box::new(MessageMeta { topic: Some("t".into()), ..MessageMeta::default() }));
+                batch.copy(Time::from_nanos(number as i64), &number.to_le_bytes(), meta);
+            }
+            *next += count;
+            inbox.put(&mut batch);
+            if drains {
+                inbox.drain(enough, |event| out.push(event));
+            }
+            let (books, furthest) = (inbox.counters(), sent[0].max(sent[1]));
+            let drained = out.iter().filter(|event| matches!(event, Event::Message(_))).count() as u64;
+            prop_assert_eq!(books.received, sent[0] + sent[1]);
+            prop_assert_eq!(books.received, drained + books.dropped + books.duplicate + books.queued);
+            prop_assert_eq!(books.duplicate, sent[0].min(sent[1]));
+            prop_assert_eq!(inbox.next_number(), furthest);
+        }
+        while inbox.drain(7, |event| out.push(event)) > 0 {}
+        for event in &out {
+            if let Event::Message(message) = event {
+                prop_assert_eq!(&message.payload[..], &message.number.to_le_bytes()[..]);
+                prop_assert_eq!(message.meta.is_some(), message.number.is_multiple_of(3));
+            }
+        }
     }
 }

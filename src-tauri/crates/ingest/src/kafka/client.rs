@@ -283,7 +283,7 @@ impl<'a> Polling<'a> {
         self.last = None;
         while self.taken.len() < AT_ONCE {
             match self.consumer.poll(wait) {
-                // What is polled without waiting had come by then.
+                // What is polled without waiting came by then, or within the millisecond that this takes.
                 Some(Ok(message)) => self.take(&message, *received.get_or_insert_with(self.clock)),
                 // Told to the member already, with its reason.
                 Some(Err(_)) => {}

@@ -154,10 +154,10 @@ impl MqttSession {
     }
 
     /// Receives until all of them are answered, or until there is something in `batch` that was not.
-    pub(super) async fn until_subscribed(&mut self, batch: &mut Batch) -> Result<(), SessionError> {
-        let mut more = Batch::default();
-        let read = poll_fn(|cx| self.poll_recv(cx, &mut more, true)).await;
-        batch.append(&mut more);
+    /// `more` is empty before and after.
+    pub(super) async fn until_subscribed(&mut self, batch: &mut Batch, more: &mut Batch) -> Result<(), SessionError> {
+        let read = poll_fn(|cx| self.poll_recv(cx, more, true)).await;
+        batch.append(more);
         read
     }
 

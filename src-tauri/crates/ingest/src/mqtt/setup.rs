@@ -41,10 +41,10 @@ pub(super) async fn open(
         for (number, topics) in (1..).zip(wanted.chunks(AT_ONCE)) {
             session.subscribe(number, topics).await?;
         }
-        let mut first = Batch::default();
+        let (mut first, mut more) = (Batch::default(), Batch::default());
         while session.is_subscribing() && !first.is_full() {
-            let more = session.until_subscribed(&mut first).await;
-            more.map_err(|error| trouble::as_connect_error(error, options))?;
+            let read = session.until_subscribed(&mut first, &mut more).await;
+            read.map_err(|error| trouble::as_connect_error(error, options))?;
         }
         session.keep(first);
     }

@@ -36,6 +36,8 @@ pub(super) struct TailSession {
     /// Messages given so far, and the places behind those that are not acknowledged.
     given: u64,
     places: VecDeque<(u64, Vec<Position>)>,
+    /// What is read to on the way; empty in between.
+    read: Batch,
     last: Instant,
 }
 
@@ -48,6 +50,7 @@ impl TailSession {
             step: None,
             given: 0,
             places: VecDeque::new(),
+            read: Batch::default(),
             last: Instant::now(),
         }
     }
@@ -57,8 +60,8 @@ impl TailSession {
             Some(step) => step,
             none => {
                 let Some(mut follow) = self.follow.take() else { return Err(over("it was given up before")) };
+                let mut read = std::mem::take(&mut self.read);
                 none.insert(spawn_blocking(move || {
-                    let mut read = Batch::default();
                     let step = follow.step(&mut read);
                     (follow, read, step)
                 }))
@@ -72,7 +75,7 @@ impl TailSession {
     }
 
     /// Hands on what was read.
-    fn give(&mut self, mut read: Batch, batch: &mut Batch) {
+    fn give(&mut self, read: &mut Batch, batch: &mut Batch) {
         let mut last: Vec<Position> = Vec::new();
         for position in read.views().filter_map(|message| message.meta?.position.as_ref()) {
             match last.iter_mut().find(|known| known.lane() == position.lane()) {
@@ -81,7 +84,7 @@ impl TailSession {
             }
         }
         self.given += read.len() as u64;
-        batch.append(&mut read);
+        batch.append(read);
         self.places.push_back((self.given, last));
         self.last = Instant::now();
     }
@@ -95,10 +98,11 @@ fn over(why: &str) -> SessionError {
 impl Session for TailSession {
     async fn recv(&mut self, batch: &mut Batch) -> Result<(), SessionError> {
         loop {
-            let (read, step) = self.stepped().await?;
+            let (mut read, step) = self.stepped().await?;
             if !read.is_empty() {
-                self.give(read, batch);
+                self.give(&mut read, batch);
             }
+            self.read = read;
             match step {
                 Ok(Step::Word(word)) => {
                     // Nothing is wrong with what is open: the next session goes on with it.

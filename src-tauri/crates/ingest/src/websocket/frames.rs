@@ -116,3 +116,81 @@ impl<S: AsyncWrite + Unpin> Write for Blocking<'_, '_, S> {
         blocked(Pin::new(&mut *self.stream).poll_flush(self.cx))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::{FutureExt, SinkExt, StreamExt};
+    use tokio::io::{DuplexStream, duplex};
+    use tokio_tungstenite::WebSocketStream;
+
+    use super::*;
+
+    /// Two ends with little room between them.
+    async fn ends() -> (Frames<DuplexStream>, WebSocketStream<DuplexStream>) {
+        let (near, far) = duplex(16);
+        let config = WebSocketConfig::default().write_buffer_size(0);
+        (Frames::new(near, config), WebSocketStream::from_raw_socket(far, Role::Server, None).await)
+    }
+
+    fn text(message: Option<Result<Message, Error>>) -> String {
+        message.unwrap().unwrap().into_text().unwrap().to_string()
+    }
+
+    #[tokio::test]
+    async fn what_there_is_no_room_for_is_sent_once_when_there_is() {
+        let (mut near, mut far) = ends().await;
+        let mut sending = Box::pin(near.send(Message::text("x".repeat(1_000))));
+        assert!((&mut sending).now_or_never().is_none(), "there is no room");
+        let (sent, came) = tokio::join!(sending, far.next());
+        sent.unwrap();
+        assert_eq!(text(came), "x".repeat(1_000));
+        let (sent, came) = tokio::join!(near.send(Message::text("next")), far.next());
+        sent.unwrap();
+        assert_eq!(text(came), "next");
+    }
+
+    #[tokio::test]
+    async fn a_ping_is_answered_when_there_is_room_and_reading_goes_on_meanwhile() {
+        let (mut near, mut far) = ends().await;
+        assert!(near.send(Message::text("y".repeat(1_000))).now_or_never().is_none(), "there is no room");
+        let sending = async {
+            far.send(Message::Ping("are you there?".into())).await.unwrap();
+            far.send(Message::text("first")).await.unwrap();
+        };
+        let reading = async { (near.next().await, near.next().await) };
+        let (_, (ping, first)) = tokio::join!(sending, reading);
+        assert!(matches!(ping, Some(Ok(Message::Ping(_)))), "{ping:?}");
+        assert_eq!(text(first), "first");
+        let serving = async {
+            let came = (far.next().await, far.next().await);
+            far.send(Message::text("second")).await.unwrap();
+            came
+        };
+        // Reading is what lets the answer out.
+        let (second, (came, answer)) = tokio::join!(near.next(), serving);
+        assert_eq!((text(came), text(second)), ("y".repeat(1_000), "second".to_owned()));
+        assert!(matches!(&answer, Some(Ok(Message::Pong(said))) if said == "are you there?"), "{answer:?}");
+        assert!(far.next().now_or_never().is_none(), "and nothing more");
+    }
+
+    #[tokio::test]
+    async fn a_goodbye_waits_for_room_and_the_end_stays() {
+        let (mut near, mut far) = ends().await;
+        assert!(near.send(Message::text("z".repeat(100))).now_or_never().is_none(), "there is no room");
+        let closing = async {
+            near.send(Message::Close(None)).await.unwrap();
+            (near.next().await, near.next().await)
+        };
+        let serving = async move {
+            // The answer to the goodbye goes out with what is read next; then the server hangs up.
+            (far.next().await, far.next().await, far.next().await)
+        };
+        let ((answer, end), (came, goodbye, over)) = tokio::join!(closing, serving);
+        assert_eq!(text(came), "z".repeat(100));
+        assert!(matches!(goodbye, Some(Ok(Message::Close(None)))), "{goodbye:?}");
+        assert!(over.is_none(), "{over:?}");
+        assert!(matches!(answer, Some(Ok(Message::Close(None)))), "{answer:?}");
+        assert!(end.is_none(), "{end:?}");
+        assert!(near.next().await.is_none(), "it stays over");
+    }
+}

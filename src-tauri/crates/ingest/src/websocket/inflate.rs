@@ -231,19 +231,16 @@ pub(super) struct Inflating<S> {
 enum Mode {
     /// The answer to the handshake: what stands behind its end waits until it is known what it is.
     Answer {
-        end: usize,
+        head: Head,
         behind: Vec<u8>,
     },
     Plain,
     Deflate(Box<Inflater>),
 }
 
-/// The end of the handshake's answer.
-const END: &[u8; 4] = b"\r\n\r\n";
-
 impl<S> Inflating<S> {
     pub(super) fn new(inner: S) -> Inflating<S> {
-        let mode = Mode::Answer { end: 0, behind: Vec::new() };
+        let mode = Mode::Answer { head: Head::Before, behind: Vec::new() };
         Inflating { inner, mode, raw: vec![0; READ].into(), out: Vec::new(), given: 0 }
     }
 
@@ -285,16 +282,37 @@ impl<S> Inflating<S> {
     }
 }
 
-/// How many bytes of `bytes` belong to the answer, of whose end `end` bytes have been seen.
-fn answer(bytes: &[u8], end: &mut usize) -> usize {
+/// Where the head of the answer is. Its end is an empty line, whichever way lines end, as for the library's parser; empty
+/// lines before the first one are none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Head {
+    Before,
+    InLine,
+    AfterLine,
+    /// A carriage return behind the end of a line.
+    Returned,
+    Over,
+}
+
+impl Head {
+    fn then(self, byte: u8) -> Head {
+        match (self, byte) {
+            (Head::Before, b'\r' | b'\n') => Head::Before,
+            (Head::AfterLine | Head::Returned, b'\n') => Head::Over,
+            (Head::AfterLine, b'\r') => Head::Returned,
+            (_, b'\n') => Head::AfterLine,
+            _ => Head::InLine,
+        }
+    }
+}
+
+/// How many bytes of `bytes` belong to the answer.
+fn answer(bytes: &[u8], head: &mut Head) -> usize {
     for (at, byte) in bytes.iter().enumerate() {
-        if *end == END.len() {
+        if *head == Head::Over {
             return at;
         }
-        *end = match END.get(*end) {
-            Some(next) if next == byte => *end + 1,
-            _ => usize::from(*byte == b'\r'),
-        };
+        *head = head.then(*byte);
     }
     bytes.len()
 }
@@ -316,8 +334,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Inflating<S> {
                 return Poll::Ready(Ok(()));
             }
             match &mut this.mode {
-                Mode::Answer { end, behind } => {
-                    let (of_answer, rest) = bytes.split_at(answer(bytes, end));
+                Mode::Answer { head, behind } => {
+                    let (of_answer, rest) = bytes.split_at(answer(bytes, head));
                     this.out.extend_from_slice(of_answer);
                     behind.extend_from_slice(rest);
                 }

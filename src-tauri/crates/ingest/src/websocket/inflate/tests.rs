@@ -174,13 +174,18 @@ fn damage_is_told_and_broken_framing_is_left_to_the_library() {
 #[tokio::test]
 async fn frames_behind_the_answer_wait_until_it_is_known_what_they_are() {
     let frames = Sender::new(false).message(b"price", true, 100);
-    let answer = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n".to_vec();
-    let sent = [answer.clone(), frames.clone()].concat();
-    for inflates in [false, true] {
+    let answers = [
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n",
+        "HTTP/1.1 101 Switching Protocols\nUpgrade: websocket\n\n",
+        "\r\n\nHTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\n\r\n",
+    ];
+    for (answer, inflates) in answers.iter().flat_map(|answer| [(answer.as_bytes(), false), (answer.as_bytes(), true)])
+    {
+        let sent = [answer, &frames].concat();
         let mut stream = Inflating::new(&sent[..]);
         let mut head = vec![0; 4096];
         let count = stream.read(&mut head).await.unwrap();
-        assert_eq!(head[..count], answer);
+        assert_eq!(&head[..count], answer);
         stream.begin(inflates.then(|| inflater(false))).unwrap();
         let mut rest = Vec::new();
         stream.read_to_end(&mut rest).await.unwrap();
