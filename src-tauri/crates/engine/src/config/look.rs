@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use super::problem::{Problem, Problems};
+use super::read::OTHERS;
 use super::walk::quoted;
 use super::{Config, Paths, SourceConfig, load, resolve_secrets};
 
@@ -15,7 +16,7 @@ pub fn check(file: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Config
     let config = load(file)?;
     let mut problems = captures(&config, env);
     if config.feeds.is_empty() {
-        let cure = "add one: [feed.spot.websocket] and below it url = \"wss://host/path\" (or sse, or file)".to_owned();
+        let cure = format!("add one: [feed.spot.websocket] and below it url = \"wss://host/path\" (or {OTHERS})");
         let message = "there is no feed in this file".to_owned();
         let place = config.origin.whole.clone();
         let place = place.unwrap_or_else(|| Problem::of_file(file, String::new(), None));

@@ -11,7 +11,7 @@ use super::endpoints;
 use super::hidden;
 use super::problem::{Problem, Problems, Source};
 use super::source::{self, Places};
-use super::walk::{Field, Table, Walk, quoted};
+use super::walk::{Field, LIKE, Table, Walk, likeness, quoted};
 use super::{Config, Console, FeedConfig, Limits, Rate, SourceConfig, beside};
 
 /// The longest feed name, in characters.
@@ -25,6 +25,8 @@ const CONFLATED: std::ops::RangeInclusive<Duration> = Duration::from_millis(1)..
 /// Tables of protocols.
 const TABLES: [&str; 11] =
     ["websocket", "sse", "file", "kafka", "amqp", "mqtt", "nats", "poll", "webhook", "tail", "lines"];
+/// The others, for people.
+pub(super) const OTHERS: &str = "sse, poll, webhook, mqtt, nats, kafka, amqp, lines, tail, file";
 /// Larger texts are told their first syntax error only: a list of millions helps nobody and costs the memory.
 const ALL_ERRORS_UP_TO: usize = 64 << 10;
 
@@ -120,18 +122,20 @@ fn feed(walk: &mut Walk<'_>, name: &str, field: &Field<'_>, places: &mut Places)
     let backups = endpoints::backups(walk, table.take("backup"), places, |walk, backup, field, places| {
         let mut table = field.table(walk)?;
         let sources = sources(walk, name, &mut table, places);
+        let told = table.entries().iter().any(|(_, field)| looks_like_a_protocol(field));
         table.finish(walk, |_| None);
-        one_source(walk, &format!("{name}.backup.{backup}"), &field.key_at, sources, false)
+        one_source(walk, &format!("{name}.backup.{backup}"), &field.key_at, sources, told)
     });
     let endpoints = endpoints::endpoints(walk, table.take("endpoints"), backups.is_empty());
     let limits_field = table.take("limits");
     let limits_at = limits_field.as_ref().map(Field::at);
     let limits = limits_field.and_then(|field| field.table(walk)).map(|table| limits(walk, table)).unwrap_or_default();
-    let dotted = table.entries().iter().any(|(_, field)| looks_like_a_feed(field));
+    let unknown = |(_, field): &(_, Field<'_>)| looks_like_a_feed(field) || looks_like_a_protocol(field);
+    let told = table.entries().iter().any(unknown);
     table.finish(walk, |field| {
         looks_like_a_feed(field).then(|| format!("a name with dots is quoted: [feed.\"{name}.{}\"]", field.key))
     });
-    let source = one_source(walk, name, &field.key_at, found, dotted)?;
+    let source = one_source(walk, name, &field.key_at, found, told)?;
     let feed = FeedConfig { name: name.to_owned(), title, format, source, backups, endpoints, limits };
     check_inbox(walk, &feed, limits_at.unwrap_or(field.key_at.clone()));
     Some(feed)
@@ -155,8 +159,17 @@ fn sources<'a>(
 /// Is this unknown table a feed, whose name was meant to have a dot in it?
 fn looks_like_a_feed(field: &Field<'_>) -> bool {
     field.as_table().is_some_and(|mut table| TABLES.into_iter().any(|key| table.take(key).is_some()))
-        && !TABLES.contains(&field.key)
-        && !["limits", "endpoints", "backup"].contains(&field.key)
+        && !is_known(field.key)
+}
+
+/// Is this unknown table a protocol misspelt? It is told as an unknown key, with the cure.
+fn looks_like_a_protocol(field: &Field<'_>) -> bool {
+    let like = |key: &str| likeness(field.key, key) >= LIKE;
+    field.as_table().is_some() && !is_known(field.key) && TABLES.into_iter().any(like)
+}
+
+fn is_known(table: &str) -> bool {
+    TABLES.contains(&table) || ["limits", "endpoints", "backup"].contains(&table)
 }
 
 /// Exactly one protocol, else a problem.
@@ -172,8 +185,7 @@ fn one_source(
     match sources.len() {
         0 if told => None,
         0 => {
-            let cure =
-                format!("add a table [feed.{}.websocket] with url = \"wss://...\" (or sse, or file)", bare(name));
+            let cure = format!("add a table [feed.{}.websocket] with url = \"wss://...\" (or {OTHERS})", bare(name));
             walk.say(at.clone(), format!("feed {} has no protocol", quoted(name)), Some(cure));
             None
         }

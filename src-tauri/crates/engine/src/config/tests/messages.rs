@@ -183,13 +183,32 @@ fn a_feed_has_exactly_one_protocol() {
         r#"feeds.toml:1:7: feed "a" has no protocol
 1 | [feed.a]
   |       ^
-  help: add a table [feed.a.websocket] with url = "wss://..." (or sse, or file)
+  help: add a table [feed.a.websocket] with url = "wss://..." (or sse, poll, webhook, mqtt, nats, kafka, amqp, lines, tail, file)
 
 feeds.toml:5:9: feed "b" has more than one protocol: sse, file
 5 | [feed.b.file]
   |         ^^^^
   help: keep one, and make the other a feed of its own"#
     );
+}
+
+#[test]
+fn a_protocol_misspelt_is_one_problem() {
+    let text = "[feed.a.mqqt]\nurl = \"mqtt://a/\"\n[feed.b.sse]\nurl = \"http://b/\"\n[feed.b.backup.x.websockt]\nurl = \"ws://b/\"\n";
+    assert_eq!(
+        said(text),
+        r#"feeds.toml:1:9: unknown key "mqqt"
+1 | [feed.a.mqqt]
+  |         ^^^^
+  help: did you mean "mqtt"?
+
+feeds.toml:5:18: unknown key "websockt"
+5 | [feed.b.backup.x.websockt]
+  |                  ^^^^^^^^
+  help: did you mean "websocket"?"#
+    );
+    let limits = "[feed.a.limits]\n[feed.b.lmits]\n";
+    assert!(said(limits).contains("feed \"a\" has no protocol"), "{}", said(limits));
 }
 
 #[test]
