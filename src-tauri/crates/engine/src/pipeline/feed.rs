@@ -172,6 +172,7 @@ impl FeedStage {
         self.decoder.finish(&mut Intake { book, shared });
         book.integrity.finish(&mut book.findings);
         book.flush_findings(shared);
+        book.link.finish(shared);
         book.finish_watches(shared);
     }
 

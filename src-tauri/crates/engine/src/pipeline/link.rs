@@ -161,6 +161,12 @@ impl Link {
         }
     }
 
+    /// The feed is no longer watched: the gaps tell what came until now.
+    pub(crate) fn finish(&mut self, shared: &mut Shared) {
+        let now = self.last_message.unwrap_or_default();
+        self.outages.told(now).for_each(|gap| shared.gap(gap));
+    }
+
     /// The connection is lost or not to be had. Gives a finding for the first failure of an outage, and when a person
     /// turns out to be needed.
     pub(crate) fn lost(
