@@ -74,6 +74,26 @@ fn what_an_outage_held_up_is_kept_at_the_time_it_was_sent_and_marked() {
 }
 
 #[test]
+fn what_came_right_before_the_end_is_counted_too() {
+    let mut pipeline = pipeline(true);
+    for second in 0..80 {
+        pipeline.step(0, Event::Message(Message { number: second as u64, ..told(second) }));
+        pipeline.elapse(at(second * SECOND + 10), true);
+    }
+    let (last_good, reason, retry_in) = (at(79 * SECOND + 3), "It was cut.".to_owned(), Duration::from_secs(1));
+    pipeline.step(0, Event::Lost { line: 0, at: at(80 * SECOND), last_good, reason, refused: false, retry_in });
+    let (endpoint, detail) = (String::new(), String::new());
+    pipeline.step(0, Event::Connected { line: 0, at: at(90 * SECOND), endpoint, detail, certificate: None });
+    let received = at(90 * SECOND + 20);
+    (80..90).for_each(|second| {
+        pipeline.step(0, Event::Message(Message { received, number: second as u64, ..told(second) }));
+    });
+    pipeline.finish();
+    let gap = pipeline.gaps().find(|gap| gap.cause == GapCause::Disconnected).unwrap();
+    assert_eq!(gap.detail, "It was cut. 10 messages of this time came after all.");
+}
+
+#[test]
 fn a_rate_limit_does_not_take_what_was_held_up_for_a_burst() {
     let (_, samples) = cut(told, Some(Rate::AtMost(1)));
     assert_eq!(samples.len() as i64, OUTAGE.end + 100);
