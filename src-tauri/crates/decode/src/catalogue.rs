@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use feedwatch_model::{Reading, SequenceRule, SeriesKind, Value};
+use feedwatch_model::{FieldType, Reading, SequenceRule, SeriesKind, Value};
 
 /// What a decoder has found so far: [`feedwatch_model::Point::series`], [`feedwatch_model::SequenceMark::rule`] and
-/// [`feedwatch_model::SequenceMark::scope`] are indices into these lists.
+/// [`feedwatch_model::SequenceMark::scope`], [`feedwatch_model::Guard::rule`] and [`Reading::shape`] are indices into
+/// these lists.
 #[derive(Clone, Debug, Default)]
 pub struct Catalogue {
     /// What is charted.
@@ -14,6 +15,12 @@ pub struct Catalogue {
     pub rules: Vec<Rule>,
     /// What the numbers belong to.
     pub scopes: Vec<Scope>,
+    /// Checksums and signatures.
+    pub guards: Vec<GuardRule>,
+    /// Fields that messages have, by the numbers in [`Shape::fields`].
+    pub fields: Vec<Arc<str>>,
+    /// Which fields messages have.
+    pub shapes: Vec<Shape>,
     /// Values whose series would be more than allowed; they are in no reading.
     pub beyond_limit: u64,
     /// Leaves without a path of their own, since there are more paths than allowed.
@@ -62,6 +69,30 @@ pub struct Rule {
     pub paths: Vec<Arc<str>>,
     /// How they follow each other.
     pub rule: SequenceRule,
+    /// Of [`SequenceRule::PlusOneModulo`]: so many numbers there are. It may become known after the first of them came.
+    /// Marks go on counting beyond it: what the message says is the rest.
+    pub modulus: Option<u64>,
+}
+
+/// A checksum or a signature.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GuardRule {
+    /// Where it stands.
+    pub path: Arc<str>,
+    /// How it is computed: `crc32-book`, `nmea-xor`, `hmac-sha256`, …
+    pub rule: Arc<str>,
+    /// Whether it proves who wrote the message, not only that it is undamaged.
+    pub is_signature: bool,
+}
+
+/// Which fields a message has, and what stands there. Messages of one shape differ in their values only (and in how many
+/// elements their arrays have).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// The kind of message: index into the kinds.
+    pub kind: u32,
+    /// Indices into [`Catalogue::fields`], ascending, with what stands there; each once.
+    pub fields: Box<[(u32, FieldType)]>,
 }
 
 /// What the samples of a series were; before the first finite one `min` is above `max`.

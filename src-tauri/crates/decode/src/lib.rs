@@ -42,7 +42,7 @@ mod learn;
 mod profile;
 mod stamp;
 
-pub use catalogue::{Catalogue, Rule, Scope, Series};
+pub use catalogue::{Catalogue, GuardRule, Rule, Scope, Series, Shape};
 pub use decoder::{Decoder, Options, Sink};
 pub use format::Format;
 pub use json::leaf::leaves;

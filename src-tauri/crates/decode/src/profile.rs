@@ -30,6 +30,8 @@ impl Decoder {
             kinds: places(rule),
             paths: vec![self.trie.path(rule.node)],
             rule: SequenceRule::PlusOne,
+            modulus: None,
+            restarts: None,
             per: match rule.per {
                 Per::Connection => Vec::new(),
                 Per::Path(node) => vec![self.trie.path(node)],

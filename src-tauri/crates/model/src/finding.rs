@@ -39,13 +39,13 @@ macro_rules! words {
             }
         }
 
-        impl Serialize for $name {
+        impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.serialize_str(self.word())
             }
         }
 
-        impl<'de> Deserialize<'de> for $name {
+        impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<$name, D::Error> {
                 let word = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
                 $name::from_word(&word).ok_or_else(|| serde::de::Error::custom(format!("unknown {word}")))
@@ -62,12 +62,30 @@ words! {
         Sequence = "sequence",
         /// The same message again.
         Duplicate = "duplicate",
+        /// The same identity with other content.
+        Conflict = "conflict",
         /// Messages in another order than they were sent.
         Order = "order",
+        /// Messages later than the feed's usual.
+        Lateness = "lateness",
         /// No message for longer than usual.
         Silence = "silence",
+        /// Fewer or more messages than usual.
+        Rate = "rate",
+        /// The source's clock, and ours.
+        Clock = "clock",
+        /// Which fields messages have, and what stands there.
+        Schema = "schema",
+        /// Values that cannot be.
+        Range = "range",
         /// A message that could not be read.
         Decode = "decode",
+        /// What guards a message against damage.
+        Checksum = "checksum",
+        /// What proves who wrote a message.
+        Signature = "signature",
+        /// Whether redundant lines bring the same.
+        Agreement = "agreement",
         /// The connection itself.
         Connection = "connection",
         /// Who is at the other end, and how safe the way there is.
@@ -86,6 +104,40 @@ words! {
         Healed = "healed",
         /// The same identity again.
         Repeated = "repeated",
+        /// The same identity, but not the same content.
+        SameIdentity = "same-identity",
+        /// Later than usual.
+        Late = "late",
+        /// Far fewer messages than usual.
+        Low = "low",
+        /// Far more messages than usual.
+        Burst = "burst",
+        /// The clock runs fast or slow.
+        Skew = "skew",
+        /// The clock jumped.
+        Step = "step",
+        /// The clock stands.
+        Stopped = "stopped",
+        /// A field that was not there before.
+        Appeared = "appeared",
+        /// A field that is no longer there.
+        Lost = "lost",
+        /// Another type than before.
+        Retyped = "retyped",
+        /// The same by another measure: orders of magnitude away.
+        Rescaled = "rescaled",
+        /// Outside of what is plausible.
+        Outside = "outside",
+        /// It changes faster than is plausible.
+        TooFast = "too-fast",
+        /// Not what was computed.
+        Mismatch = "mismatch",
+        /// Redundant lines bring different things.
+        LinesDiffer = "lines-differ",
+        /// Somebody publishes who did not before.
+        NewPublisher = "new-publisher",
+        /// Many were turned away.
+        AuthBurst = "auth-burst",
         /// A message that belongs before one that already came.
         OutOfOrder = "out-of-order",
         /// Nothing came for longer than usual.

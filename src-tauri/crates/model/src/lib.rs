@@ -34,9 +34,9 @@ pub use finding::{Check, Expectation, Finding, FindingKind, Severity};
 pub use gap::{Gap, GapCause};
 pub use message::{CSV_HEADER, Cut, Message, MessageMeta, Position};
 pub use profile::{
-    Checksum, Ignored, KindProfile, MatchValue, Profile, SequencePaths, SequenceProfile, SequenceRule, SeriesKind,
-    SeriesProfile, TimeProfile, TimeUnit, Why,
+    Checksum, Ignored, KindProfile, MatchValue, Matches, Profile, SequencePaths, SequenceProfile, SequenceRule,
+    SeriesKind, SeriesProfile, TimeProfile, TimeUnit, Why,
 };
-pub use reading::{Point, Reading, Rejected, SequenceMark};
+pub use reading::{FieldType, Guard, Point, Reading, Rejected, SequenceMark};
 pub use sample::{Quality, Sample, Value};
 pub use time::{NANOS_PER_MILLI, NANOS_PER_SECOND, Time, TimeError};

@@ -63,6 +63,16 @@ words! {
     SequenceRule {
         /// Each is the one before plus one.
         PlusOne = "plus-one",
+        /// A message covers a range; its first number is the last one of the message before plus one.
+        FirstFollowsLast = "first-follows-last",
+        /// Each names the one before.
+        NamesPrevious = "names-previous",
+        /// Plus one, from 0 again behind the modulus less one.
+        PlusOneModulo = "plus-one-modulo",
+        /// Each is greater than the one before; holes mean nothing.
+        Increasing = "increasing",
+        /// None is less than the one before; equal ones mean nothing.
+        NonDecreasing = "non-decreasing",
     }
 }
 
@@ -94,7 +104,7 @@ pub struct Profile {
 pub struct KindProfile {
     /// What tells it apart: path to value; empty where the feed has one kind.
     #[serde(rename = "match")]
-    pub matches: BTreeMap<String, MatchValue>,
+    pub matches: Matches,
     /// How many messages were of it.
     pub messages: u64,
     /// Where the event time stands.
@@ -150,6 +160,9 @@ pub struct Ignored {
     pub why: Why,
 }
 
+/// What messages are meant: path to value.
+pub type Matches = BTreeMap<String, MatchValue>;
+
 /// The paths a sequence rule reads.
 pub type SequencePaths = Vec<String>;
 
@@ -162,6 +175,10 @@ pub struct SequenceProfile {
     pub paths: SequencePaths,
     /// How they follow each other.
     pub rule: SequenceRule,
+    /// Of `plus-one-modulo`: so many numbers there are, from 0 on.
+    pub modulus: Option<u64>,
+    /// Messages (snapshots) that begin it anew; the pair that ends with one is not checked.
+    pub restarts: Option<Matches>,
     /// Paths that scope it; empty: the connection.
     pub per: Vec<String>,
     /// How many pairs were checked.

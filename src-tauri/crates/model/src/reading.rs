@@ -2,6 +2,7 @@
 //!
 //! Numbers of series, rules and scopes are the decoder's own: indices into its lists, which only ever grow.
 
+use crate::finding::words;
 use crate::{Time, Value};
 
 /// One value of a reading.
@@ -22,10 +23,44 @@ pub struct SequenceMark {
     pub rule: u32,
     /// Index into the decoder's scopes: which product, topic or connection the number belongs to.
     pub scope: u32,
-    /// The number (the first one, where the message covers a range).
+    /// The number (the first one, where the message covers a range; the one it names as the one before, where the rule
+    /// is [`crate::SequenceRule::NamesPrevious`]).
     pub first: u64,
-    /// The last number the message covers; `first` where it covers one.
+    /// The last number the message covers; `first` where it covers one; its own number where it names the one before.
     pub last: u64,
+    /// The sequence begins anew with it (a snapshot): it is not compared with what came before.
+    pub restarts: bool,
+}
+
+words! {
+    /// What stands at a field, as far as a schema goes.
+    FieldType {
+        /// Null.
+        Null = "null",
+        /// True or false.
+        Boolean = "boolean",
+        /// A number.
+        Number = "number",
+        /// A text that is a number, of a field whose numbers are charted.
+        Digits = "digits",
+        /// A text.
+        Text = "text",
+        /// An object or array without members.
+        Empty = "empty",
+    }
+}
+
+/// A checksum or a signature of a message, as it stands there and as it was computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Guard {
+    /// Index into the decoder's guards.
+    pub rule: u32,
+    /// Whether it is as computed.
+    pub fits: bool,
+    /// What stands there; of a long one the first eight bytes.
+    pub stated: u64,
+    /// What was computed; of a long one the first eight bytes.
+    pub computed: u64,
 }
 
 /// A message, decoded. Reused from message to message: `clear` keeps the memory.
@@ -39,6 +74,10 @@ pub struct Reading {
     pub points: Vec<Point>,
     /// Its places in sequences.
     pub marks: Vec<SequenceMark>,
+    /// Its checksums and signatures that could be computed.
+    pub guards: Vec<Guard>,
+    /// Index into the decoder's shapes: which fields it has, and what stands there.
+    pub shape: Option<u32>,
     /// The identity of the message where the feed has one beside its sequences (an id field, the protocol's id), else
     /// of its bytes if it has an event time. `None` where a repetition means nothing (heartbeats, acknowledgements).
     pub identity: Option<u64>,
@@ -51,6 +90,8 @@ impl Reading {
         self.time = None;
         self.points.clear();
         self.marks.clear();
+        self.guards.clear();
+        self.shape = None;
         self.identity = None;
     }
 }

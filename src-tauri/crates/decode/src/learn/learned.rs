@@ -84,7 +84,7 @@ impl Learned {
     fn put_in_force(&mut self, trie: &Trie, accepted: &[Accepted]) {
         for accepted in accepted {
             let path: Arc<str> = trie.path(accepted.node).into();
-            self.catalogue.rules.push(Rule { paths: vec![path], rule: SequenceRule::PlusOne });
+            self.catalogue.rules.push(Rule { paths: vec![path], rule: SequenceRule::PlusOne, modulus: None });
             for (kind, plan) in (0..).zip(&mut self.plans) {
                 let role = plan.role(accepted.node);
                 if role.watch != Watch::Trial(accepted.candidate) {

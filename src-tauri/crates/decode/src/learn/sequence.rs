@@ -334,7 +334,7 @@ impl RuleState {
             let name = |text: &[u8]| (path_of(self.per), Arc::from(String::from_utf8_lossy(text).as_ref()));
             catalogue.scopes.push(Scope { rule: number, per: scope_text.map(name).into_iter().collect() });
         }
-        Some(SequenceMark { rule: number, scope: *scope, first: value, last: value })
+        Some(SequenceMark { rule: number, scope: *scope, first: value, last: value, restarts: false })
     }
 
     /// Whether `value` is the next one of its scope: then its kind belongs to the rule.

@@ -27,7 +27,7 @@
 //! let mut findings = Vec::new();
 //! for (number, sequence) in [16, 20].into_iter().enumerate() {
 //!     let message = Message::new(number as u64, Time::from_millis(100 * number as i64), "");
-//!     let mark = SequenceMark { rule: 0, scope: 0, first: sequence, last: sequence };
+//!     let mark = SequenceMark { rule: 0, scope: 0, first: sequence, last: sequence, restarts: false };
 //!     let reading = Reading { marks: vec![mark], ..Reading::default() };
 //!     assert_eq!(integrity.observe(&message, &reading, &Names, &mut findings), Arrival::Fresh);
 //! }
@@ -47,7 +47,7 @@ pub(crate) mod words;
 
 use std::sync::Arc;
 
-use feedwatch_model::{FeedId, Finding, Message, Reading, Rejected, Time};
+use feedwatch_model::{FeedId, FieldType, Finding, Message, Reading, Rejected, SequenceRule, Time};
 
 pub use certificates::Certificates;
 use identity::Identities;
@@ -66,12 +66,37 @@ pub enum Arrival {
     Late,
 }
 
-/// Names of rules and scopes; asked only when there is something to say.
+/// What the numbers in a reading stand for; asked only when there is something new or something to say.
 pub trait Scopes {
     /// The (path, text) pairs of a scope; empty where the rule is about the whole connection.
     fn per(&self, rule: u32, scope: u32) -> Vec<(Arc<str>, Arc<str>)>;
     /// Where the numbers of a rule stand: a path.
     fn rule_name(&self, rule: u32) -> Arc<str>;
+    /// How the numbers of a rule follow each other, and how many there are, where they begin anew behind a last one: marks
+    /// go on counting, the message says the rest.
+    fn rule(&self, _rule: u32) -> (SequenceRule, Option<u64>) {
+        (SequenceRule::PlusOne, None)
+    }
+    /// Path and method of a checksum or a signature, and whether it is the latter.
+    fn guard(&self, _guard: u32) -> (Arc<str>, Arc<str>, bool) {
+        (Arc::from(""), Arc::from(""), false)
+    }
+    /// The kind of message of a shape, and its fields, ascending, with what stands there.
+    fn shape(&self, _shape: u32) -> (u32, &[(u32, FieldType)]) {
+        (0, &[])
+    }
+    /// The path of a field.
+    fn field(&self, _field: u32) -> Arc<str> {
+        Arc::from("")
+    }
+    /// The name of a series, for people, and its path.
+    fn series(&self, _series: u32) -> (Arc<str>, Arc<str>) {
+        (Arc::from(""), Arc::from(""))
+    }
+    /// What a kind of message is called, for people; empty where the feed has one kind.
+    fn kind(&self, _kind: u32) -> String {
+        String::new()
+    }
 }
 
 /// All integrity checks of one feed.

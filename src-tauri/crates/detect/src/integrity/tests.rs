@@ -74,7 +74,7 @@ impl Play {
 }
 
 fn mark(scope: u32, sequence: u64) -> SequenceMark {
-    SequenceMark { rule: 0, scope, first: sequence, last: sequence }
+    SequenceMark { rule: 0, scope, first: sequence, last: sequence, restarts: false }
 }
 
 /// Kind, message, from, to, missing.
@@ -229,8 +229,8 @@ fn a_new_start_within_a_connection_is_told_once_and_its_messages_are_new() {
 fn hostile_numbers_cost_one_finding_each() {
     let mut play = Play::new();
     play.send_all([5, 1_000_000_000_000_000_000, u64::MAX, u64::MAX, 0]);
-    play.marks(&[SequenceMark { rule: u32::MAX, scope: u32::MAX, first: 1, last: 0 }]);
-    play.marks(&[SequenceMark { rule: 0, scope: 0, first: 9, last: 2 }]);
+    play.marks(&[SequenceMark { rule: u32::MAX, scope: u32::MAX, first: 1, last: 0, restarts: false }]);
+    play.marks(&[SequenceMark { rule: 0, scope: 0, first: 9, last: 2, restarts: false }]);
     let found = play.finish();
     assert!(found.len() <= 6, "{found:#?}");
 }

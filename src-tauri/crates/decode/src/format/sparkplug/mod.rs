@@ -238,7 +238,11 @@ impl Sparkplug {
     fn number(&mut self, seq: u64, place: &Place<'_>, node: &mut Node, sheet: &mut Sheet<'_>) {
         let catalogue = &mut *sheet.catalogue;
         let rule = *self.rule.get_or_insert_with(|| {
-            catalogue.rules.push(Rule { paths: vec!["/seq".into()], rule: SequenceRule::PlusOne });
+            catalogue.rules.push(Rule {
+                paths: vec!["/seq".into()],
+                rule: SequenceRule::PlusOneModulo,
+                modulus: Some(TURN),
+            });
             (catalogue.rules.len() - 1) as u32
         });
         let Some(Sequence { scope, last }) = &mut node.sequence else {
@@ -246,7 +250,7 @@ impl Sparkplug {
             let per = place.key().into_iter().filter(|(path, _)| &**path != "topic:/4").collect();
             catalogue.scopes.push(Scope { rule, per });
             node.sequence = Some(Sequence { scope, last: seq });
-            return sheet.reading.marks.push(SequenceMark { rule, scope, first: seq, last: seq });
+            return sheet.reading.marks.push(SequenceMark { rule, scope, first: seq, last: seq, restarts: false });
         };
         let (first, number) = if place.sort == "NBIRTH" {
             // What is left of the turn is nobody's.
@@ -259,7 +263,7 @@ impl Sparkplug {
             (number, number)
         };
         *last = number.max(*last);
-        sheet.reading.marks.push(SequenceMark { rule, scope: *scope, first, last: number });
+        sheet.reading.marks.push(SequenceMark { rule, scope: *scope, first, last: number, restarts: false });
     }
 
     /// The rule of `seq`, with its evidence.
@@ -267,7 +271,9 @@ impl Sparkplug {
         (self.checked > 0).then(|| SequenceProfile {
             kinds: vec![0],
             paths: vec!["/seq".to_owned()],
-            rule: SequenceRule::PlusOne,
+            rule: SequenceRule::PlusOneModulo,
+            modulus: Some(TURN),
+            restarts: None,
             per: vec!["topic:/1".to_owned(), "topic:/3".to_owned()],
             checked: self.checked,
             violations: self.violations,
