@@ -224,7 +224,7 @@ impl Decoder {
             }
             Read::Points => {
                 learned.read += 1;
-                reading.identity = identity(message, reading);
+                reading.identity = identity(message, reading, &learned.catalogue);
             }
             Read::Nothing => learned.read += 1,
         }

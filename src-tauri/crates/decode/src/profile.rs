@@ -1,14 +1,13 @@
 //! What was learned, as `probe --json` tells it.
 
-use feedwatch_model::{
-    Ignored, KindProfile, Profile, SequenceProfile, SequenceRule, SeriesProfile, TimeProfile, TimeUnit, Why,
-};
+use feedwatch_model::{Ignored, KindProfile, Profile, SequenceProfile, SeriesProfile, TimeProfile, TimeUnit, Why};
 
 use crate::decoder::Decoder;
 use crate::format::declared::profile as series_profile;
 use crate::json::trie::{NONE, ROOT};
+use crate::learn::learned::path_of;
 use crate::learn::roles::Plan;
-use crate::learn::sequence::{Per, RuleState};
+use crate::learn::sequence::RuleState;
 
 impl Decoder {
     /// The profile so far; kinds in order of frequency. The `format` is `unknown` while no message could be read.
@@ -28,15 +27,11 @@ impl Decoder {
         let rules = learned.sequences.rules.iter().filter(|rule| rule.checked > 0 && !rule.is_refuted());
         let sequence = rules.map(|rule| SequenceProfile {
             kinds: places(rule),
-            paths: vec![self.trie.path(rule.node)],
-            rule: SequenceRule::PlusOne,
-            modulus: None,
-            restarts: None,
-            per: match rule.per {
-                Per::Connection => Vec::new(),
-                Per::Path(node) => vec![self.trie.path(node)],
-                Per::Topic => vec!["topic".to_owned()],
-            },
+            paths: rule.paths().map(|node| path_of(&self.trie, node)).collect(),
+            rule: rule.rule,
+            modulus: rule.modulus,
+            restarts: rule.restarts.first().map(|kind| learned.kinds.matches(*kind as usize, &self.trie)),
+            per: rule.scope.parts().map(|per| per.path(&self.trie)).collect(),
             checked: rule.checked,
             violations: rule.violations,
         });

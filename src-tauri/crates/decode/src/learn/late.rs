@@ -139,8 +139,7 @@ impl Plan {
         let scopes = self.scopes();
         for (node, role) in (0..).zip(&self.roles) {
             if matches!(role.watch, Watch::Trial(_)) {
-                let named = hints::is_sequence(&around.trie.segment(node));
-                let _ = around.sequences.try_out(node, named, kind, &scopes);
+                around.sequences.scope(node, kind, &scopes);
             }
         }
     }
