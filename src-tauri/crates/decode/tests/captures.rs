@@ -26,7 +26,12 @@ fn rules(outcome: &Outcome) -> Vec<(&str, Vec<&str>, u64, u64)> {
     rules
         .map(|found| {
             let (checked, violations) = rule(found);
-            (found.paths.last().unwrap().as_str(), found.per.iter().map(String::as_str).collect(), checked, violations)
+            (
+                found.paths.last().map_or("", String::as_str),
+                found.per.iter().map(String::as_str).collect(),
+                checked,
+                violations,
+            )
         })
         .collect()
 }

@@ -11,6 +11,7 @@ use super::names::Names;
 use super::observed::Observed;
 use super::roles::{EVENT_ID, Found, LAST_PLACE, Plan, Seen, Watch, What};
 use super::sequence::{Accepted, Per, Said, Sequences};
+use super::shapes::Shapes;
 use crate::catalogue::{Catalogue, Rule};
 use crate::hash::hash64;
 use crate::json::scan::Scanner;
@@ -24,6 +25,7 @@ pub(crate) struct Learned {
     pub(crate) catalogue: Catalogue,
     pub(crate) sequences: Sequences,
     pub(crate) names: Names,
+    shapes: Shapes,
     watched: Vec<(u32, Watch, u64)>,
     /// Path, candidate and number of what is on trial, of one message.
     tried: Vec<(u32, u16, u64)>,
@@ -143,6 +145,15 @@ impl Learned {
         }
         reading.kind = kind;
         self.kinds.count(kind);
+        let Learned { plans, catalogue, kinds, shapes, .. } = self;
+        if let Some(plan) = plans.get(kind as usize) {
+            reading.shape = shapes.of((scanner, seen.text), kind, reading.points.len(), plan, trie, catalogue);
+        }
+        if catalogue.kinds.len() < kinds.len() {
+            // One kind needs no name.
+            let names = (0..kinds.len()).map(|kind| if kinds.len() > 1 { kinds.label(kind) } else { String::new() });
+            catalogue.kinds = names.map(Arc::from).collect();
+        }
         self.read += 1;
         self.watch_beside(trie, seen, kind);
         if !self.watched.is_empty() {

@@ -15,4 +15,5 @@ pub(crate) mod names;
 pub(crate) mod observed;
 pub(crate) mod roles;
 pub(crate) mod sequence;
+pub(crate) mod shapes;
 pub(crate) mod table;

@@ -10,8 +10,8 @@ use feedwatch_decode::{Catalogue, Sink};
 use feedwatch_detect::{Arrival, Certificates, Integrity, Scopes, Watch};
 use feedwatch_ingest::InboxCounters;
 use feedwatch_model::{
-    FeedId, FieldType, Finding, Message, Position, Protocol, Quality, Reading, Rejected, Sample, SequenceRule, SeriesId,
-    SeriesMeta, Time,
+    FeedId, FieldType, Finding, Message, Position, Protocol, Quality, Reading, Rejected, Sample, SequenceRule,
+    SeriesId, SeriesMeta, Time,
 };
 use feedwatch_store::{Outcome, StoredMessage};
 

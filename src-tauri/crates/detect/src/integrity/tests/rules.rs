@@ -63,7 +63,9 @@ impl Play {
 }
 
 /// Check, kind, message, from, missing.
-fn heads(found: &[Finding]) -> Vec<(Check, FindingKind, Option<u64>, Option<u64>, Option<u64>)> {
+type Head = (Check, FindingKind, Option<u64>, Option<u64>, Option<u64>);
+
+fn heads(found: &[Finding]) -> Vec<Head> {
     found.iter().map(|f| (f.check, f.kind, f.message, f.from, f.missing)).collect()
 }
 
