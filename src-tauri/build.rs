@@ -9,6 +9,7 @@ const COMMANDS: [&str; 17] = [
     "series",
     "acknowledge",
     "timeline",
+    "messages",
     "probe_start",
     "probe_stop",
     "add_feed",

@@ -9,7 +9,8 @@ use feedwatch_engine::config;
 use feedwatch_engine::engine::{HOLD, failure};
 use feedwatch_engine::probe::Probe;
 use feedwatch_engine::wire::{
-    DrillRow, Failure, FeedChange, FrameRequest, NewFeed, ProbeUpdate, Push, SeriesRow, Timeline,
+    DrillRow, Failure, FeedChange, FrameRequest, MessagesRequest, MessagesView, NewFeed, ProbeUpdate, Push, SeriesRow,
+    Timeline,
 };
 use feedwatch_engine::{Console, clock};
 use feedwatch_model::Time;
@@ -73,6 +74,11 @@ pub(crate) async fn acknowledge(app: AppHandle, ids: Vec<u32>, note: Option<Stri
 pub(crate) async fn timeline(app: AppHandle, from_ms: f64, to_ms: f64, slots: u32) -> Answer<Timeline> {
     let time = |ms: f64| Time::from_millis(if ms.is_finite() { ms as i64 } else { 0 });
     blocking(&app, move |console| console.running()?.timeline(time(from_ms), time(to_ms), slots)).await
+}
+
+#[tauri::command]
+pub(crate) async fn messages(app: AppHandle, request: MessagesRequest) -> Answer<MessagesView> {
+    blocking(&app, move |console| console.running()?.messages(&request)).await
 }
 
 #[tauri::command]
