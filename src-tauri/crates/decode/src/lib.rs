@@ -45,4 +45,4 @@ mod stamp;
 pub use catalogue::{Catalogue, GuardRule, Rule, Scope, Series, Shape};
 pub use decoder::{Decoder, Options, Sink};
 pub use format::Format;
-pub use json::leaf::leaves;
+pub use json::leaf::{Flattener, leaves};

@@ -82,8 +82,10 @@ fn a_message_is_shown_with_those_around_it() {
     let (writer, reader, _events) = start_with(Options { message_age: Duration::MAX, ..options(&path) });
     // Three messages of each moment, and the numbers begin anew in a second run.
     let of = |number: u64, moment: i64| StoredMessage { received: at(moment), ..message(number, 10) };
-    let messages: Vec<StoredMessage> =
-        (0..60).map(|number| of(number, 1000 + number as i64 / 3)).chain((0..9).map(|number| of(number, 2000))).collect();
+    let messages: Vec<StoredMessage> = (0..60)
+        .map(|number| of(number, 1000 + number as i64 / 3))
+        .chain((0..9).map(|number| of(number, 2000)))
+        .collect();
     writer.submit(Batch { messages, ..Batch::default() }).unwrap();
     assert!(writer.flush(LONG));
     let numbers = |moment: i64, number: Option<u64>, each: usize| -> (Vec<u64>, Option<usize>) {

@@ -19,7 +19,11 @@ impl Engine {
     /// A [`Failure`] if there is no history, or it cannot be read.
     pub fn messages(&self, request: &MessagesRequest) -> Result<MessagesView, Failure> {
         let reader = self.core.history.reader().ok_or_else(|| {
-            failure("no_history", "No messages are kept, since there is no history.", "See the status bar for the reason.")
+            failure(
+                "no_history",
+                "No messages are kept, since there is no history.",
+                "See the status bar for the reason.",
+            )
         })?;
         let number = request.number.filter(|number| *number >= 0.0).map(|number| number as u64);
         let (feed, at) = (FeedId(request.feed), time(request.at_ms));
