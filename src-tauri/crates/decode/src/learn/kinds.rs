@@ -3,7 +3,8 @@
 //! For a field, the messages are grouped by its text. Of each other path, presence has the variance r(1 - r), r being
 //! the share of messages that have it. What remains of it inside the groups, corrected for their number as in the
 //! adjusted R², says how much the field decides. The field that decides most wins; of nearly equal ones the better
-//! name, then the one with fewer texts. A second field is looked for in what remains.
+//! name, then the one with fewer texts. A second field is looked for in what remains. A field whose texts hold the name of
+//! the entity beside them (`btcusdt@trade`) tells entities apart as well, and is no such field while another one is left.
 //!
 //! Where all messages look alike nothing can be decided; then a field with a telling name (`type`, `channel`, `event`,
 //! …) that has one text so far is watched, so that another text later starts another kind.
@@ -193,7 +194,7 @@ fn may_tell(trie: &Trie, leaf: &Leaf, payload: &[u8]) -> bool {
         LeafKind::Text => {
             (1..=64).contains(&raw.len()) && !hints::is_entity(&name) && !hints::is_time(&name) || name == "e"
         }
-        LeafKind::Number => raw.len() <= 3 && hints::kind_rank(&name).is_some(),
+        LeafKind::Number => raw.len() <= 3 && hints::is_kind_number(&name),
         _ => false,
     };
     shallow && fits && leaf.element == 0 && trie.element_of(leaf.node) == ROOT
@@ -212,6 +213,10 @@ pub(crate) fn decide(trie: &Trie, messages: &[Observed]) -> Vec<u32> {
     candidates.sort_unstable();
     candidates.dedup();
     candidates.truncate(64);
+    let plain: Vec<u32> = candidates.iter().copied().filter(|node| !holds_entity(trie, messages, *node)).collect();
+    if plain.iter().any(|node| hints::kind_rank(&trie.segment(*node)).is_some()) {
+        candidates = plain;
+    }
 
     let mut chosen: Vec<u32> = Vec::new();
     while chosen.len() < 2 {
@@ -224,6 +229,29 @@ pub(crate) fn decide(trie: &Trie, messages: &[Observed]) -> Vec<u32> {
         chosen.extend(watched(trie, messages, &candidates));
     }
     chosen
+}
+
+/// Whether the texts of a field hold, nearly always, the text of an entity in the same message.
+fn holds_entity(trie: &Trie, messages: &[Observed], node: u32) -> bool {
+    let (mut beside, mut holds) = (0_usize, 0_usize);
+    let mut texts: FxHashSet<&[u8]> = FxHashSet::default();
+    for message in messages {
+        let Some(text) = message.text(node) else { continue };
+        let lower = text.to_ascii_lowercase();
+        let is_entity =
+            |leaf: &&Leaf| leaf.is_string() && leaf.node != node && hints::is_entity(&trie.segment(leaf.node));
+        let mut entities = message.leaves.iter().take(MAX_PATHS).filter(is_entity).peekable();
+        if entities.peek().is_none() {
+            continue;
+        }
+        beside += 1;
+        texts.insert(text);
+        holds += usize::from(entities.any(|leaf| {
+            let entity = leaf.raw(&message.payload).to_ascii_lowercase();
+            entity.len() >= 3 && entity.len() < lower.len() && memchr::memmem::find(&lower, &entity).is_some()
+        }));
+    }
+    texts.len() > 1 && holds * 10 >= beside * 9
 }
 
 /// The candidate that decides most of what the chosen ones leave open, if it decides enough.

@@ -6,6 +6,7 @@
 
 pub(crate) mod extend;
 pub(crate) mod facts;
+pub(crate) mod growth;
 pub(crate) mod hints;
 pub(crate) mod keys;
 pub(crate) mod kinds;
@@ -16,3 +17,5 @@ pub(crate) mod observed;
 pub(crate) mod roles;
 pub(crate) mod sequence;
 pub(crate) mod table;
+pub(crate) mod topics;
+pub(crate) mod weigh;
