@@ -79,9 +79,10 @@ impl Decoder {
 
     fn series_of(&self, plan: &Plan) -> Vec<SeriesProfile> {
         let charted = plan.slots.iter().filter(|slot| !slot.dropped && !self.is_constant(slot));
-        let known = charted.flat_map(|slot| self.known(slot));
+        let known = charted.flat_map(|slot| self.known(slot).map(|(series, samples)| (slot.kind, series, samples)));
         let states = plan.state_profiles(|forms| self.learned.names.settle(forms, &plan.label));
-        known.map(|(series, samples)| series_profile(series, samples)).chain(states).collect()
+        let told = |(kind, series, samples)| SeriesProfile { kind, ..series_profile(series, samples) };
+        known.map(told).chain(states).collect()
     }
 
     /// The series of a path, with what their samples were.

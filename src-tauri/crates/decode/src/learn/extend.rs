@@ -106,6 +106,11 @@ impl Plan {
         }
         let (place, node) = (self.keys.len() as u8, key.node);
         self.keys.push(key);
+        if let What::Series(slot) = self.role(node).what
+            && let Some(slot) = self.slots.get_mut(slot as usize)
+        {
+            slot.dropped = true;
+        }
         if let Some(role) = self.role_mut(node) {
             role.what = What::Key(place);
         }

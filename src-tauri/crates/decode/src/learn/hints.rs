@@ -33,6 +33,7 @@ fn any(words: &[String], of: &[&str]) -> bool {
 
 /// How well a name fits what tells kinds apart: the lower the better.
 pub(crate) fn kind_rank(name: &str) -> Option<usize> {
+    const OTHER: [&str; 10] = ["content", "order", "device", "sensor", "data", "mime", "mag", "ship", "unit", "value"];
     const NAMES: [&str; 16] = [
         "channel",
         "type",
@@ -51,8 +52,12 @@ pub(crate) fn kind_rank(name: &str) -> Option<usize> {
         "action",
         "topic",
     ];
-    let name = name.to_lowercase();
-    NAMES.iter().position(|known| *known == name)
+    let lower = name.to_lowercase();
+    let known = NAMES.iter().position(|known| *known == lower);
+    // `event_type`, `messageType`; a `content_type` says how the rest is written.
+    let words = words(name);
+    let is_type = matches!(words.as_slice(), [of, last] if last == "type" && !OTHER.contains(&of.as_str()));
+    known.or(is_type.then_some(NAMES.len()))
 }
 
 /// Whether a small number of this name may tell kinds apart.

@@ -1,16 +1,16 @@
 //! A second look for keys and at numbers: a feed may show each of its entities once before the first comes again, or so
 //! little in the learning window that nothing recurs. While a kind has no key but a text that may be one, its messages are
 //! kept, and judged again after 32, 128 and 512 of them. Series that were charted together till then go on one for each
-//! entity. Large whole numbers of which few were seen are looked at again after 8 and 32 messages: running numbers get no
-//! further points.
+//! entity. Numbers of which few were seen are looked at again after 8 and 32 messages: running numbers get no further
+//! points, and sums are told to be counters (in the profile; series that were there before keep their kind).
 //!
 //! Limits: 512 messages and 4 MiB a kind, then what was decided stays decided.
 
-use feedwatch_model::Why;
+use feedwatch_model::{SeriesKind, Why};
 
 use super::extend::Surroundings;
 use super::facts::{ENOUGH, Facts, gather};
-use super::growth::{self, LARGE};
+use super::growth::{self, Growth};
 use super::observed::Observed;
 use super::roles::{KeyField, Plan, Seen, TOPIC, Watch, What};
 use super::{hints, keys, weigh};
@@ -67,20 +67,26 @@ impl Plan {
                 && charted.iter().any(|number| number != node && trie.is_above(element, *number))
         };
         let for_keys = new.iter().any(may_be);
-        let is_doubtful = |(node, facts): &(u32, Facts)| {
-            charted.contains(node) && facts.is_whole() && facts.range().0 >= LARGE && facts.told() < 4 * ENOUGH
-        };
+        let is_doubtful = |(node, facts): &(u32, Facts)| charted.contains(node) && facts.told() < 4 * ENOUGH;
         if for_keys || new.iter().any(is_doubtful) {
             self.late = Some(Box::new(Late { for_keys, ..Late::default() }));
         }
     }
 
-    /// Running numbers get no further points.
-    fn drop_running(&mut self, messages: &[&Observed], trie: &Trie) {
+    /// Running numbers get no further points, and sums are told.
+    fn weigh_again(&mut self, messages: &[&Observed], trie: &Trie) {
         let charted: Vec<u32> = self.charted().collect();
         let growth = growth::follow(messages, &self.keys, |node| charted.contains(&node));
         for node in weigh::running(messages, &growth, trie) {
             self.drop_series(node, Why::Identifier);
+        }
+        for node in charted {
+            let is_sum = growth.get(&node).is_some_and(Growth::is_sum) && !hints::is_level(&trie.segment(node));
+            if let (true, What::Series(slot)) = (is_sum, self.role(node).what)
+                && let Some(slot) = self.slots.get_mut(slot as usize).filter(|slot| slot.kind == SeriesKind::Gauge)
+            {
+                slot.kind = SeriesKind::Counter;
+            }
         }
     }
 
@@ -90,7 +96,7 @@ impl Plan {
         let trie = around.trie;
         let messages: Vec<&Observed> = late.messages.iter().collect();
         if late.round < NUMBERS {
-            self.drop_running(&messages, trie);
+            self.weigh_again(&messages, trie);
         }
         if !late.for_keys || late.round == 0 {
             if !late.is_last() {
@@ -139,7 +145,10 @@ impl Plan {
                 let fits = facts.is_text() && !hints::is_attribute(&name) && may_recur;
                 kept && facts.may_name() && (is_named || fits)
             }
-            What::Series(_) => facts.is_whole() && hints::is_entity(&name),
+            What::Series(_) => {
+                let numbers_rows = trie.element_of(node) != ROOT && !hints::is_measure(&name);
+                facts.is_whole() && (hints::is_entity(&name) || numbers_rows)
+            }
             _ => false,
         }
     }

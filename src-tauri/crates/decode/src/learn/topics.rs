@@ -1,7 +1,13 @@
 //! Topics as keys.
 
+use rustc_hash::FxHashSet;
+
 use super::observed::Observed;
 use super::roles::KeyField;
+
+/// So many topics, or messages on two of them, show which level differs.
+const TOPICS: usize = 3;
+const MESSAGES: usize = 8;
 
 /// The key that topics are: the level that differs, if it is the only one; all of it, if several do or topics are of
 /// different lengths; none, if all messages have the same topic of one level.
@@ -22,8 +28,10 @@ pub(super) fn key(messages: &[&Observed]) -> Option<KeyField> {
         }
     }
     let mut differing = (0..).zip(&differ).filter(|(_, differs)| **differs).map(|(at, _)| at);
+    let distinct = topics.iter().collect::<FxHashSet<_>>().len();
+    let enough = distinct >= TOPICS || topics.len() >= MESSAGES;
     match (differing.next(), differing.next()) {
-        (Some(at), None) if levels.len() > 1 => Some(KeyField::topic_level(at, first)),
+        (Some(at), None) if levels.len() > 1 && enough => Some(KeyField::topic_level(at, first)),
         _ => Some(KeyField::topic()),
     }
 }
