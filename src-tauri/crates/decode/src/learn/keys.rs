@@ -5,10 +5,10 @@
 //! (`product_id`, `symbol`, `device`, …) and its texts recur or are short words: a feed of many products may not repeat
 //! one for long. Of numbers (`mmsi`, `sensor_id`) some must come again, unless they are registered ones.
 //!
-//! A text that tells the elements of each array apart and comes again in the next one names them too (`id`).
+//! A text, or a whole number that is not measured, that tells the elements of each array apart and comes again in the next
+//! one names them too (`id`, `core`); so does the name of a member of a map ([`super::maps`]).
 //!
-//! Limits: two keys for the message and two for each array; entities named by the keys of an object's members, and
-//! numbers without a telling name, are not found yet.
+//! Limits: two keys for the message and two for each array; numbers of the message without a telling name are not found.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -16,7 +16,7 @@ use super::facts::{ENOUGH, Facts};
 use super::hints;
 use super::observed::{Observed, text_of};
 use crate::json::number::number;
-use crate::json::trie::{ROOT, Trie};
+use crate::json::trie::{ROOT, Step, Trie};
 
 /// Keys of one array or of the message itself.
 const MAX_KEYS: usize = 2;
@@ -89,12 +89,14 @@ fn candidate(
     let name = trie.segment(node);
     let element = trie.element_of(node);
     let depth = trie.chain(node).len();
-    let named = hints::is_entity(&name) || is_key(node);
+    let is_name = trie.step(node) == Step::Name;
+    let named = hints::is_entity(&name) || is_key(node) || is_name;
     // Rows of a table may be numbered.
     let numbers_rows = element != ROOT && facts.is_whole() && !hints::is_measure(&name) && !hints::is_setting(&name);
     let textual = facts.is_text() || (named || numbers_rows) && facts.is_whole();
     let recurs = facts.is_namelike(named);
-    if !textual || !(recurs || may_be_believed(&name, named, facts)) || is_field(node) {
+    let fits = textual && (recurs || may_be_believed(&name, named, facts)) || is_name;
+    if !fits || is_field(node) {
         return None;
     }
     // The numbers it would name: in the same element or in elements of it.

@@ -12,6 +12,7 @@ pub(crate) mod keys;
 pub(crate) mod kinds;
 pub(crate) mod late;
 pub(crate) mod learned;
+pub(crate) mod maps;
 pub(crate) mod names;
 pub(crate) mod observed;
 pub(crate) mod roles;
