@@ -11,6 +11,7 @@ use crate::format::payloads::{Payloads, Read};
 use crate::json::scan::Scanner;
 use crate::json::trie::Trie;
 use crate::learn::learned::{Learned, identity};
+use crate::learn::maps;
 use crate::learn::observed::Observed;
 
 /// Bounds of learning and of what is kept.
@@ -158,6 +159,16 @@ impl Decoder {
         if !self.payloads.is_json() {
             observed.clear();
             (self.trie, self.scanner) = (Trie::new(self.options.max_nodes), Scanner::default());
+            for (message, payload) in &opened {
+                let Some(text) = self.payloads.tree(payload) else { continue };
+                if self.scanner.scan(&mut self.trie, text).is_ok() {
+                    observed.push(Observed::new(message, text, &self.scanner));
+                }
+            }
+        }
+        if maps::mark(&mut self.trie, &observed) {
+            self.scanner = Scanner::default();
+            observed.clear();
             for (message, payload) in &opened {
                 let Some(text) = self.payloads.tree(payload) else { continue };
                 if self.scanner.scan(&mut self.trie, text).is_ok() {

@@ -1,21 +1,25 @@
 //! Giving the new paths of a kind their meaning, from all messages of it that are at hand (the learning window) or
 //! from the one that brought them.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use feedwatch_model::{SeriesKind, TimeUnit, Why};
 
 use super::facts::{ENOUGH, Facts, Verdict, gather};
+use super::growth::Growth;
 use super::hints;
 use super::keys;
 use super::kinds::Kinds;
 use super::names::{Forms, Names};
 use super::observed::Observed;
-use super::roles::{EVENT_ID, KeyField, LAST_PLACE, Plan, Slot, TOPIC, Watch, What};
+use super::roles::{EVENT_ID, KeyField, LAST_PLACE, Plan, Slot, State, TOPIC, Watch, What};
 use super::sequence::{Name, Per, Scope, Sequences};
 use super::table::KeyTable;
+use super::topics;
 use crate::json::leaf::Leaf;
 use crate::json::trie::{NONE, ROOT, Step, Trie};
+use crate::stamp;
 
 /// Keys of a kind, over all arrays.
 const MAX_KEYS: usize = 8;
@@ -34,10 +38,16 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) sequences: &'a mut Sequences,
 }
 
-struct New {
-    node: u32,
-    facts: Facts,
-    verdict: Verdict,
+/// A path that has no meaning yet.
+pub(super) struct New {
+    pub(super) node: u32,
+    pub(super) facts: Facts,
+    pub(super) verdict: Verdict,
+    pub(super) growth: Growth,
+    /// The unit that stands beside it.
+    pub(super) unit: Option<Arc<str>>,
+    /// It is a total of which its neighbours are parts, and no sum.
+    pub(super) is_whole_of: bool,
 }
 
 impl Plan {
@@ -47,10 +57,11 @@ impl Plan {
         self.label = around.kinds.label(kind as usize);
         self.look_again(kind, around);
         let is_first = self.roles.is_empty();
-        let new = self.new_paths(messages, around.trie);
+        let mut new = self.new_paths(messages, around.trie);
         self.is_report |= is_report(&new, around.trie);
         self.extend_keys(messages, &new, around);
         self.extend_times(&new, messages, around.trie);
+        self.weigh(&mut new, messages, around.trie);
         for path in &new {
             self.settle(path, around);
         }
@@ -70,17 +81,17 @@ impl Plan {
         let facts = gather(messages, |node| matches!(self.role(node).what, What::Unseen | What::Pending));
         let judged = facts.into_iter().map(|(node, facts)| {
             let verdict = facts.verdict(&name(trie, node));
-            New { node, facts, verdict }
+            New { node, facts, verdict, growth: Growth::default(), unit: None, is_whole_of: false }
         });
         judged.collect()
     }
 
     fn extend_keys(&mut self, messages: &[&Observed], new: &[New], around: &mut Surroundings<'_>) {
         let trie = around.trie;
-        let is_number = |path: &&New| matches!(path.verdict, Verdict::Number | Verdict::Boolean);
+        let is_number = |path: &&New| matches!(path.verdict, Verdict::Number | Verdict::Boolean | Verdict::Words);
         let numbers: Vec<u32> = new.iter().filter(is_number).map(|path| path.node).collect();
-        if self.keys.is_empty() && topics_name(messages) && !numbers.is_empty() {
-            self.keys.push(KeyField::new(TOPIC, "topic".into(), ROOT));
+        if self.keys.is_empty() && !numbers.is_empty() {
+            self.keys.extend(topics::key(messages));
         }
         let had: Vec<u32> = self.keys.iter().filter(|key| key.node != TOPIC).map(|key| key.element).collect();
         let facts: Vec<(u32, Facts)> = new.iter().map(|path| (path.node, path.facts.clone())).collect();
@@ -100,6 +111,11 @@ impl Plan {
         }
         let (place, node) = (self.keys.len() as u8, key.node);
         self.keys.push(key);
+        if let What::Series(slot) = self.role(node).what
+            && let Some(slot) = self.slots.get_mut(slot as usize)
+        {
+            slot.dropped = true;
+        }
         if let Some(role) = self.role_mut(node) {
             role.what = What::Key(place);
         }
@@ -113,7 +129,9 @@ impl Plan {
             .filter_map(|path| if let Verdict::Time(unit) = path.verdict { Some((path, unit)) } else { None })
             .collect();
         times.retain(|(path, _)| matches!(self.role(path.node).what, What::Unseen | What::Pending));
-        times.sort_by(|a, b| rank(trie, a).partial_cmp(&rank(trie, b)).unwrap_or(std::cmp::Ordering::Equal));
+        let nearest = times.iter().filter(|(path, _)| !hints::is_side_time(&name(trie, path.node)));
+        let nearest = nearest.map(|(path, _)| path.facts.distance_secs()).fold(f64::INFINITY, f64::min);
+        times.sort_by_key(|time| rank(trie, time, nearest));
         let of_message = times.iter().filter(|(path, _)| trie.element_of(path.node) == ROOT);
         let liveliest = of_message.map(|(path, _)| path.facts.change()).fold(0.0, f64::max);
         for (path, unit) in times {
@@ -123,7 +141,7 @@ impl Plan {
             } else {
                 self.element_times.iter().any(|(of, ..)| *of == element)
             };
-            let fits = unit != TimeUnit::Local && path.may_be_event_time(trie, liveliest, messages.len());
+            let fits = path.may_be_event_time(trie, liveliest, messages.len());
             let what = match (known || !fits, element) {
                 (true, _) => {
                     self.other_times.push((path.node, unit));
@@ -152,11 +170,17 @@ impl Plan {
         let (what, why) = match path.verdict {
             _ if around.kinds.is_field(path.node) => (What::Skip, None),
             Verdict::Empty => (What::Pending, None),
-            Verdict::Boolean | Verdict::Number => (What::Series(self.new_slot(path, around)), None),
+            Verdict::Boolean | Verdict::Words | Verdict::Number => (What::Series(self.new_slot(path, around)), None),
+            Verdict::State => (What::State(self.new_state(path, around)), None),
+            Verdict::Checksum => (What::Skip, Some(Why::Checksum)),
+            Verdict::Setting => (What::Skip, Some(Why::Constant)),
             Verdict::Sequence => (What::Skip, Some(Why::Sequence)),
             Verdict::Identifier => (What::Skip, Some(Why::Identifier)),
             Verdict::Time(_) | Verdict::Clock => (What::Skip, Some(Why::Time)),
             Verdict::Text if hints::is_identifier(&name(around.trie, path.node)) => (What::Skip, Some(Why::Identifier)),
+            Verdict::Text if hints::is_checksum(&name(around.trie, path.node)) && !path.facts.may_name() => {
+                (What::Skip, Some(Why::Checksum))
+            }
             Verdict::Text => (What::Skip, Some(Why::Text)),
         };
         if let Some(role) = self.role_mut(path.node) {
@@ -169,23 +193,34 @@ impl Plan {
         let forms = Forms::of(around.trie, path.node, &self.label);
         around.names.announce(&forms);
         let kind = match path.verdict {
-            Verdict::Boolean => SeriesKind::Boolean,
-            _ if hints::is_counter(&name) || path.facts.only_grows() => SeriesKind::Counter,
+            Verdict::Boolean | Verdict::Words => SeriesKind::Boolean,
+            _ if path.is_whole_of || path.growth.fell() => SeriesKind::Gauge,
+            _ if hints::is_counter(&name) => SeriesKind::Counter,
+            _ if path.growth.is_sum() && !hints::is_level(&name) => SeriesKind::Counter,
             _ => SeriesKind::Gauge,
         };
         let slot = Slot {
             path: around.trie.path(path.node).into(),
             table: self.table_of(path.node, around.trie),
             kind,
-            unit: hints::unit(&name).map(Arc::from),
+            unit: hints::unit(&name).map(Arc::from).or_else(|| path.unit.clone()),
             forms,
             base: None,
             series: Vec::new(),
             before: Vec::new(),
             left_out: false,
+            dropped: false,
         };
         self.slots.push(slot);
         (self.slots.len() - 1) as u32
+    }
+
+    fn new_state(&mut self, path: &New, around: &mut Surroundings<'_>) -> u32 {
+        let forms = Forms::of(around.trie, path.node, &self.label);
+        around.names.announce(&forms);
+        let table = self.table_of(path.node, around.trie);
+        self.states.push(State::new(around.trie.path(path.node).into(), table, forms));
+        (self.states.len() - 1) as u32
     }
 
     /// The table of the keys that stand in the element of `node` or around it.
@@ -318,7 +353,7 @@ impl New {
     /// something else unless it comes with the message. An array's elements have nothing better.
     fn may_be_event_time(&self, trie: &Trie, liveliest: f64, messages: usize) -> bool {
         let secs = self.facts.distance_secs();
-        if secs > 3653.0 * 86_400.0 {
+        if secs > stamp::PLAUSIBLE_SECS && !self.facts.are_together() {
             return false;
         }
         if trie.element_of(self.node) != ROOT {
@@ -337,22 +372,17 @@ fn is_report(new: &[New], trie: &Trie) -> bool {
     new.iter().filter(counts).count() >= REPORT
 }
 
-/// Order of preference among times: plain names first, then the nearest to the receive time.
-fn rank(trie: &Trie, (path, unit): &(&New, TimeUnit)) -> (bool, f64, bool, usize) {
-    let name = name(trie, path.node);
-    let side = hints::is_side_time(&name);
-    (side, path.facts.distance_secs(), *unit != TimeUnit::Rfc3339, trie.chain(path.node).len())
+/// Order of preference among times: those with a zone, plain names, those about as near to the receive time as the
+/// nearest one, the finer ones, texts, and those nearer to the top.
+fn rank(trie: &Trie, (path, unit): &(&New, TimeUnit), nearest: f64) -> (bool, bool, bool, Reverse<u8>, bool, usize) {
+    let side = hints::is_side_time(&name(trie, path.node));
+    let is_far = path.facts.distance_secs() > 1.0 + 1.25 * nearest;
+    let fineness = Reverse(path.facts.digits());
+    (*unit == TimeUnit::Local, side, is_far, fineness, *unit != TimeUnit::Rfc3339, trie.chain(path.node).len())
 }
 
 /// The last segment that is a name.
-fn name(trie: &Trie, node: u32) -> String {
+pub(super) fn name(trie: &Trie, node: u32) -> String {
     let named = trie.chain(node).into_iter().rev().find(|step| trie.step(*step) == Step::Key);
     named.map(|step| trie.segment(step)).unwrap_or_default()
-}
-
-/// Whether the topics of the messages name entities: they have levels, or there are several.
-fn topics_name(messages: &[&Observed]) -> bool {
-    let mut topics = messages.iter().filter_map(|message| message.topic.as_deref());
-    let Some(first) = topics.next() else { return false };
-    first.contains('/') || topics.any(|topic| topic != first)
 }
