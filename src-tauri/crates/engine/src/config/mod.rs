@@ -131,6 +131,7 @@ mod query;
 mod read;
 mod secrets;
 mod source;
+mod starters;
 #[cfg(test)]
 mod tests;
 mod units;
@@ -166,6 +167,7 @@ pub use read::parse;
 pub(crate) use secrets::is_variable;
 pub use secrets::{Credentials, Secret, Secrets, resolve_secrets};
 pub(crate) use secrets::{MAX_SECRET_BYTES, asked_of, has_secrets, look_up};
+pub use starters::{Starter, starter, starter_of, starters};
 pub use units::{UnitError, duration, duration_text, size, size_text};
 pub(crate) use walk::quoted;
 
