@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::{fs, io};
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 19] = [
     "subscribe",
     "frame",
     "series",

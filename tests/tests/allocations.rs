@@ -136,7 +136,7 @@ fn lists_of_several_lengths_and_heartbeats_between_them() {
             r#"{{"type":"book","seq":{at},"time":"{}","bids":[{}],"open":{}}}"#,
             time(at),
             levels.join(","),
-            at % 2 == 0
+            at.is_multiple_of(2)
         )
     };
     assert_eq!(allocated(text), 0);

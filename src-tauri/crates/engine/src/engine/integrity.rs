@@ -35,7 +35,7 @@ impl Engine {
             (false, false) => "",
         };
         Ok(MessagesView {
-            messages: found.into_iter().map(row).collect(),
+            messages: found.iter().map(row).collect(),
             focus: focus.and_then(|focus| u32::try_from(focus).ok()),
             note: note.to_owned(),
         })
@@ -47,7 +47,7 @@ fn time(ms: f64) -> Time {
     Time::from_nanos(if ms.is_finite() { (ms * 1e6) as i64 } else { 0 })
 }
 
-fn row(message: StoredMessage) -> MessageRow {
+fn row(message: &StoredMessage) -> MessageRow {
     let (outcome, reason) = match &message.outcome {
         Outcome::Read => ("read", None),
         Outcome::Late => ("late", None),
