@@ -72,12 +72,12 @@ pub(crate) struct Scanner {
 }
 
 #[inline]
-fn peek(bytes: &[u8], at: usize) -> u8 {
+pub(super) fn peek(bytes: &[u8], at: usize) -> u8 {
     bytes.get(at).copied().unwrap_or(0)
 }
 
 #[inline]
-fn skip_space(bytes: &[u8], mut at: usize) -> usize {
+pub(super) fn skip_space(bytes: &[u8], mut at: usize) -> usize {
     while matches!(bytes.get(at), Some(b' ' | b'\n' | b'\r' | b'\t')) {
         at += 1;
     }
@@ -257,7 +257,7 @@ impl Scanner {
     /// A string whose first byte is at `start`: the first byte behind its closing quote. A number in it is read on the
     /// way.
     #[inline]
-    fn string(&mut self, bytes: &[u8], start: usize, node: u32, element: u32) -> Result<usize, Fault> {
+    pub(super) fn string(&mut self, bytes: &[u8], start: usize, node: u32, element: u32) -> Result<usize, Fault> {
         let mut number = Bits::NONE;
         if matches!(peek(bytes, start), b'-' | b'0'..=b'9') {
             match short(bytes, start) {
@@ -372,21 +372,6 @@ impl Scanner {
             trie.child(parent, previous, inside)
         };
         Ok((node, skip_space(bytes, colon + 1)))
-    }
-
-    /// A member whose name is a key: its name is a leaf. The element it is, and the first byte of its value.
-    fn member(&mut self, bytes: &[u8], at: usize, name: u32, within: u32) -> Result<(u32, usize), Fault> {
-        if peek(bytes, at) != b'"' {
-            return Err(unfit(bytes, at, "expected a key in quotes"));
-        }
-        let element = self.elements.len() as u32;
-        self.elements.push(within);
-        let end = self.string(bytes, at + 1, name, element)?;
-        let colon = skip_space(bytes, end);
-        if peek(bytes, colon) != b':' {
-            return Err(unfit(bytes, colon, "expected ':'"));
-        }
-        Ok((element, skip_space(bytes, colon + 1)))
     }
 
     /// The next element of an array: its node, and the element it stands in or is.

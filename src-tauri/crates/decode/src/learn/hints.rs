@@ -4,7 +4,7 @@ mod numbers;
 mod units;
 
 pub(crate) use self::numbers::{
-    is_checksum, is_date_part, is_label, is_measure, is_ordinal, is_setting, is_state, is_version,
+    is_checksum, is_counter, is_date_part, is_label, is_level, is_measure, is_ordinal, is_setting, is_state, is_version,
 };
 pub(crate) use self::units::{is_value, of_unit_name, unit, written};
 
@@ -276,78 +276,6 @@ pub(crate) fn is_identifier(name: &str) -> bool {
 pub(crate) fn is_duration(name: &str) -> bool {
     let lower = name.to_lowercase();
     lower.contains("uptime") || any(&words(name), &["age", "elapsed", "seconds", "secs", "sec", "duration", "runtime"])
-}
-
-/// Whether a name is that of a number that only grows: `requests_total`, `in_bytes`, `total_connections`.
-pub(crate) fn is_counter(name: &str) -> bool {
-    const EVENTS: [&str; 15] = [
-        "bytes",
-        "octets",
-        "packets",
-        "msgs",
-        "messages",
-        "frames",
-        "requests",
-        "connections",
-        "errors",
-        "retries",
-        "drops",
-        "dropped",
-        "received",
-        "sent",
-        "restarts",
-    ];
-    const WAYS: [&str; 14] = [
-        "in",
-        "out",
-        "rx",
-        "tx",
-        "recv",
-        "received",
-        "sent",
-        "read",
-        "written",
-        "total",
-        "transmit",
-        "receive",
-        "sum",
-        "cumulative",
-    ];
-    let words = words(name);
-    let Some((last, before)) = words.split_last() else { return false };
-    ["total", "count", "counter"].contains(&last.as_str())
-        || (EVENTS.contains(&last.as_str()) && before.first().is_some_and(|first| WAYS.contains(&first.as_str())))
-}
-
-/// Whether a name is that of what goes up and down, so that it is no sum though it only went up so far.
-pub(crate) fn is_level(name: &str) -> bool {
-    const WORDS: [&str; 24] = [
-        "price",
-        "px",
-        "bid",
-        "ask",
-        "last",
-        "mid",
-        "mark",
-        "rate",
-        "level",
-        "temp",
-        "temperature",
-        "humidity",
-        "pressure",
-        "speed",
-        "voltage",
-        "lat",
-        "latitude",
-        "lon",
-        "lng",
-        "longitude",
-        "percent",
-        "pct",
-        "battery",
-        "altitude",
-    ];
-    any(&words(name), &WORDS)
 }
 
 /// Whether a name is that of a sum of events, which may go up by one at a time.
