@@ -72,7 +72,7 @@ impl Plan {
     }
 
     /// The paths without a meaning, in order of appearance, with what was seen there.
-    fn new_paths(&self, messages: &[&Observed], trie: &Trie) -> Vec<New> {
+    pub(super) fn new_paths(&self, messages: &[&Observed], trie: &Trie) -> Vec<New> {
         let facts = gather(messages, |node| matches!(self.role(node).what, What::Unseen | What::Pending));
         let judged = facts.into_iter().map(|(node, facts)| {
             let verdict = facts.verdict(&name(trie, node));
@@ -118,7 +118,7 @@ impl Plan {
     }
 
     /// The best time of the message, the best of each array, and the others.
-    fn extend_times(&mut self, new: &[New], messages: &[&Observed], trie: &Trie) {
+    pub(super) fn extend_times(&mut self, new: &[New], messages: &[&Observed], trie: &Trie) {
         let mut times: Vec<(&New, TimeUnit)> = new
             .iter()
             .filter_map(|path| if let Verdict::Time(unit) = path.verdict { Some((path, unit)) } else { None })
@@ -190,7 +190,7 @@ impl Plan {
         let kind = match path.verdict {
             Verdict::Boolean | Verdict::Words => SeriesKind::Boolean,
             _ if path.is_whole_of || path.growth.fell() => SeriesKind::Gauge,
-            _ if hints::is_counter(&name) => SeriesKind::Counter,
+            _ if hints::is_counter(&name) || is_in_sum(path.node, around.trie) => SeriesKind::Counter,
             _ if path.growth.is_sum() && !hints::is_level(&name) => SeriesKind::Counter,
             _ => SeriesKind::Gauge,
         };
@@ -287,6 +287,11 @@ impl New {
 fn is_report(new: &[New], trie: &Trie) -> bool {
     let counts = |path: &&New| trie.element_of(path.node) == ROOT && path.facts.is_whole();
     new.iter().filter(counts).count() >= REPORT
+}
+
+/// Whether what stands around a number is called a sum or a counter.
+fn is_in_sum(node: u32, trie: &Trie) -> bool {
+    trie.chain(node).iter().any(|step| ["sum", "counter", "counters"].contains(&trie.segment(*step).as_str()))
 }
 
 /// Order of preference among times: those with a zone, plain names, those about as near to the receive time as the

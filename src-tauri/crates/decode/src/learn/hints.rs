@@ -131,7 +131,8 @@ pub(crate) fn is_entity(name: &str) -> bool {
 
 /// Whether a whole number of this name is by its nature that of an entity.
 pub(crate) fn is_registered_number(name: &str) -> bool {
-    ["mmsi", "imei", "imo", "icao", "icao24", "eui", "dev_eui"].contains(&name.to_lowercase().as_str())
+    ["mmsi", "imei", "imsi", "iccid", "msisdn", "imo", "icao", "icao24", "eui", "dev_eui"]
+        .contains(&name.to_lowercase().as_str())
 }
 
 /// Whether a whole number of this name may be that of an entity, if it comes again: `station`, `sensor_id`; a `meter` or
@@ -203,6 +204,11 @@ pub(crate) fn is_time(name: &str) -> bool {
                 "seen",
                 "sent",
                 "published",
+                "reported",
+                "observed",
+                "measured",
+                "recorded",
+                "fetched",
                 "stamp",
                 "now",
             ],

@@ -12,7 +12,7 @@ use super::extend::Surroundings;
 use super::facts::{ENOUGH, Facts, gather};
 use super::growth::{self, Growth};
 use super::observed::Observed;
-use super::roles::{KeyField, Plan, Seen, TOPIC, Watch, What};
+use super::roles::{KeyField, Plan, Role, Seen, TOPIC, Watch, What};
 use super::{hints, keys, weigh};
 use crate::json::trie::{ROOT, Trie};
 
@@ -73,6 +73,23 @@ impl Plan {
         }
     }
 
+    /// A time that was not taken for the message's own, since few messages came, may be it all the same.
+    fn look_for_time(&mut self, messages: &[&Observed], trie: &Trie) {
+        let (again, others): (Vec<_>, Vec<_>) =
+            self.other_times.iter().copied().partition(|(node, _)| trie.element_of(*node) == ROOT);
+        if self.time.is_some() || again.is_empty() {
+            return;
+        }
+        self.other_times = others;
+        for (node, _) in again {
+            if let Some(role) = self.role_mut(node) {
+                *role = Role { what: What::Pending, why: None, ..*role };
+            }
+        }
+        let new = self.new_paths(messages, trie);
+        self.extend_times(&new, messages, trie);
+    }
+
     /// Running numbers get no further points, and sums are told.
     fn weigh_again(&mut self, messages: &[&Observed], trie: &Trie) {
         let charted: Vec<u32> = self.charted().collect();
@@ -97,6 +114,7 @@ impl Plan {
         let messages: Vec<&Observed> = late.messages.iter().collect();
         if late.round < NUMBERS {
             self.weigh_again(&messages, trie);
+            self.look_for_time(&messages, trie);
         }
         if !late.for_keys || late.round == 0 {
             if !late.is_last() {
@@ -141,7 +159,8 @@ impl Plan {
             What::Skip => {
                 let is_named = hints::is_entity(&name);
                 let kept = matches!(role.why, Some(Why::Text | Why::Identifier));
-                let may_recur = !hints::is_identifier(&name) || trie.element_of(node) != ROOT;
+                let is_id = hints::words(&name).last().is_some_and(|last| last == "id");
+                let may_recur = !hints::is_identifier(&name) || is_id || trie.element_of(node) != ROOT;
                 let fits = facts.is_text() && !hints::is_attribute(&name) && may_recur;
                 kept && facts.may_name() && (is_named || fits)
             }

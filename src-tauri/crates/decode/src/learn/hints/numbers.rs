@@ -161,7 +161,11 @@ pub(crate) fn is_setting(name: &str) -> bool {
 /// Whether a number of this name is measured or counted, so that it is charted though it may look like an identifier or
 /// stand still.
 pub(crate) fn is_measure(name: &str) -> bool {
-    const WORDS: [&str; 58] = [
+    const WORDS: [&str; 62] = [
+        "err",
+        "error",
+        "fault",
+        "alarm",
         "price",
         "rate",
         "qty",
