@@ -33,7 +33,21 @@ fn any(words: &[String], of: &[&str]) -> bool {
 
 /// How well a name fits what tells kinds apart: the lower the better.
 pub(crate) fn kind_rank(name: &str) -> Option<usize> {
-    const OTHER: [&str; 10] = ["content", "order", "device", "sensor", "data", "mime", "mag", "ship", "unit", "value"];
+    const TYPED: [&str; 13] = [
+        "event",
+        "message",
+        "msg",
+        "record",
+        "packet",
+        "frame",
+        "notification",
+        "update",
+        "report",
+        "alert",
+        "log",
+        "telegram",
+        "command",
+    ];
     const NAMES: [&str; 16] = [
         "channel",
         "type",
@@ -54,9 +68,9 @@ pub(crate) fn kind_rank(name: &str) -> Option<usize> {
     ];
     let lower = name.to_lowercase();
     let known = NAMES.iter().position(|known| *known == lower);
-    // `event_type`, `messageType`; a `content_type` says how the rest is written.
+    // `event_type`, `messageType`; a `vehicle_type` says something of the vehicle.
     let words = words(name);
-    let is_type = matches!(words.as_slice(), [of, last] if last == "type" && !OTHER.contains(&of.as_str()));
+    let is_type = matches!(words.as_slice(), [of, last] if last == "type" && TYPED.contains(&of.as_str()));
     known.or(is_type.then_some(NAMES.len()))
 }
 

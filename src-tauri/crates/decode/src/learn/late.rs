@@ -9,7 +9,7 @@
 use feedwatch_model::{SeriesKind, Why};
 
 use super::extend::Surroundings;
-use super::facts::{ENOUGH, Facts, gather};
+use super::facts::{ENOUGH, Facts, Verdict, gather};
 use super::growth::{self, Growth};
 use super::observed::Observed;
 use super::roles::{KeyField, Plan, Role, Seen, TOPIC, Watch, What};
@@ -94,7 +94,10 @@ impl Plan {
     fn weigh_again(&mut self, messages: &[&Observed], trie: &Trie) {
         let charted: Vec<u32> = self.charted().collect();
         let growth = growth::follow(messages, &self.keys, |node| charted.contains(&node));
-        for node in weigh::running(messages, &growth, trie) {
+        let identifies =
+            |(node, facts): (u32, Facts)| (facts.verdict(&trie.segment(node)) == Verdict::Identifier).then_some(node);
+        let identifiers = gather(messages, |node| charted.contains(&node)).into_iter().filter_map(identifies);
+        for node in identifiers.chain(weigh::running(messages, &growth, trie)) {
             self.drop_series(node, Why::Identifier);
         }
         for node in charted {
