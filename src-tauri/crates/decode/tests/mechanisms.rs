@@ -266,3 +266,20 @@ fn a_unit_may_stand_beside_a_value_or_among_its_attributes() {
     };
     assert_eq!((unit("/a/value"), unit("/b/state")), (Some("bar".to_owned()), Some("°C".to_owned())));
 }
+
+#[test]
+fn elements_without_a_key_are_told_apart_by_their_place_if_their_numbers_are() {
+    let texts = |apart: u64| {
+        (0..80_u64).map(move |at| {
+            let pump =
+                |which: u64| format!(r#"{{"flow":{}.5,"on":true}}"#, apart * which + (at * 7_919 + which * 31) % 17);
+            format!(r#"{{"pumps":[{},{},{}]}}"#, pump(0), pump(1), pump(2))
+        })
+    };
+    let outcome = run(feed(texts(100), 5));
+    assert_eq!(outcome.names()[..2], ["pumps.0.flow", "pumps.0.on"]);
+    assert!(outcome.catalogue.series.iter().any(|series| &*series.path == "/pumps/2/flow"));
+    // A batch of readings is one series.
+    let outcome = run(feed(texts(0), 5));
+    assert_eq!(outcome.names(), ["flow", "on"]);
+}

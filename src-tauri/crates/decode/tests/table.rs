@@ -262,7 +262,7 @@ const TABLE: &[Expected] = &[
         time: Some(("/ts_ms", TimeUnit::Millis)),
         keys: &[],
         series: &[],
-        not: &[("/after/id", Why::Identifier), ("/source/ts_ms", Why::Time), ("/source/server_id", Why::Identifier)],
+        not: &[("/after/id", Why::Identifier), ("/source/ts_ms", Why::Time), ("/source/pos", Why::Sequence)],
     },
     Expected {
         file: "debezium_mysql.jsonl",

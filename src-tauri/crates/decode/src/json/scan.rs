@@ -4,8 +4,8 @@
 //! - A repeated key gives a leaf each time, in order.
 //! - An array whose first element is an object or an array has the path step `*`, and its elements are told apart by
 //!   [`Leaf::element`]; an array that starts with a scalar is positional (`/0`, `/1`, … from the 33rd on `*`).
-//! - An object that the trie knows to be a map ([`Trie::mark_map`]) has the path step `{*}`; its members are elements, and
-//!   the name of each is a leaf.
+//!   So are the elements of known rows ([`Trie::mark_rows`]).
+//! - A known map ([`Trie::mark_map`]) has the path step `{*}`; its members are elements, and the name of each is a leaf.
 //! - `{}` and `[]` are leaves.
 //! - A byte-order mark, a second value and an empty payload are refused.
 //! - At most 128 levels; at most 2^20 leaves are kept of one payload (all of it is checked), and 4 GiB.
@@ -394,5 +394,6 @@ impl Scanner {
 }
 
 fn array(trie: &mut Trie, node: u32, first: u8) -> Inside {
-    if matches!(first, b'{' | b'[') { Inside::Elements(trie.element(node)) } else { Inside::Positions(NONE, 0) }
+    let is_nested = matches!(first, b'{' | b'[') && !trie.has_rows(node);
+    if is_nested { Inside::Elements(trie.element(node)) } else { Inside::Positions(NONE, 0) }
 }

@@ -16,6 +16,7 @@ pub(crate) mod maps;
 pub(crate) mod names;
 pub(crate) mod observed;
 pub(crate) mod roles;
+pub(crate) mod rows;
 pub(crate) mod sequence;
 pub(crate) mod table;
 pub(crate) mod topics;
