@@ -12,8 +12,8 @@ use crate::format::payloads::{Payloads, Read};
 use crate::json::scan::Scanner;
 use crate::json::trie::Trie;
 use crate::learn::learned::{Learned, identity};
-use crate::learn::maps;
 use crate::learn::observed::Observed;
+use crate::learn::{maps, rows};
 use crate::pins::Pins;
 
 /// Bounds of learning and of what is kept.
@@ -171,7 +171,8 @@ impl Decoder {
                 }
             }
         }
-        if maps::mark(&mut self.trie, &observed) {
+        let has_maps = maps::mark(&mut self.trie, &observed);
+        if rows::mark(&mut self.trie, &observed) || has_maps {
             self.scanner = Scanner::default();
             observed.clear();
             for (message, payload) in &opened {

@@ -14,6 +14,7 @@ mod detect;
 mod influx;
 mod json;
 mod msgpack;
+mod nested;
 pub(crate) mod payloads;
 mod prometheus;
 mod sparkplug;

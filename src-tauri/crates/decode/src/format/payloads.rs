@@ -8,6 +8,7 @@ use super::declared::{Declared, Sheet, topic};
 use super::detect::{Found, View, detect};
 use super::influx::Influx;
 use super::json::Writer;
+use super::nested::Nested;
 use super::sparkplug::Sparkplug;
 use super::states::{self, States};
 use super::wrap::Wrap;
@@ -23,6 +24,7 @@ const MAX_LEARNED: usize = 64 << 20;
 enum Body {
     #[default]
     Json,
+    Nested(Box<Nested>),
     Text,
     Csv(Box<Csv>),
     Prometheus,
@@ -48,7 +50,7 @@ impl Body {
 
     fn format(&self) -> Format {
         match self {
-            Body::Json => Format::Json,
+            Body::Json | Body::Nested(_) => Format::Json,
             Body::Text => Format::Text,
             Body::Csv(_) => Format::Csv,
             Body::Prometheus => Format::Prometheus,
@@ -190,7 +192,11 @@ impl Payloads {
             }
             _ => {}
         }
-        if matches!(self.body, Body::Json | Body::Text) {
+        if matches!(self.body, Body::Json) {
+            let json = messages.iter().zip(json).filter(|(_, fits)| **fits).map(|((_, payload), _)| *payload);
+            self.body = Nested::of(json).map_or(Body::Json, |nested| Body::Nested(Box::new(nested)));
+        }
+        if matches!(self.body, Body::Json | Body::Nested(_) | Body::Text) {
             let read = messages.iter().zip(json).filter(|((_, payload), fits)| **fits && is_container(payload));
             self.containers = read.filter_map(|((message, _), _)| place_of(message)).collect();
             self.states.learn(messages.iter().copied().filter(|(_, payload)| !is_container(payload)));
@@ -211,6 +217,7 @@ impl Payloads {
         match &mut self.body {
             Body::Json => return Some(payload),
             Body::Text => return Some(payload).filter(|payload| is_container(payload)),
+            Body::Nested(nested) => nested.transcode(payload, &mut self.written).is_ok(),
             Body::Csv(csv) => matches!(csv.transcode(payload, &mut self.written), Ok(Written::Records)),
             Body::MessagePack => msgpack::transcode(payload, &mut self.written).is_ok(),
             Body::Cbor => cbor::transcode(payload, &mut self.written).is_ok(),
@@ -285,6 +292,10 @@ impl Payloads {
         written.clear();
         let read = match body {
             Body::Json => return self.unlike_json(message, payload, place, not_json, sheet),
+            Body::Nested(nested) => match nested.transcode(payload, written) {
+                Ok(()) => return Ok(Read::Tree(Place::Written)),
+                Err(why) => return self.unlike_json(message, payload, place, Some(why), sheet),
+            },
             Body::Text if is_container(payload) => return Ok(Read::Tree(place)),
             Body::Text if states.read(message, payload, declared, sheet) => Ok(Read::Points),
             Body::Text => return Err(Rejected { offset: 0, reason: "expected a number or a word".to_owned() }),

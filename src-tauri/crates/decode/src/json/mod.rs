@@ -2,6 +2,7 @@
 
 pub(crate) mod fault;
 pub(crate) mod leaf;
+mod members;
 pub(crate) mod number;
 pub(crate) mod scan;
 mod template;

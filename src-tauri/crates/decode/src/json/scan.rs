@@ -4,8 +4,8 @@
 //! - A repeated key gives a leaf each time, in order.
 //! - An array whose first element is an object or an array has the path step `*`, and its elements are told apart by
 //!   [`Leaf::element`]; an array that starts with a scalar is positional (`/0`, `/1`, … from the 33rd on `*`).
-//! - An object that the trie knows to be a map ([`Trie::mark_map`]) has the path step `{*}`; its members are elements, and
-//!   the name of each is a leaf.
+//!   So are the elements of known rows ([`Trie::mark_rows`]).
+//! - A known map ([`Trie::mark_map`]) has the path step `{*}`; its members are elements, and the name of each is a leaf.
 //! - `{}` and `[]` are leaves.
 //! - A byte-order mark, a second value and an empty payload are refused.
 //! - At most 128 levels; at most 2^20 leaves are kept of one payload (all of it is checked), and 4 GiB.
@@ -72,12 +72,12 @@ pub(crate) struct Scanner {
 }
 
 #[inline]
-fn peek(bytes: &[u8], at: usize) -> u8 {
+pub(super) fn peek(bytes: &[u8], at: usize) -> u8 {
     bytes.get(at).copied().unwrap_or(0)
 }
 
 #[inline]
-fn skip_space(bytes: &[u8], mut at: usize) -> usize {
+pub(super) fn skip_space(bytes: &[u8], mut at: usize) -> usize {
     while matches!(bytes.get(at), Some(b' ' | b'\n' | b'\r' | b'\t')) {
         at += 1;
     }
@@ -263,7 +263,7 @@ impl Scanner {
     /// A string whose first byte is at `start`: the first byte behind its closing quote. A number in it is read on the
     /// way.
     #[inline]
-    fn string(&mut self, bytes: &[u8], start: usize, node: u32, element: u32) -> Result<usize, Fault> {
+    pub(super) fn string(&mut self, bytes: &[u8], start: usize, node: u32, element: u32) -> Result<usize, Fault> {
         let mut number = Bits::NONE;
         if matches!(peek(bytes, start), b'-' | b'0'..=b'9') {
             match short(bytes, start) {
@@ -380,21 +380,6 @@ impl Scanner {
         Ok((node, skip_space(bytes, colon + 1)))
     }
 
-    /// A member whose name is a key: its name is a leaf. The element it is, and the first byte of its value.
-    fn member(&mut self, bytes: &[u8], at: usize, name: u32, within: u32) -> Result<(u32, usize), Fault> {
-        if peek(bytes, at) != b'"' {
-            return Err(unfit(bytes, at, "expected a key in quotes"));
-        }
-        let element = self.elements.len() as u32;
-        self.elements.push(within);
-        let end = self.string(bytes, at + 1, name, element)?;
-        let colon = skip_space(bytes, end);
-        if peek(bytes, colon) != b':' {
-            return Err(unfit(bytes, colon, "expected ':'"));
-        }
-        Ok((element, skip_space(bytes, colon + 1)))
-    }
-
     /// The next element of an array: its node, and the element it stands in or is.
     #[inline]
     fn step(&mut self, trie: &mut Trie, frame: &mut Frame) -> (u32, u32) {
@@ -415,5 +400,6 @@ impl Scanner {
 }
 
 fn array(trie: &mut Trie, node: u32, first: u8) -> Inside {
-    if matches!(first, b'{' | b'[') { Inside::Elements(trie.element(node)) } else { Inside::Positions(NONE, 0) }
+    let is_nested = matches!(first, b'{' | b'[') && !trie.has_rows(node);
+    if is_nested { Inside::Elements(trie.element(node)) } else { Inside::Positions(NONE, 0) }
 }

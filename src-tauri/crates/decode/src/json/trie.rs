@@ -6,7 +6,7 @@
 //! Limits: a number of nodes given at creation, and keys of at most 256 bytes; what is beyond has no node ([`NONE`])
 //! and is counted by the scanner.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::hash::hash64;
 
@@ -74,13 +74,16 @@ pub(crate) struct Trie {
     index: FxHashMap<u64, u32>,
     /// Objects whose members' names are keys, with the node of any member and that of its name.
     maps: FxHashMap<u32, (u32, u32)>,
+    /// Arrays of objects whose elements have paths of their own.
+    rows: FxHashSet<u32>,
     limit: usize,
 }
 
 impl Trie {
     pub(crate) fn new(limit: usize) -> Trie {
         let (index, maps) = (FxHashMap::default(), FxHashMap::default());
-        let mut trie = Trie { nodes: Vec::new(), arena: Vec::new(), index, maps, limit: limit.max(1) };
+        let rows = FxHashSet::default();
+        let mut trie = Trie { nodes: Vec::new(), arena: Vec::new(), index, maps, rows, limit: limit.max(1) };
         trie.add(NONE, Step::Root, false, 0, 0);
         trie
     }
@@ -188,6 +191,17 @@ impl Trie {
     #[inline]
     pub(crate) fn map(&self, node: u32) -> Option<(u32, u32)> {
         if self.maps.is_empty() { None } else { self.maps.get(&node).copied() }
+    }
+
+    /// From now on each of the first elements of the array `node` has a path of its own.
+    pub(crate) fn mark_rows(&mut self, node: u32) {
+        self.rows.insert(node);
+    }
+
+    /// Whether each of the first elements of the array `node` has a path of its own although they are no scalars.
+    #[inline]
+    pub(crate) fn has_rows(&self, node: u32) -> bool {
+        !self.rows.is_empty() && self.rows.contains(&node)
     }
 
     fn stepped(&mut self, parent: u32, previous: u32, step: Step, code: u64) -> u32 {

@@ -77,7 +77,7 @@ impl Plan {
     }
 
     /// The paths without a meaning, in order of appearance, with what was seen there.
-    fn new_paths<'a>(&self, messages: &[&Observed], around: &Surroundings<'a>) -> Vec<New<'a>> {
+    pub(super) fn new_paths<'a>(&self, messages: &[&Observed], around: &Surroundings<'a>) -> Vec<New<'a>> {
         let facts = gather(messages, |node| matches!(self.role(node).what, What::Unseen | What::Pending));
         let judged = facts.into_iter().map(|(node, facts)| {
             let verdict = facts.verdict(&name(around.trie, node));
@@ -134,7 +134,7 @@ impl Plan {
     }
 
     /// The best time of the message, the best of each array, and the others.
-    fn extend_times(&mut self, new: &[New<'_>], messages: &[&Observed], around: &Surroundings<'_>) {
+    pub(super) fn extend_times(&mut self, new: &[New<'_>], messages: &[&Observed], around: &Surroundings<'_>) {
         let trie = around.trie;
         let unit = |path: &New<'_>| match (path.pin, path.verdict) {
             (Some(Pin::Time(unit)), _) => Some(unit),
@@ -188,6 +188,9 @@ impl Plan {
         if !matches!(self.role(path.node).what, What::Unseen | What::Pending) {
             return;
         }
+        if path.is_pinned_series() {
+            self.pinned.push(path.node);
+        }
         let (what, why) = match path.verdict {
             _ if around.kinds.is_field(path.node) => (What::Skip, None),
             _ if matches!(path.pin, Some(Pin::Ignored)) => (What::Skip, Some(Why::Text)),
@@ -224,7 +227,7 @@ impl Plan {
         let found = match path.verdict {
             Verdict::Boolean | Verdict::Words => SeriesKind::Boolean,
             _ if path.is_whole_of || path.growth.fell() => SeriesKind::Gauge,
-            _ if hints::is_counter(&name) => SeriesKind::Counter,
+            _ if hints::is_counter(&name) || is_in_sum(path.node, around.trie) => SeriesKind::Counter,
             _ if path.growth.is_sum() && !hints::is_level(&name) => SeriesKind::Counter,
             _ => SeriesKind::Gauge,
         };
@@ -297,6 +300,11 @@ impl New<'_> {
 fn is_report(new: &[New], trie: &Trie) -> bool {
     let counts = |path: &&New| trie.element_of(path.node) == ROOT && path.facts.is_whole();
     new.iter().filter(counts).count() >= REPORT
+}
+
+/// Whether what stands around a number is called a sum or a counter.
+fn is_in_sum(node: u32, trie: &Trie) -> bool {
+    trie.chain(node).iter().any(|step| ["sum", "counter", "counters"].contains(&trie.segment(*step).as_str()))
 }
 
 /// Order of preference among times: those with a zone, plain names, those about as near to the receive time as the

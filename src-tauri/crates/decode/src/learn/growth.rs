@@ -85,7 +85,7 @@ impl Growth {
     /// Whether it is a sum that goes on.
     pub(crate) fn is_sum(&self) -> bool {
         let enough = if self.fractions == 0 { SUM_GROWN } else { FRACTION_GROWN };
-        let irregular = self.uneven * 4 > self.grew;
+        let irregular = self.uneven * 8 > self.grew;
         let stands_high = self.least.is_some_and(|least| least > 8.0 * self.sum);
         self.fell == 0 && self.inside * 8 <= self.grew && self.grew >= enough && (irregular || stands_high)
     }

@@ -4,7 +4,7 @@ mod numbers;
 mod units;
 
 pub(crate) use self::numbers::{
-    is_checksum, is_date_part, is_label, is_measure, is_ordinal, is_setting, is_state, is_version,
+    is_checksum, is_counter, is_date_part, is_label, is_level, is_measure, is_ordinal, is_setting, is_state, is_version,
 };
 pub(crate) use self::units::{is_value, of_unit_name, unit, written};
 
@@ -33,7 +33,21 @@ fn any(words: &[String], of: &[&str]) -> bool {
 
 /// How well a name fits what tells kinds apart: the lower the better.
 pub(crate) fn kind_rank(name: &str) -> Option<usize> {
-    const OTHER: [&str; 10] = ["content", "order", "device", "sensor", "data", "mime", "mag", "ship", "unit", "value"];
+    const TYPED: [&str; 13] = [
+        "event",
+        "message",
+        "msg",
+        "record",
+        "packet",
+        "frame",
+        "notification",
+        "update",
+        "report",
+        "alert",
+        "log",
+        "telegram",
+        "command",
+    ];
     const NAMES: [&str; 16] = [
         "channel",
         "type",
@@ -54,9 +68,9 @@ pub(crate) fn kind_rank(name: &str) -> Option<usize> {
     ];
     let lower = name.to_lowercase();
     let known = NAMES.iter().position(|known| *known == lower);
-    // `event_type`, `messageType`; a `content_type` says how the rest is written.
+    // `event_type`, `messageType`; a `vehicle_type` says something of the vehicle.
     let words = words(name);
-    let is_type = matches!(words.as_slice(), [of, last] if last == "type" && !OTHER.contains(&of.as_str()));
+    let is_type = matches!(words.as_slice(), [of, last] if last == "type" && TYPED.contains(&of.as_str()));
     known.or(is_type.then_some(NAMES.len()))
 }
 
@@ -131,7 +145,8 @@ pub(crate) fn is_entity(name: &str) -> bool {
 
 /// Whether a whole number of this name is by its nature that of an entity.
 pub(crate) fn is_registered_number(name: &str) -> bool {
-    ["mmsi", "imei", "imo", "icao", "icao24", "eui", "dev_eui"].contains(&name.to_lowercase().as_str())
+    ["mmsi", "imei", "imsi", "iccid", "msisdn", "imo", "icao", "icao24", "eui", "dev_eui"]
+        .contains(&name.to_lowercase().as_str())
 }
 
 /// Whether a whole number of this name may be that of an entity, if it comes again: `station`, `sensor_id`; a `meter` or
@@ -203,6 +218,11 @@ pub(crate) fn is_time(name: &str) -> bool {
                 "seen",
                 "sent",
                 "published",
+                "reported",
+                "observed",
+                "measured",
+                "recorded",
+                "fetched",
                 "stamp",
                 "now",
             ],
@@ -260,6 +280,12 @@ pub(crate) fn is_update_number(name: &str) -> bool {
     ["u", "U", "pu"].contains(&name) || (any(&words, &["update", "change"]) && any(&words, &["id"]))
 }
 
+/// Whether a name says no more than that it is a number.
+pub(crate) fn is_number(name: &str) -> bool {
+    const NAMES: [&str; 12] = ["n", "i", "no", "nr", "num", "number", "index", "idx", "cnt", "count", "counter", "id"];
+    NAMES.contains(&name.to_lowercase().as_str())
+}
+
 /// Whether a name is that of what came before.
 pub(crate) fn is_previous(name: &str) -> bool {
     let first = words(name).into_iter().next().unwrap_or_default();
@@ -294,78 +320,6 @@ pub(crate) fn is_identifier(name: &str) -> bool {
 pub(crate) fn is_duration(name: &str) -> bool {
     let lower = name.to_lowercase();
     lower.contains("uptime") || any(&words(name), &["age", "elapsed", "seconds", "secs", "sec", "duration", "runtime"])
-}
-
-/// Whether a name is that of a number that only grows: `requests_total`, `in_bytes`, `total_connections`.
-pub(crate) fn is_counter(name: &str) -> bool {
-    const EVENTS: [&str; 15] = [
-        "bytes",
-        "octets",
-        "packets",
-        "msgs",
-        "messages",
-        "frames",
-        "requests",
-        "connections",
-        "errors",
-        "retries",
-        "drops",
-        "dropped",
-        "received",
-        "sent",
-        "restarts",
-    ];
-    const WAYS: [&str; 14] = [
-        "in",
-        "out",
-        "rx",
-        "tx",
-        "recv",
-        "received",
-        "sent",
-        "read",
-        "written",
-        "total",
-        "transmit",
-        "receive",
-        "sum",
-        "cumulative",
-    ];
-    let words = words(name);
-    let Some((last, before)) = words.split_last() else { return false };
-    ["total", "count", "counter"].contains(&last.as_str())
-        || (EVENTS.contains(&last.as_str()) && before.first().is_some_and(|first| WAYS.contains(&first.as_str())))
-}
-
-/// Whether a name is that of what goes up and down, so that it is no sum though it only went up so far.
-pub(crate) fn is_level(name: &str) -> bool {
-    const WORDS: [&str; 24] = [
-        "price",
-        "px",
-        "bid",
-        "ask",
-        "last",
-        "mid",
-        "mark",
-        "rate",
-        "level",
-        "temp",
-        "temperature",
-        "humidity",
-        "pressure",
-        "speed",
-        "voltage",
-        "lat",
-        "latitude",
-        "lon",
-        "lng",
-        "longitude",
-        "percent",
-        "pct",
-        "battery",
-        "altitude",
-    ];
-    any(&words(name), &WORDS)
 }
 
 /// Whether a name is that of a sum of events, which may go up by one at a time.

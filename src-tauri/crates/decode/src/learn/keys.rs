@@ -24,6 +24,8 @@ const MAX_KEYS: usize = 2;
 const MAX_TRIED: usize = 16;
 /// The share of spread that must go for a text without a telling name.
 const LESS_SPREAD: f64 = 0.5;
+/// So often each identifier must have come, on average, to name an entity.
+const RECURRENCES: usize = 4;
 /// So many messages with several rows show that a text tells rows apart.
 const TABLES: u32 = 4;
 
@@ -90,10 +92,13 @@ fn candidate(
     let element = trie.element_of(node);
     let depth = trie.chain(node).len();
     let is_name = trie.step(node) == Step::Name;
-    let named = hints::is_entity(&name) || is_key(node) || is_name;
+    // A letter that is a product in one feed is a size in another one.
+    let by_number = is_name || is_key(node) || hints::is_entity_number(&name);
+    let named = (hints::is_entity(&name) && facts.is_text()) || by_number;
     // Rows of a table may be numbered.
-    let numbers_rows = element != ROOT && facts.is_whole() && !hints::is_measure(&name) && !hints::is_setting(&name);
-    let textual = facts.is_text() || (named || numbers_rows) && facts.is_whole();
+    let numbers_rows = element != ROOT && !hints::is_measure(&name) && !hints::is_setting(&name);
+    let of_number = by_number || numbers_rows || is_recurring_id(&name, depth, facts);
+    let textual = facts.is_text() || (of_number && facts.is_whole());
     let recurs = facts.is_namelike(named);
     let fits = textual && (recurs || may_be_believed(&name, named, facts)) || is_name;
     if !fits || is_field(node) {
@@ -122,9 +127,18 @@ fn candidate(
     gains.sort_by(|a, b| b.total_cmp(a));
     // A third of the numbers, the best of them, must agree.
     let gain = gains.get(gains.len() / 3).copied().unwrap_or(0.0);
+    let recurs_by_name = element == ROOT && is_recurring_id(&name, depth, facts);
     let spreads_less = gain >= LESS_SPREAD && facts.is_text() && !hints::is_identifier(&name);
-    let shown = spreads_less || tells_rows_apart(messages, node, element);
+    let shown = spreads_less || recurs_by_name || tells_rows_apart(messages, node, element);
     (named || shown && !hints::is_attribute(&name)).then(|| candidate(gain))
+}
+
+/// Whether a path that is called an identifier comes again and again: what it identifies has several messages.
+fn is_recurring_id(name: &str, depth: usize, facts: &Facts) -> bool {
+    let is_id = hints::words(name).last().is_some_and(|last| last == "id") && depth <= 2;
+    let (told, distinct) = (facts.told() as usize, facts.distinct.len());
+    let recurs = told >= RECURRENCES * distinct && distinct > 1 && told >= 2 * ENOUGH as usize;
+    is_id && recurs && (facts.is_text() && facts.may_name() || facts.comes_again())
 }
 
 /// Whether a path whose texts were hardly seen twice is taken for a key: its name says so, and they look like it.

@@ -9,10 +9,10 @@
 use feedwatch_model::{SeriesKind, Why};
 
 use super::extend::Surroundings;
-use super::facts::{ENOUGH, Facts, gather};
+use super::facts::{ENOUGH, Facts, Verdict, gather};
 use super::growth::{self, Growth};
 use super::observed::Observed;
-use super::roles::{KeyField, Plan, Seen, TOPIC, Watch, What};
+use super::roles::{KeyField, Plan, Role, Seen, TOPIC, Watch, What};
 use super::{hints, keys, weigh};
 use crate::json::trie::{ROOT, Trie};
 
@@ -73,11 +73,32 @@ impl Plan {
         }
     }
 
+    /// A time that was not taken for the message's own, since few messages came, may be it all the same.
+    fn look_for_time(&mut self, messages: &[&Observed], around: &Surroundings<'_>) {
+        let trie = around.trie;
+        let (again, others): (Vec<_>, Vec<_>) =
+            self.other_times.iter().copied().partition(|(node, _)| trie.element_of(*node) == ROOT);
+        if self.time.is_some() || again.is_empty() || around.pins.times.is_some() {
+            return;
+        }
+        self.other_times = others;
+        for (node, _) in again {
+            if let Some(role) = self.role_mut(node) {
+                *role = Role { what: What::Pending, why: None, ..*role };
+            }
+        }
+        let new = self.new_paths(messages, around);
+        self.extend_times(&new, messages, around);
+    }
+
     /// Running numbers get no further points, and sums are told.
     fn weigh_again(&mut self, messages: &[&Observed], trie: &Trie) {
-        let charted: Vec<u32> = self.charted().collect();
+        let charted: Vec<u32> = self.charted().filter(|node| !self.pinned.contains(node)).collect();
         let growth = growth::follow(messages, &self.keys, |node| charted.contains(&node));
-        for node in weigh::running(messages, &growth, trie) {
+        let identifies =
+            |(node, facts): (u32, Facts)| (facts.verdict(&trie.segment(node)) == Verdict::Identifier).then_some(node);
+        let identifiers = gather(messages, |node| charted.contains(&node)).into_iter().filter_map(identifies);
+        for node in identifiers.chain(weigh::running(messages, &growth, trie)) {
             self.drop_series(node, Why::Identifier);
         }
         for node in charted {
@@ -97,6 +118,7 @@ impl Plan {
         let messages: Vec<&Observed> = late.messages.iter().collect();
         if late.round < NUMBERS {
             self.weigh_again(&messages, trie);
+            self.look_for_time(&messages, around);
         }
         if !late.for_keys || late.round == 0 {
             if !late.is_last() {
@@ -141,7 +163,8 @@ impl Plan {
             What::Skip => {
                 let is_named = hints::is_entity(&name);
                 let kept = matches!(role.why, Some(Why::Text | Why::Identifier));
-                let may_recur = !hints::is_identifier(&name) || trie.element_of(node) != ROOT;
+                let is_id = hints::words(&name).last().is_some_and(|last| last == "id");
+                let may_recur = !hints::is_identifier(&name) || is_id || trie.element_of(node) != ROOT;
                 let fits = facts.is_text() && !hints::is_attribute(&name) && may_recur;
                 kept && facts.may_name() && (is_named || fits)
             }

@@ -111,6 +111,15 @@ impl Learned {
     /// Lets the kinds that carry an accepted rule carry it, and the others join it if they may.
     fn put_in_force(&mut self, trie: &Trie, accepted: &[Accepted]) {
         for accepted in accepted {
+            if accepted.copy {
+                for &kind in &accepted.kinds {
+                    if let Some(plan) = self.plans.get_mut(kind as usize) {
+                        plan.count_messages(accepted.node, &mut self.names);
+                        plan.set_watch(accepted.node, Watch::No);
+                    }
+                }
+                continue;
+            }
             let Some(state) = self.sequences.rules.get(usize::from(accepted.rule)) else { continue };
             self.catalogue.rules.push(state.told(trie));
             for (kind, plan) in (0..).zip(&mut self.plans) {

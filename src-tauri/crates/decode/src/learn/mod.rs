@@ -17,6 +17,7 @@ pub(crate) mod names;
 pub(crate) mod observed;
 pub(crate) mod pinned;
 pub(crate) mod roles;
+pub(crate) mod rows;
 pub(crate) mod sequence;
 pub(crate) mod shapes;
 pub(crate) mod table;

@@ -36,7 +36,7 @@ impl Forms {
             if matches!(trie.step(step), Step::Element | Step::Member | Step::Name) {
                 continue;
             }
-            let segment = trie.segment(step);
+            let segment = trie.segment(step).trim_end_matches('#').to_owned();
             let below = chain.get(at + 1).map(|below| trie.step(*below));
             let is_array = matches!(below, Some(Step::Element | Step::Member));
             if !is_last && hints::is_wrapper(&segment) {

@@ -49,6 +49,8 @@ pub(crate) struct Accepted {
     pub(crate) kinds: Vec<u32>,
     /// Whether kinds that come later may join.
     pub(crate) open: bool,
+    /// It only repeats the number of another rule: there is nothing to check, and nothing to chart.
+    pub(crate) copy: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -168,7 +170,13 @@ impl Sequences {
         rule: SequenceRule,
         keep_evidence: bool,
     ) -> Vec<Accepted> {
+        let copies = self.copies(at);
         let Some(candidate) = self.candidates.get_mut(at) else { return Vec::new() };
+        if copies {
+            candidate.seen = MAX_TRIAL;
+            let (node, kinds) = (candidate.node, candidate.kinds.clone());
+            return vec![Accepted { rule: u16::MAX, node, first: None, kinds, open: false, copy: true }];
+        }
         let (trial, only) = candidate.scoped_alike(trial).map_or((trial, None), |(at, text)| (at, Some(text)));
         let Some(chosen) = candidate.trials.get(trial) else { return Vec::new() };
         let mut accepted = Vec::new();
@@ -196,12 +204,22 @@ impl Sequences {
             }
             self.rules.push(state);
             let (node, open) = (candidate.node, !chosen.each_kind);
-            accepted.push(Accepted { rule: number, node, first: None, kinds: group.kinds, open });
+            accepted.push(Accepted { rule: number, node, first: None, kinds: group.kinds, open, copy: false });
         }
         if !accepted.is_empty() {
             candidate.seen = MAX_TRIAL;
         }
         accepted
+    }
+
+    /// Whether a number is at every message the same as the one of a rule.
+    fn copies(&self, at: usize) -> bool {
+        let Some(candidate) = self.candidates.get(at).filter(|candidate| candidate.name == Name::Number) else {
+            return false;
+        };
+        let of_rule = |other: &&Candidate| self.rules.iter().any(|rule| rule.node == other.node);
+        let others = self.candidates.iter().filter(|other| other.node != candidate.node).filter(of_rule);
+        others.into_iter().any(|other| candidate.is_like(other))
     }
 
     fn accept_pair(&mut self, found: &pairs::Found, keep_evidence: bool) -> Option<Accepted> {
@@ -224,6 +242,6 @@ impl Sequences {
         for candidate in self.candidates.iter_mut().filter(|candidate| pair.contains(&candidate.node)) {
             candidate.seen = MAX_TRIAL;
         }
-        Some(Accepted { rule: number, node: found.last, first: Some(found.first), kinds, open: true })
+        Some(Accepted { rule: number, node: found.last, first: Some(found.first), kinds, open: true, copy: false })
     }
 }

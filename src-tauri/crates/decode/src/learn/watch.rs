@@ -48,7 +48,7 @@ impl Plan {
             return;
         }
         let Some(said) = self.said(path, &name) else { return };
-        let pairs = said >= Name::Update || (said == Name::Silent && path.facts.is_large());
+        let pairs = said >= Name::Update || (said != Name::Time && path.facts.is_large());
         self.put_on_trial(path.node, said, pairs, kind, around);
     }
 
@@ -65,6 +65,7 @@ impl Plan {
             () if hints::is_sequence(name) && !previous => Name::Sequence,
             () if hints::is_sequence(name) || hints::is_update_number(name) => Name::Update,
             () if self.is_report || hints::is_total(name) => return None,
+            () if hints::is_number(name) => Name::Number,
             () => Name::Silent,
         };
         Some(said)

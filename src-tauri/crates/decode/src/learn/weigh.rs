@@ -33,11 +33,27 @@ impl Plan {
         for path in new.iter_mut().filter(|path| alike.contains(&path.node)) {
             path.verdict = Verdict::Identifier;
         }
+        for node in in_file(new, trie) {
+            let of_node = |path: &&mut New| path.node == node && is_number(path);
+            new.iter_mut().filter(of_node).for_each(|path| path.verdict = Verdict::Sequence);
+        }
         for at in whole_of(new, trie) {
             new.get_mut(at).into_iter().for_each(|path| path.is_whole_of = true);
         }
         give_units(new, messages, trie);
     }
+}
+
+/// The whole numbers that are a place in the file named beside them.
+fn in_file(new: &[New], trie: &Trie) -> Vec<u32> {
+    let called = |path: &New, names: &[&str]| names.contains(&trie.segment(path.node).to_lowercase().as_str());
+    let files: FxHashSet<u32> = new
+        .iter()
+        .filter(|path| path.facts.is_text() && called(path, &["file", "filename", "segment", "logfile", "log"]))
+        .map(|path| trie.parent(path.node))
+        .collect();
+    let places = new.iter().filter(|path| path.facts.is_whole() && files.contains(&trie.parent(path.node)));
+    places.filter(|path| called(path, &["pos", "position", "offset", "row", "line"])).map(|path| path.node).collect()
 }
 
 /// The numbers called `total` that stand beside what is used of it, or free.

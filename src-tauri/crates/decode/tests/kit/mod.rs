@@ -124,6 +124,9 @@ pub(crate) fn captures() -> Vec<String> {
     files().iter().filter_map(|name| Some(name.strip_suffix(".jsonl")?.to_owned())).collect()
 }
 
+/// Payload, what stands beside it, and the time beside it.
+type Found = (Vec<u8>, Option<MessageMeta>, Option<Time>);
+
 /// The messages of a capture as the program reads them: those of MQTT without their envelope, with the receive times
 /// that the file has, else with a steady grid of 1 ms that begins at `opened`.
 pub(crate) fn messages_of(file: &str, opened: Time) -> Option<Vec<Message>> {
@@ -139,7 +142,7 @@ pub(crate) fn messages_of(file: &str, opened: Time) -> Option<Vec<Message>> {
         "sse" => events(std::str::from_utf8(&text).unwrap()),
         _ => text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(opened_envelope).collect(),
     };
-    let message = |(at, (payload, meta, own)): (u64, (Vec<u8>, Option<MessageMeta>, Option<Time>))| {
+    let message = |(at, (payload, meta, own)): (u64, Found)| {
         let grid = opened.plus_nanos(at as i64 * 1_000_000);
         let mut message = Message::new(at, times.next().or(own).unwrap_or(grid), payload);
         message.meta = meta.map(Box::new);
@@ -157,7 +160,7 @@ pub(crate) fn line(number: u64, line: &str, received: Time) -> Message {
 }
 
 /// A line, or the MQTT message that it is the envelope of, with the time beside it.
-fn opened_envelope(line: &[u8]) -> (Vec<u8>, Option<MessageMeta>, Option<Time>) {
+fn opened_envelope(line: &[u8]) -> Found {
     const MEMBERS: [&str; 8] = ["topic", "payload", "timestamp", "tst", "qos", "retain", "payloadlen", "mid"];
     let plain = || (line.to_vec(), None, None);
     let Ok(serde_json::Value::Object(object)) = serde_json::from_slice(line) else { return plain() };
@@ -172,7 +175,7 @@ fn opened_envelope(line: &[u8]) -> (Vec<u8>, Option<MessageMeta>, Option<Time>) 
 }
 
 /// The events of an event stream.
-fn events(text: &str) -> Vec<(Vec<u8>, Option<MessageMeta>, Option<Time>)> {
+fn events(text: &str) -> Vec<Found> {
     let event = |block: &str| {
         let field = |name: &str| block.lines().find_map(|line| Some(line.strip_prefix(name)?.trim().to_owned()));
         let meta = MessageMeta {

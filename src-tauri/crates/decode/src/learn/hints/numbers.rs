@@ -1,9 +1,81 @@
 //! What names say of numbers that are none to be charted, and of texts that are states.
 
-use super::{any, is_counter, is_duration, unit, words};
+use super::{any, is_duration, unit, words};
 
 fn last(words: &[String]) -> &str {
     words.last().map_or("", String::as_str)
+}
+
+/// Whether a name is that of a number that only grows: `requests_total`, `in_bytes`, `total_connections`.
+pub(crate) fn is_counter(name: &str) -> bool {
+    const EVENTS: [&str; 15] = [
+        "bytes",
+        "octets",
+        "packets",
+        "msgs",
+        "messages",
+        "frames",
+        "requests",
+        "connections",
+        "errors",
+        "retries",
+        "drops",
+        "dropped",
+        "received",
+        "sent",
+        "restarts",
+    ];
+    const WAYS: [&str; 14] = [
+        "in",
+        "out",
+        "rx",
+        "tx",
+        "recv",
+        "received",
+        "sent",
+        "read",
+        "written",
+        "total",
+        "transmit",
+        "receive",
+        "sum",
+        "cumulative",
+    ];
+    let words = words(name);
+    let Some((last, before)) = words.split_last() else { return false };
+    ["total", "count", "counter"].contains(&last.as_str())
+        || (EVENTS.contains(&last.as_str()) && before.first().is_some_and(|first| WAYS.contains(&first.as_str())))
+}
+
+/// Whether a name is that of what goes up and down, so that it is no sum though it only went up so far.
+pub(crate) fn is_level(name: &str) -> bool {
+    const WORDS: [&str; 24] = [
+        "price",
+        "px",
+        "bid",
+        "ask",
+        "last",
+        "mid",
+        "mark",
+        "rate",
+        "level",
+        "temp",
+        "temperature",
+        "humidity",
+        "pressure",
+        "speed",
+        "voltage",
+        "lat",
+        "latitude",
+        "lon",
+        "lng",
+        "longitude",
+        "percent",
+        "pct",
+        "battery",
+        "altitude",
+    ];
+    any(&words(name), &WORDS)
 }
 
 /// Whether a whole number of this name names a thing: a port, a telephone, a process.
@@ -89,7 +161,11 @@ pub(crate) fn is_setting(name: &str) -> bool {
 /// Whether a number of this name is measured or counted, so that it is charted though it may look like an identifier or
 /// stand still.
 pub(crate) fn is_measure(name: &str) -> bool {
-    const WORDS: [&str; 58] = [
+    const WORDS: [&str; 62] = [
+        "err",
+        "error",
+        "fault",
+        "alarm",
         "price",
         "rate",
         "qty",

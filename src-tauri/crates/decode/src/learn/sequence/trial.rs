@@ -28,6 +28,8 @@ pub(crate) enum Name {
     Time,
     /// Nothing.
     Silent,
+    /// It is called a number, as numbers of messages may be.
+    Number,
     /// It is called as numbers of updates are.
     Update,
     /// It is called a sequence.
@@ -130,6 +132,14 @@ impl Candidate {
         self.seen < MAX_TRIAL
     }
 
+    /// Whether it stands where another number stands, in the connection and in every scope.
+    pub(super) fn is_like(&self, other: &Candidate) -> bool {
+        let numbers =
+            |trial: &Trial| trial.last.iter().map(|(scope, (last, _))| (*scope, *last)).collect::<FxHashMap<_, _>>();
+        let same = |(one, another): (&Trial, &Trial)| one.scope == another.scope && numbers(one) == numbers(another);
+        self.least == other.least && self.trials.iter().zip(&other.trials).all(same)
+    }
+
     /// Whether there is no more time to wait for better evidence.
     pub(super) fn is_nearly_over(&self) -> bool {
         self.seen + ENOUGH >= MAX_TRIAL
@@ -188,7 +198,7 @@ impl Candidate {
 
     /// The scope in which it only grows: strictly, if `true`. Asked of numbers that are called so, and of times.
     pub(super) fn grows(&self) -> Option<(usize, Vec<Group>, bool)> {
-        if self.name == Name::Silent {
+        if matches!(self.name, Name::Silent | Name::Number) {
             return None;
         }
         let forgiven = if self.name.is_sequence() { FORGIVEN } else { 0.0 };
