@@ -42,6 +42,10 @@ level: Level,
  */
 at_ms: number, 
 /**
+ * The number of the message that shows it, where one does.
+ */
+message: number | null, 
+/**
  * The reason.
  */
 text: string, };

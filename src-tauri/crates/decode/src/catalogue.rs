@@ -11,6 +11,8 @@ use feedwatch_model::{FieldType, Reading, SequenceRule, SeriesKind, Value};
 pub struct Catalogue {
     /// What is charted.
     pub series: Vec<Series>,
+    /// What kinds of message are called, by the numbers in [`Reading::kind`]; empty where the feed has one kind.
+    pub kinds: Vec<Arc<str>>,
     /// How messages are numbered.
     pub rules: Vec<Rule>,
     /// What the numbers belong to.

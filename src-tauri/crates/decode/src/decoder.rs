@@ -1,5 +1,6 @@
 //! From messages to readings: hold the first ones, learn from them, read them in order, then read each as it comes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use feedwatch_model::{Cut, Message, Reading, Rejected, Time};
@@ -13,9 +14,10 @@ use crate::json::trie::Trie;
 use crate::learn::learned::{Learned, identity};
 use crate::learn::observed::Observed;
 use crate::learn::{maps, rows};
+use crate::pins::Pins;
 
 /// Bounds of learning and of what is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Options {
     /// Messages held before the profile is made.
     pub learn_messages: usize,
@@ -33,6 +35,8 @@ pub struct Options {
     pub format: Option<Format>,
     /// Bytes that a compressed message may be inflated to.
     pub max_inflated: usize,
+    /// What is known beforehand.
+    pub pins: Arc<Pins>,
 }
 
 impl Default for Options {
@@ -46,6 +50,7 @@ impl Default for Options {
             summarise: true,
             format: None,
             max_inflated: 16 << 20,
+            pins: Arc::default(),
         }
     }
 }
@@ -84,11 +89,11 @@ impl Decoder {
         Decoder {
             trie: Trie::new(options.max_nodes),
             payloads: Payloads::new(options.format, options.max_inflated),
+            learned: Learned::new(Arc::clone(&options.pins)),
             options,
             scanner: Scanner::default(),
             learning: Some(Window::default()),
             reading: Reading::default(),
-            learned: Learned::default(),
         }
     }
 
@@ -166,8 +171,9 @@ impl Decoder {
                 }
             }
         }
-        let has_maps = maps::mark(&mut self.trie, &observed);
-        if rows::mark(&mut self.trie, &observed) || has_maps {
+        let pins = &self.options.pins;
+        let has_maps = maps::mark(&mut self.trie, &observed, pins);
+        if rows::mark(&mut self.trie, &observed, pins) || has_maps {
             self.scanner = Scanner::default();
             observed.clear();
             for (message, payload) in &opened {
@@ -236,7 +242,7 @@ impl Decoder {
             }
             Read::Points => {
                 learned.read += 1;
-                reading.identity = identity(message, reading);
+                reading.identity = identity(message, reading, &learned.catalogue);
             }
             Read::Nothing => learned.read += 1,
         }

@@ -1,7 +1,7 @@
 //! What was learned, as `probe --json` tells it.
 
 use feedwatch_model::{
-    Ignored, KindProfile, Profile, SequenceProfile, SequenceRule, SeriesKind, SeriesProfile, TimeProfile, TimeUnit, Why,
+    Ignored, KindProfile, Profile, SequenceProfile, SeriesKind, SeriesProfile, TimeProfile, TimeUnit, Why,
 };
 
 use crate::catalogue::{Samples, Series};
@@ -9,8 +9,9 @@ use crate::decoder::Decoder;
 use crate::format::declared::profile as series_profile;
 use crate::json::trie::{NONE, ROOT};
 use crate::learn::hints;
+use crate::learn::learned::path_of;
 use crate::learn::roles::{Plan, Slot};
-use crate::learn::sequence::{Per, RuleState};
+use crate::learn::sequence::RuleState;
 
 /// So many samples show that a number never changes.
 const ENOUGH: u64 = 64;
@@ -35,15 +36,11 @@ impl Decoder {
         let rules = learned.sequences.rules.iter().filter(|rule| rule.checked > 0 && !rule.is_refuted());
         let sequence = rules.map(|rule| SequenceProfile {
             kinds: places(rule),
-            paths: vec![self.trie.path(rule.node)],
-            rule: SequenceRule::PlusOne,
-            modulus: None,
-            restarts: None,
-            per: match rule.per {
-                Per::Connection => Vec::new(),
-                Per::Path(node) => vec![self.trie.path(node)],
-                Per::Topic => vec!["topic".to_owned()],
-            },
+            paths: rule.paths().map(|node| path_of(&self.trie, node)).collect(),
+            rule: rule.rule,
+            modulus: rule.modulus,
+            restarts: rule.restarts.first().map(|kind| learned.kinds.matches(*kind as usize, &self.trie)),
+            per: rule.scope.parts().map(|per| per.path(&self.trie)).collect(),
             checked: rule.checked,
             violations: rule.violations,
         });

@@ -5,7 +5,7 @@ mod kit;
 
 use std::collections::BTreeMap;
 
-use feedwatch_model::{KindProfile, MatchValue, SequenceProfile, SeriesKind, TimeUnit, Why};
+use feedwatch_model::{KindProfile, MatchValue, SequenceProfile, SequenceRule, SeriesKind, TimeUnit, Why};
 use kit::{Outcome, capture, captures};
 
 fn kind<'a>(outcome: &'a Outcome, path: &str, value: &str) -> &'a KindProfile {
@@ -21,13 +21,19 @@ fn why(kind: &KindProfile, path: &str) -> Option<Why> {
     kind.ignored.iter().find(|ignored| ignored.path == path).map(|ignored| ignored.why)
 }
 
+/// The last path, scope, pairs and broken pairs of each rule.
 fn rules(outcome: &Outcome) -> Vec<(&str, Vec<&str>, u64, u64)> {
     let rule = |rule: &'_ SequenceProfile| (rule.checked, rule.violations);
     let rules = outcome.profile.sequence.iter();
     rules
         .map(|found| {
             let (checked, violations) = rule(found);
-            (found.paths[0].as_str(), found.per.iter().map(String::as_str).collect(), checked, violations)
+            (
+                found.paths.last().map_or("", String::as_str),
+                found.per.iter().map(String::as_str).collect(),
+                checked,
+                violations,
+            )
         })
         .collect()
 }
@@ -56,14 +62,15 @@ fn coinbase_advanced_has_channels_and_one_sequence_over_all_of_them() {
 }
 
 #[test]
-fn wikimedia_has_times_and_a_wiki_but_no_sequence_without_holes() {
+fn wikimedia_has_times_and_a_wiki_and_offsets_with_holes() {
     let Some(outcome) = capture("wikimedia_recentchange") else { return };
     let [only] = outcome.profile.kinds.as_slice() else { panic!("{:?}", outcome.profile.kinds) };
     assert!(only.matches.is_empty());
     assert_eq!(time(only), Some(("/meta/dt", TimeUnit::Rfc3339)));
     assert!(only.other_times.iter().any(|time| (time.path.as_str(), time.unit) == ("/timestamp", TimeUnit::Seconds)));
     assert_eq!(only.keys, ["/wiki"]);
-    assert_eq!(rules(&outcome), []);
+    assert_eq!(rules(&outcome), [("/meta/offset", vec!["/meta/topic", "/meta/partition"], 99, 0)]);
+    assert_eq!(outcome.profile.sequence[0].rule, SequenceRule::Increasing);
     assert_eq!((why(only, "/meta/offset"), why(only, "/id")), (Some(Why::Sequence), Some(Why::Identifier)));
     let names = outcome.names();
     assert!(names.contains(&"enwiki.length.new") && names.contains(&"enwiki.bot"));
@@ -73,12 +80,29 @@ fn wikimedia_has_times_and_a_wiki_but_no_sequence_without_holes() {
 fn binance_us_numbers_its_trades() {
     let Some(outcome) = capture("binance_us_aggtrade") else { return };
     // All trades are of one symbol here, so that symbol and connection cannot be told apart; the key is taken.
-    assert_eq!(rules(&outcome), [("/data/a", vec!["/data/s"], 10, 0)]);
+    assert_eq!(rules(&outcome), [("/data/u", vec!["/data/s"], 332, 0), ("/data/a", vec!["/data/s"], 10, 0)]);
+    assert_eq!(outcome.profile.sequence[0].rule, SequenceRule::FirstFollowsLast);
     let trades = kind(&outcome, "/data/e", "aggTrade");
     assert_eq!((trades.messages, trades.keys.as_slice()), (11, &["/data/s".to_owned()][..]));
     assert!(matches!(time(trades), Some(("/data/E" | "/data/T", TimeUnit::Millis))));
     let book = kind(&outcome, "/data/e", "depthUpdate");
     assert_eq!((why(book, "/data/U"), why(book, "/data/u")), (Some(Why::Sequence), Some(Why::Sequence)));
+}
+
+#[test]
+fn binance_futures_names_the_update_before_and_numbers_its_trades() {
+    let Some(outcome) = capture("binance_futures") else { return };
+    assert_eq!(rules(&outcome), [("/data/u", vec!["/data/s"], 760, 0), ("/data/a", vec!["/data/s"], 87, 0)]);
+    let chain = &outcome.profile.sequence[0];
+    assert_eq!((chain.rule, chain.paths[0].as_str()), (SequenceRule::NamesPrevious, "/data/pu"));
+}
+
+#[test]
+fn coinbase_exchange_shares_a_number_between_kinds_that_does_not_fall() {
+    let Some(outcome) = capture("coinbase_exchange_2021") else { return };
+    let product = || vec!["/product_id"];
+    assert_eq!(rules(&outcome), [("/trade_id", product(), 20, 0), ("/sequence", product(), 50, 0)]);
+    assert_eq!(outcome.profile.sequence[1].rule, SequenceRule::NonDecreasing);
 }
 
 #[test]
@@ -101,7 +125,8 @@ fn bitstamp_tells_time_in_microseconds_as_text() {
     let book = kind(&outcome, "/event", "data");
     assert_eq!((book.messages, time(book)), (717, Some(("/data/microtimestamp", TimeUnit::Micros))));
     assert_eq!(book.keys, ["/channel"]);
-    assert_eq!(rules(&outcome), []);
+    assert_eq!(rules(&outcome), [("/data/microtimestamp", vec!["/channel"], 708, 0)]);
+    assert_eq!(outcome.profile.sequence[0].rule, SequenceRule::Increasing);
     let trade = kind(&outcome, "/event", "trade");
     assert_eq!((why(trade, "/data/id"), trade.keys.as_slice()), (Some(Why::Identifier), &["/channel".to_owned()][..]));
 }

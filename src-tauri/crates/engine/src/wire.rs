@@ -4,6 +4,7 @@
 //! Samples never cross here: they are pulled as bytes, see [`crate::frame`].
 
 mod asked;
+mod integrity;
 mod rows;
 
 use serde::{Deserialize, Serialize};
@@ -11,7 +12,10 @@ use ts_rs::TS;
 
 pub use self::asked::{
     ExportRequest, ExportUpdate, FeedChange, FrameRequest, LearnedRow, NewFeed, PanelRequest, PictureRequest,
-    ProbeSeries, ProbeUpdate, Timeline, TimelineEvent,
+    ProbeSeries, ProbeUpdate, StarterRow, Timeline, TimelineEvent,
+};
+pub use self::integrity::{
+    CheckRow, IntegrityRequest, IntegrityView, LedgerColumn, MessageRow, MessagesRequest, MessagesView, ScoreRow,
 };
 pub use self::rows::{AccountsRow, AlarmRow, DrillRow, FeedRow, FindingRow, HistoryRow, LineRow, SeriesRow, Status};
 

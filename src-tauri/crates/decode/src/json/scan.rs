@@ -102,6 +102,12 @@ impl Scanner {
         Ok(())
     }
 
+    /// The template that the last payload was read by, if any.
+    #[inline]
+    pub(crate) fn template(&self) -> Option<(usize, u32)> {
+        self.templates.used()
+    }
+
     fn flatten(&mut self, trie: &mut Trie, payload: &[u8]) -> Result<(), Rejected> {
         self.leaves.clear();
         self.elements.clear();

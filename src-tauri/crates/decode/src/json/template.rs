@@ -102,6 +102,8 @@ struct Template {
     end: Run,
     elements: Vec<u32>,
     hits: u32,
+    /// Tells it apart from others that had its place.
+    serial: u32,
     /// The template that fitted after this one last time.
     next: usize,
 }
@@ -130,6 +132,7 @@ impl Template {
             end,
             elements: elements.to_vec(),
             hits: 0,
+            serial: 0,
             next: 0,
         })
     }
@@ -193,6 +196,9 @@ pub(crate) struct Templates {
     kept: Vec<Template>,
     /// The one that fitted last.
     last: usize,
+    /// Whether it is what the message was read by.
+    fitted: bool,
+    made: u32,
     balance: i32,
     pause: u32,
 }
@@ -201,6 +207,7 @@ impl Templates {
     /// Fills `leaves` and `elements` as scanning would, if a template fits.
     #[inline]
     pub(crate) fn read(&mut self, payload: &[u8], leaves: &mut Vec<Leaf>, elements: &mut Vec<u32>) -> bool {
+        self.fitted = false;
         if self.pause > 0 {
             self.pause -= 1;
             return false;
@@ -218,9 +225,16 @@ impl Templates {
             elements.clear();
             elements.extend_from_slice(&template.elements);
         }
-        self.last = at;
+        (self.last, self.fitted) = (at, true);
         self.balance = (self.balance + 1).min(PATIENCE);
         true
+    }
+
+    /// What the message was read by: its place, and a number that no other one had there.
+    #[inline]
+    pub(crate) fn used(&self) -> Option<(usize, u32)> {
+        let template = self.kept.get(self.last).filter(|_| self.fitted)?;
+        Some((self.last, template.serial))
     }
 
     #[inline]
@@ -235,10 +249,12 @@ impl Templates {
         }
         self.balance -= 2;
         if self.balance < -PATIENCE {
-            *self = Templates { pause: PAUSE, ..Templates::default() };
+            *self = Templates { pause: PAUSE, made: self.made, ..Templates::default() };
             return;
         }
-        let Some(template) = Template::of(payload, leaves, elements) else { return };
+        let Some(mut template) = Template::of(payload, leaves, elements) else { return };
+        self.made = self.made.wrapping_add(1);
+        template.serial = self.made;
         if self.kept.len() < KEPT {
             self.kept.push(template);
         } else if let Some(least) = self.kept.iter_mut().min_by_key(|template| template.hits) {

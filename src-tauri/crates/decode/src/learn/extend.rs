@@ -13,11 +13,13 @@ use super::keys;
 use super::kinds::Kinds;
 use super::names::{Forms, Names};
 use super::observed::Observed;
-use super::roles::{KeyField, Plan, Slot, State, TOPIC, Watch, What};
-use super::sequence::{Per, Sequences};
+use super::pinned;
+use super::roles::{KeyField, Plan, Slot, State, TOPIC, What};
+use super::sequence::Sequences;
 use super::table::KeyTable;
 use super::topics;
-use crate::json::trie::{NONE, ROOT, Trie};
+use crate::json::trie::{NONE, ROOT, Step, Trie};
+use crate::pins::{Pin, Pins};
 use crate::stamp;
 
 /// Keys of a kind, over all arrays.
@@ -31,13 +33,16 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) kinds: &'a Kinds,
     /// Paths that are keys of other kinds.
     pub(crate) keys: &'a [u32],
+    pub(crate) pins: &'a Pins,
     pub(crate) names: &'a mut Names,
     pub(crate) sequences: &'a mut Sequences,
 }
 
 /// A path that has no meaning yet.
-pub(super) struct New {
+pub(super) struct New<'a> {
     pub(super) node: u32,
+    /// What is pinned of it.
+    pub(super) pin: Option<Pin<'a>>,
     pub(super) facts: Facts,
     pub(super) verdict: Verdict,
     pub(super) growth: Growth,
@@ -49,21 +54,21 @@ pub(super) struct New {
 
 impl Plan {
     /// Decides about every path in `messages` that has no meaning yet.
-    pub(crate) fn extend(&mut self, kind: u32, messages: &[&Observed], around: &mut Surroundings<'_>) {
+    pub(crate) fn extend<'a>(&mut self, kind: u32, messages: &[&Observed], around: &mut Surroundings<'a>) {
         self.set_changed();
         self.label = around.kinds.label(kind as usize);
         self.look_again(kind, around);
         let is_first = self.roles.is_empty();
-        let mut new = self.new_paths(messages, around.trie);
+        let mut new: Vec<New<'a>> = self.new_paths(messages, around);
         self.is_report |= is_report(&new, around.trie);
         self.extend_keys(messages, &new, around);
-        self.extend_times(&new, messages, around.trie);
+        self.extend_times(&new, messages, around);
         self.weigh(&mut new, messages, around.trie);
         for path in &new {
             self.settle(path, around);
         }
-        for path in &new {
-            self.watch(path, kind, around);
+        if around.pins.sequences.is_none() {
+            self.watch_new(&new, messages, kind, around);
         }
         if is_first {
             let facts: Vec<(u32, Facts)> = new.into_iter().map(|path| (path.node, path.facts)).collect();
@@ -72,17 +77,28 @@ impl Plan {
     }
 
     /// The paths without a meaning, in order of appearance, with what was seen there.
-    pub(super) fn new_paths(&self, messages: &[&Observed], trie: &Trie) -> Vec<New> {
+    pub(super) fn new_paths<'a>(&self, messages: &[&Observed], around: &Surroundings<'a>) -> Vec<New<'a>> {
         let facts = gather(messages, |node| matches!(self.role(node).what, What::Unseen | What::Pending));
         let judged = facts.into_iter().map(|(node, facts)| {
-            let verdict = facts.verdict(&name(trie, node));
-            New { node, facts, verdict, growth: Growth::default(), unit: None, is_whole_of: false }
+            let verdict = facts.verdict(&name(around.trie, node));
+            New {
+                node,
+                pin: pinned::look_up(around, node),
+                facts,
+                verdict,
+                growth: Growth::default(),
+                unit: None,
+                is_whole_of: false,
+            }
         });
         judged.collect()
     }
 
-    fn extend_keys(&mut self, messages: &[&Observed], new: &[New], around: &mut Surroundings<'_>) {
+    fn extend_keys(&mut self, messages: &[&Observed], new: &[New<'_>], around: &mut Surroundings<'_>) {
         let trie = around.trie;
+        if let Some(keys) = &around.pins.keys {
+            return self.pin_keys(keys, new, messages, trie);
+        }
         let is_number = |path: &&New| matches!(path.verdict, Verdict::Number | Verdict::Boolean | Verdict::Words);
         let numbers: Vec<u32> = new.iter().filter(is_number).map(|path| path.node).collect();
         if self.keys.is_empty() && !numbers.is_empty() {
@@ -118,15 +134,22 @@ impl Plan {
     }
 
     /// The best time of the message, the best of each array, and the others.
-    pub(super) fn extend_times(&mut self, new: &[New], messages: &[&Observed], trie: &Trie) {
-        let mut times: Vec<(&New, TimeUnit)> = new
-            .iter()
-            .filter_map(|path| if let Verdict::Time(unit) = path.verdict { Some((path, unit)) } else { None })
-            .collect();
+    pub(super) fn extend_times(&mut self, new: &[New<'_>], messages: &[&Observed], around: &Surroundings<'_>) {
+        let trie = around.trie;
+        let unit = |path: &New<'_>| match (path.pin, path.verdict) {
+            (Some(Pin::Time(unit)), _) => Some(unit),
+            (Some(_), _) => None,
+            (None, Verdict::Time(unit)) => Some(unit),
+            (None, _) => None,
+        };
+        let mut times: Vec<(&New<'_>, TimeUnit)> = new.iter().filter_map(|path| Some((path, unit(path)?))).collect();
         times.retain(|(path, _)| matches!(self.role(path.node).what, What::Unseen | What::Pending));
         let nearest = times.iter().filter(|(path, _)| !hints::is_side_time(&name(trie, path.node)));
         let nearest = nearest.map(|(path, _)| path.facts.distance_secs()).fold(f64::INFINITY, f64::min);
         times.sort_by_key(|time| rank(trie, time, nearest));
+        if let Some(pinned) = &around.pins.times {
+            times.sort_by_key(|(path, _)| around.pins.rank(&trie.path(path.node)).unwrap_or(pinned.len()));
+        }
         let of_message = times.iter().filter(|(path, _)| trie.element_of(path.node) == ROOT);
         let liveliest = of_message.map(|(path, _)| path.facts.change()).fold(0.0, f64::max);
         for (path, unit) in times {
@@ -136,7 +159,10 @@ impl Plan {
             } else {
                 self.element_times.iter().any(|(of, ..)| *of == element)
             };
-            let fits = path.may_be_event_time(trie, liveliest, messages.len());
+            let fits = match &around.pins.times {
+                Some(_) => matches!(path.pin, Some(Pin::Time(_))),
+                None => path.may_be_event_time(trie, liveliest, messages.len()),
+            };
             let what = match (known || !fits, element) {
                 (true, _) => {
                     self.other_times.push((path.node, unit));
@@ -158,12 +184,19 @@ impl Plan {
         }
     }
 
-    fn settle(&mut self, path: &New, around: &mut Surroundings<'_>) {
+    fn settle(&mut self, path: &New<'_>, around: &mut Surroundings<'_>) {
         if !matches!(self.role(path.node).what, What::Unseen | What::Pending) {
             return;
         }
         let (what, why) = match path.verdict {
             _ if around.kinds.is_field(path.node) => (What::Skip, None),
+            _ if matches!(path.pin, Some(Pin::Ignored)) => (What::Skip, Some(Why::Text)),
+            Verdict::Text | Verdict::State if path.is_pinned_series() => {
+                (What::State(self.new_state(path, around)), None)
+            }
+            verdict if path.is_pinned_series() && verdict != Verdict::Empty => {
+                (What::Series(self.new_slot(path, around)), None)
+            }
             Verdict::Empty => (What::Pending, None),
             Verdict::Boolean | Verdict::Words | Verdict::Number => (What::Series(self.new_slot(path, around)), None),
             Verdict::State => (What::State(self.new_state(path, around)), None),
@@ -183,11 +216,12 @@ impl Plan {
         }
     }
 
-    fn new_slot(&mut self, path: &New, around: &mut Surroundings<'_>) -> u32 {
+    fn new_slot(&mut self, path: &New<'_>, around: &mut Surroundings<'_>) -> u32 {
         let name = name(around.trie, path.node);
         let forms = Forms::of(around.trie, path.node, &self.label);
         around.names.announce(&forms);
-        let kind = match path.verdict {
+        let pinned = if let Some(Pin::Series(pinned)) = path.pin { Some(pinned) } else { None };
+        let found = match path.verdict {
             Verdict::Boolean | Verdict::Words => SeriesKind::Boolean,
             _ if path.is_whole_of || path.growth.fell() => SeriesKind::Gauge,
             _ if hints::is_counter(&name) || is_in_sum(path.node, around.trie) => SeriesKind::Counter,
@@ -197,8 +231,11 @@ impl Plan {
         let slot = Slot {
             path: around.trie.path(path.node).into(),
             table: self.table_of(path.node, around.trie),
-            kind,
-            unit: hints::unit(&name).map(Arc::from).or_else(|| path.unit.clone()),
+            kind: pinned.and_then(|pinned| pinned.kind).unwrap_or(found),
+            unit: match pinned.and_then(|pinned| pinned.unit.as_deref()) {
+                Some(unit) => Some(Arc::from(unit)),
+                None => hints::unit(&name).map(Arc::from).or_else(|| path.unit.clone()),
+            },
             forms,
             base: None,
             series: Vec::new(),
@@ -210,7 +247,7 @@ impl Plan {
         (self.slots.len() - 1) as u32
     }
 
-    fn new_state(&mut self, path: &New, around: &mut Surroundings<'_>) -> u32 {
+    fn new_state(&mut self, path: &New<'_>, around: &mut Surroundings<'_>) -> u32 {
         let forms = Forms::of(around.trie, path.node, &self.label);
         around.names.announce(&forms);
         let table = self.table_of(path.node, around.trie);
@@ -232,40 +269,13 @@ impl Plan {
             self.tables.len() - 1
         }) as u32
     }
-
-    /// Puts whole numbers of the message on trial as sequence numbers, or lets them join a rule.
-    fn watch(&mut self, path: &New, kind: u32, around: &mut Surroundings<'_>) {
-        let name = name(around.trie, path.node);
-        let role = self.role(path.node);
-        let of_message = around.trie.element_of(path.node) == ROOT;
-        let fits = matches!(role.what, What::Series(_) | What::Skip) && role.why != Some(Why::Time);
-        if !fits || !of_message || !path.facts.is_whole() || hints::is_duration(&name) || role.watch != Watch::No {
-            return;
-        }
-        let named = hints::is_sequence(&name);
-        if !named && (self.is_report || hints::is_total(&name)) {
-            return;
-        }
-        let watch = match around.sequences.open_rule(path.node) {
-            Some(rule) => Watch::May(rule),
-            None => {
-                let keys: Vec<Per> = self.scopes();
-                let tried = around.sequences.try_out(path.node, named, kind, &keys);
-                tried.map_or(Watch::No, Watch::Trial)
-            }
-        };
-        if let Some(role) = self.role_mut(path.node) {
-            role.watch = watch;
-        }
-    }
-
-    pub(super) fn scopes(&self) -> Vec<Per> {
-        let of_message = self.keys.iter().filter(|key| key.element == ROOT);
-        of_message.map(|key| if key.node == TOPIC { Per::Topic } else { Per::Path(key.node) }).collect()
-    }
 }
 
-impl New {
+impl New<'_> {
+    fn is_pinned_series(&self) -> bool {
+        matches!(self.pin, Some(Pin::Series(_)))
+    }
+
     /// Whether it can be the time of what the message tells: it moves as the others do, and is not called after
     /// something else unless it comes with the message. An array's elements have nothing better.
     fn may_be_event_time(&self, trie: &Trie, liveliest: f64, messages: usize) -> bool {
@@ -305,7 +315,6 @@ fn rank(trie: &Trie, (path, unit): &(&New, TimeUnit), nearest: f64) -> (bool, bo
 
 /// The last segment that is a name.
 pub(super) fn name(trie: &Trie, node: u32) -> String {
-    use crate::json::trie::Step;
     let named = trie.chain(node).into_iter().rev().find(|step| trie.step(*step) == Step::Key);
     named.map(|step| trie.segment(step)).unwrap_or_default()
 }

@@ -207,6 +207,11 @@ impl Facts {
         self.is_whole() && (self.distinct.len() as u32) < self.told() && self.grew * 10 < self.pairs * 9
     }
 
+    /// Whether whole numbers are so large, and change, that they hardly count anything else than messages.
+    pub(crate) fn is_large(&self) -> bool {
+        self.is_whole() && self.min >= 10_000.0 && (self.changed > 0 || self.pairs == 0)
+    }
+
     /// The share of pairs that changed; 1 where there is no pair.
     pub(crate) fn change(&self) -> f64 {
         if self.pairs == 0 { 1.0 } else { f64::from(self.changed) / f64::from(self.pairs) }

@@ -276,7 +276,25 @@ pub(crate) fn is_sequence(name: &str) -> bool {
 
 /// Whether a name is one that exchanges give to the numbers of book updates: first, last, and last of the one before.
 pub(crate) fn is_update_number(name: &str) -> bool {
-    ["u", "U", "pu"].contains(&name)
+    let words = words(name);
+    ["u", "U", "pu"].contains(&name) || (any(&words, &["update", "change"]) && any(&words, &["id"]))
+}
+
+/// Whether a name is that of what came before.
+pub(crate) fn is_previous(name: &str) -> bool {
+    let first = words(name).into_iter().next().unwrap_or_default();
+    ["prev", "previous", "prior", "pu", "last", "parent", "before"].contains(&first.as_str())
+        || first.starts_with("prev")
+}
+
+/// Whether a name is that of a part of a log that numbers its messages by itself.
+pub(crate) fn is_partition(name: &str) -> bool {
+    any(&words(name), &["partition", "shard", "topic", "stream", "session", "sid", "lane", "queue"])
+}
+
+/// Whether what a kind of message is called says that it tells how everything stands, not what changed.
+pub(crate) fn is_snapshot(name: &str) -> bool {
+    any(&words(name), &["snapshot", "snap", "partial", "init", "initial", "image", "full", "refresh", "resync"])
 }
 
 /// Whether a whole number of this name that is no time counts a clock of its own.

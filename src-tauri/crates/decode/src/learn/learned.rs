@@ -2,18 +2,23 @@
 
 use std::sync::Arc;
 
-use feedwatch_model::{Message, Reading, SequenceRule, Why};
+use feedwatch_model::{Message, Reading, SequenceRule};
 
 use super::extend::Surroundings;
+use super::hints;
 use super::kinds::{Kinds, decide, starts_kinds};
 use super::names::Names;
 use super::observed::Observed;
-use super::roles::{Found, Plan, Seen, Watch, What};
-use super::sequence::{Accepted, Per, Sequences};
-use crate::catalogue::{Catalogue, Rule};
+use super::pinned;
+use super::roles::{EVENT_ID, Found, LAST_PLACE, Plan, Seen, Watch, What};
+use super::sequence::{Accepted, Per, Said, Sequences};
+use super::shapes::Shapes;
+use super::watch::last_place;
+use crate::catalogue::Catalogue;
 use crate::hash::hash64;
 use crate::json::scan::Scanner;
 use crate::json::trie::Trie;
+use crate::pins::Pins;
 
 /// What was learned.
 #[derive(Clone, Debug, Default)]
@@ -23,14 +28,25 @@ pub(crate) struct Learned {
     pub(crate) catalogue: Catalogue,
     pub(crate) sequences: Sequences,
     pub(crate) names: Names,
+    pins: Arc<Pins>,
+    shapes: Shapes,
     watched: Vec<(u32, Watch, u64)>,
+    /// Path, candidate and number of what is on trial, of one message.
+    tried: Vec<(u32, u16, u64)>,
     /// Messages that could be read.
     pub(crate) read: u64,
 }
 
 impl Learned {
+    pub(crate) fn new(pins: Arc<Pins>) -> Learned {
+        Learned { pins, ..Learned::default() }
+    }
+
     pub(crate) fn learn(&mut self, trie: &Trie, messages: &[Observed]) {
-        self.kinds.set_fields(&decide(trie, messages));
+        self.kinds.set_fields(&match &self.pins.kinds {
+            Some(pinned) => pinned::kinds(pinned, messages, trie),
+            None => decide(trie, messages),
+        });
         let mut by_kind: Vec<Vec<&Observed>> = Vec::new();
         let mut of_message = Vec::new();
         for message in messages {
@@ -45,9 +61,10 @@ impl Learned {
             self.extend(trie, kind, messages);
         }
         for (&kind, message) in of_message.iter().zip(messages) {
-            self.try_sequences(kind, message);
+            self.try_sequences(trie, kind, message);
         }
-        let accepted = self.sequences.accept(false);
+        let Learned { sequences, kinds, .. } = self;
+        let accepted = sequences.accept(false, &|kind| hints::is_snapshot(&kinds.label(kind as usize)));
         self.put_in_force(trie, &accepted);
     }
 
@@ -61,33 +78,43 @@ impl Learned {
 
     fn extend(&mut self, trie: &Trie, kind: u32, messages: &[&Observed]) {
         let mut plan = std::mem::take(self.plan(kind));
-        let Learned { kinds, names, sequences, plans, .. } = self;
+        let Learned { kinds, names, sequences, plans, pins, catalogue, .. } = self;
         let keys: Vec<u32> = plans.iter().flat_map(|plan| plan.keys.iter().map(|key| key.node)).collect();
-        plan.extend(kind, messages, &mut Surroundings { trie, kinds, keys: &keys, names, sequences });
+        plan.extend(kind, messages, &mut Surroundings { trie, kinds, keys: &keys, pins, names, sequences });
+        if let Some(message) = messages.last().filter(|_| pins.sequences.is_some()) {
+            plan.carry(&sequences.pin(kind, message, trie, pins), names);
+            for rule in sequences.rules.get(catalogue.rules.len()..).unwrap_or_default() {
+                catalogue.rules.push(rule.told(trie));
+            }
+        }
         *self.plan(kind) = plan;
     }
 
-    fn try_sequences(&mut self, kind: u32, message: &Observed) {
-        let Some(plan) = self.plans.get(kind as usize) else { return };
+    fn try_sequences(&mut self, trie: &Trie, kind: u32, message: &Observed) {
+        use crate::json::number::unsigned;
+        let Learned { plans, sequences, tried, .. } = self;
+        let Some(plan) = plans.get(kind as usize) else { return };
+        tried.clear();
         for leaf in message.leaves.iter().filter(|leaf| leaf.element == 0) {
             let Watch::Trial(candidate) = plan.role(leaf.node).watch else { continue };
-            let Some(value) = crate::json::number::unsigned(leaf.raw(&message.payload)) else { continue };
-            self.sequences.observe(candidate, kind, value, |per| match per {
-                Per::Connection => None,
-                Per::Path(node) => message.text(node),
-                Per::Topic => message.topic.as_deref().map(str::as_bytes),
-            });
+            tried.extend(unsigned(leaf.raw(&message.payload)).map(|value| (leaf.node, candidate, value)));
         }
+        if let (Watch::Trial(candidate), Some(id)) = (plan.event_id, &message.id) {
+            tried.extend(unsigned(id.as_bytes()).map(|value| (EVENT_ID, candidate, value)));
+        }
+        if let (Watch::Trial(candidate), Some(leaf)) = (plan.last_place, last_place(trie, &message.leaves)) {
+            tried.extend(unsigned(leaf.raw(&message.payload)).map(|value| (LAST_PLACE, candidate, value)));
+        }
+        sequences.observe(kind, tried, &|per| message.scoping(per));
     }
 
     /// Lets the kinds that carry an accepted rule carry it, and the others join it if they may.
     fn put_in_force(&mut self, trie: &Trie, accepted: &[Accepted]) {
         for accepted in accepted {
-            let path: Arc<str> = trie.path(accepted.node).into();
-            self.catalogue.rules.push(Rule { paths: vec![path], rule: SequenceRule::PlusOne, modulus: None });
+            let Some(state) = self.sequences.rules.get(usize::from(accepted.rule)) else { continue };
+            self.catalogue.rules.push(state.told(trie));
             for (kind, plan) in (0..).zip(&mut self.plans) {
-                let role = plan.role(accepted.node);
-                if role.watch != Watch::Trial(accepted.candidate) {
+                if !matches!(plan.watch(accepted.node), Watch::Trial(_)) {
                     continue;
                 }
                 let carries = accepted.kinds.contains(&kind);
@@ -96,20 +123,15 @@ impl Learned {
                     (false, true) => Watch::May(accepted.rule),
                     (false, false) => continue,
                 };
-                // A number that was charted before it was seen to count messages goes on being charted.
-                let charted = match role.what {
-                    What::Series(slot) => plan.slots.get(slot as usize).filter(|slot| slot.series.is_empty()),
-                    _ => None,
-                };
-                if let Some(slot) = charted.filter(|_| carries) {
-                    self.names.withdraw(&slot.forms);
-                    plan.set_what(accepted.node, What::Skip, Why::Sequence);
-                } else if carries && role.what == What::Skip {
-                    plan.set_what(accepted.node, What::Skip, Why::Sequence);
+                if carries {
+                    for node in accepted.first.into_iter().chain([accepted.node]) {
+                        plan.count_messages(node, &mut self.names);
+                    }
                 }
-                if let Some(role) = plan.role_mut(accepted.node) {
-                    role.watch = watch;
+                if let Some(first) = accepted.first.filter(|_| carries) {
+                    plan.set_watch(first, Watch::No);
                 }
+                plan.set_watch(accepted.node, watch);
             }
         }
     }
@@ -139,11 +161,39 @@ impl Learned {
         }
         reading.kind = kind;
         self.kinds.count(kind);
+        let Learned { plans, catalogue, kinds, shapes, .. } = self;
+        if let Some(plan) = plans.get(kind as usize) {
+            reading.shape = shapes.of((scanner, seen.text), kind, reading.points.len(), plan, trie, catalogue);
+        }
+        if catalogue.kinds.len() < kinds.len() {
+            // One kind needs no name.
+            let names = (0..kinds.len()).map(|kind| if kinds.len() > 1 { kinds.label(kind) } else { String::new() });
+            catalogue.kinds = names.map(Arc::from).collect();
+        }
         self.read += 1;
+        self.watch_beside(trie, seen, kind);
         if !self.watched.is_empty() {
             self.follow_sequences(trie, seen, kind, held, max_series, reading);
         }
-        reading.identity = identity(seen.message, reading);
+        reading.identity = identity(seen.message, reading, &self.catalogue);
+    }
+
+    /// Numbers that are no leaf with a place of its own.
+    #[inline]
+    fn watch_beside(&mut self, trie: &Trie, seen: &Seen<'_>, kind: u32) {
+        let Some(plan) = self.plans.get(kind as usize) else { return };
+        if plan.event_id != Watch::No
+            && let Some(id) = seen.message.meta.as_ref().and_then(|meta| meta.id.as_deref())
+        {
+            let value = crate::json::number::unsigned(id.as_bytes());
+            self.watched.extend(value.map(|value| (EVENT_ID, plan.event_id, value)));
+        }
+        if plan.last_place != Watch::No
+            && let Some(leaf) = last_place(trie, seen.leaves)
+        {
+            let value = leaf.unsigned(seen.text);
+            self.watched.extend(value.map(|value| (LAST_PLACE, plan.last_place, value)));
+        }
     }
 
     /// New paths, perhaps a new field that tells kinds apart: the kind of the message after learning.
@@ -155,7 +205,11 @@ impl Learned {
         let explained = self.kinds.messages(kind as usize) == 0 && !self.kinds.label(kind as usize).is_empty();
         for leaf in observed.leaves.iter().filter(|_| !explained) {
             let is_new = self.plans.iter().all(|plan| plan.role(leaf.node).what == What::Unseen);
-            if is_new && self.read > 0 && starts_kinds(trie, leaf, seen.text) && self.kinds.adopt(leaf.node) {
+            let starts = || match &self.pins.kinds {
+                Some(pinned) => pinned::is_kind(pinned, trie, leaf.node),
+                None => starts_kinds(trie, leaf, seen.text),
+            };
+            if is_new && self.read > 0 && starts() && self.kinds.adopt(leaf.node) {
                 kind = self.kinds.of(&observed.leaves, &observed.payload);
                 break;
             }
@@ -173,57 +227,73 @@ impl Learned {
         max_scopes: usize,
         reading: &mut Reading,
     ) {
-        let text = |per: Per| seen.text(per);
-        let mut tried = false;
-        for at in 0..self.watched.len() {
-            let Some(&(node, watch, value)) = self.watched.get(at) else { continue };
+        let Learned { kinds, plans, catalogue, sequences, watched, tried, .. } = self;
+        let is_snapshot = |kind: u32| hints::is_snapshot(&kinds.label(kind as usize));
+        tried.clear();
+        for &(node, watch, value) in watched.iter() {
             let (rule, joins) = match watch {
                 Watch::No => continue,
                 Watch::Trial(_) if held => continue,
-                Watch::Trial(candidate) => {
-                    if self.sequences.is_on_trial(candidate) {
-                        self.sequences.observe(candidate, kind, value, text);
-                        tried = true;
-                    } else if let Some(role) = self.plan(kind).role_mut(node) {
-                        role.watch = Watch::No;
+                Watch::Trial(candidate) if sequences.is_on_trial(candidate) => {
+                    tried.push((node, candidate, value));
+                    continue;
+                }
+                Watch::Trial(_) => {
+                    if let Some(plan) = plans.get_mut(kind as usize) {
+                        plan.set_watch(node, Watch::No);
                     }
                     continue;
                 }
                 Watch::Rule(rule) => (rule, false),
                 Watch::May(rule) => (rule, true),
             };
-            let Some(state) = self.sequences.rules.get_mut(usize::from(rule)) else { continue };
+            let Some(state) = sequences.rules.get_mut(usize::from(rule)) else { continue };
+            let first = state.first_of(seen);
+            let said = Said { kind, value, first, text: |per: Per| seen.text(per) };
             if joins {
-                if !state.fits(value, text) {
+                if !state.joins(&said, || is_snapshot(kind)) {
                     continue;
                 }
                 state.kinds.push(kind);
+                if let Some(plan) = plans.get_mut(kind as usize) {
+                    plan.set_watch(node, Watch::Rule(rule));
+                }
             }
-            let path_of = |per: Per| match per {
-                Per::Path(node) => trie.path(node).into(),
-                _ => "topic".into(),
-            };
-            reading.marks.extend(state.mark(rule.into(), value, text, path_of, &mut self.catalogue, max_scopes));
-            if joins && let Some(role) = self.plan(kind).role_mut(node) {
-                role.watch = Watch::Rule(rule);
-            }
+            let name = |per: Per| Arc::from(per.path(trie));
+            reading.marks.extend(state.mark(rule.into(), &said, || is_snapshot(kind), name, catalogue, max_scopes));
         }
-        if tried {
-            let accepted = self.sequences.accept(true);
+        if !tried.is_empty() {
+            sequences.observe(kind, tried, &|per| seen.text(per));
+            let accepted = sequences.accept(true, &is_snapshot);
             self.put_in_force(trie, &accepted);
         }
     }
 }
 
+/// The path of a number.
+pub(crate) fn path_of(trie: &Trie, node: u32) -> String {
+    match node {
+        EVENT_ID => "attr:id".to_owned(),
+        LAST_PLACE => "/-1".to_owned(),
+        _ => trie.path(node),
+    }
+}
+
 /// What makes a message the same as another one, beside its sequence numbers.
-pub(crate) fn identity(message: &Message, reading: &Reading) -> Option<u64> {
+pub(crate) fn identity(message: &Message, reading: &Reading, catalogue: &Catalogue) -> Option<u64> {
     let meta = message.meta.as_deref();
     if let Some(id) = meta.and_then(|meta| meta.id.as_deref()) {
         return Some(hash64(id.as_bytes(), 1));
     }
-    if !reading.marks.is_empty() || reading.time.is_none() {
+    // A number that may repeat is no identity.
+    let numbered = reading.marks.iter().any(|mark| !may_repeat(catalogue, mark.rule));
+    if numbered || reading.time.is_none() {
         return None;
     }
     let topic = meta.and_then(|meta| meta.topic.as_deref()).map_or(2, |topic| hash64(topic.as_bytes(), 3));
     Some(hash64(&message.payload, topic))
+}
+
+fn may_repeat(catalogue: &Catalogue, rule: u32) -> bool {
+    catalogue.rules.get(rule as usize).is_some_and(|rule| rule.rule == SequenceRule::NonDecreasing)
 }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use feedwatch_model::{Message, Time};
 
 use super::roles::Seen;
+use super::sequence::Per;
 use crate::json::leaf::Leaf;
 use crate::json::scan::Scanner;
 
@@ -17,6 +18,8 @@ pub(crate) struct Observed {
     pub(crate) received: Time,
     pub(crate) payload: Bytes,
     pub(crate) topic: Option<Arc<str>>,
+    /// The protocol's own identity of the message.
+    pub(crate) id: Option<Arc<str>>,
     pub(crate) leaves: Vec<Leaf>,
     pub(crate) elements: Vec<u32>,
 }
@@ -30,6 +33,7 @@ impl Observed {
             received: message.received,
             payload: if is_payload { message.payload.clone() } else { Bytes::copy_from_slice(text) },
             topic: message.meta.as_ref().and_then(|meta| meta.topic.clone()),
+            id: message.meta.as_ref().and_then(|meta| meta.id.clone()),
             leaves: scanner.leaves.get(..kept).unwrap_or_default().to_vec(),
             elements: scanner.elements.clone(),
         }
@@ -42,8 +46,17 @@ impl Observed {
             received: seen.message.received,
             payload: Bytes::copy_from_slice(seen.text),
             topic: seen.message.meta.as_ref().and_then(|meta| meta.topic.clone()),
+            id: seen.message.meta.as_ref().and_then(|meta| meta.id.clone()),
             leaves: seen.leaves.get(..kept).unwrap_or_default().to_vec(),
             elements: seen.elements.to_vec(),
+        }
+    }
+
+    /// What scopes a sequence.
+    pub(crate) fn scoping(&self, per: Per) -> Option<&[u8]> {
+        match per {
+            Per::Path(node) => self.text(node),
+            Per::Topic => self.topic.as_deref().map(str::as_bytes),
         }
     }
 

@@ -10,7 +10,8 @@ use feedwatch_model::{SeriesKind, TimeUnit, Why};
 
 use self::read::Clock;
 use super::late::Late;
-use super::names::Forms;
+use super::names::{Forms, Names};
+use super::sequence::Per;
 use super::table::KeyTable;
 use crate::json::trie::{NONE, ROOT};
 
@@ -19,6 +20,11 @@ pub(crate) use self::state::State;
 
 /// Stands for the topic among key paths.
 pub(crate) const TOPIC: u32 = NONE - 1;
+
+/// Stands for the protocol's own identity of a message among paths of numbers.
+pub(crate) const EVENT_ID: u32 = NONE - 2;
+/// Stands for the last place of a message that is an array.
+pub(crate) const LAST_PLACE: u32 = NONE - 3;
 
 /// What a path means.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -160,6 +166,11 @@ pub(crate) struct Plan {
     columns: Vec<u32>,
     scratch: Vec<u8>,
     clock: Clock,
+    /// Whether the protocol's identity and the last place of an array are watched.
+    pub(crate) event_id: Watch,
+    pub(crate) last_place: Watch,
+    /// Texts that are no keys and may scope a sequence.
+    pub(crate) scoping: Vec<Per>,
     /// Is a message of this kind a report of many counters?
     pub(crate) is_report: bool,
     /// Messages kept to look for keys once more.
@@ -169,6 +180,44 @@ pub(crate) struct Plan {
 impl Plan {
     pub(crate) fn role(&self, node: u32) -> Role {
         self.roles.get(node as usize).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn watch(&self, node: u32) -> Watch {
+        match node {
+            EVENT_ID => self.event_id,
+            LAST_PLACE => self.last_place,
+            _ => self.role(node).watch,
+        }
+    }
+
+    pub(crate) fn set_watch(&mut self, node: u32, watch: Watch) {
+        match node {
+            EVENT_ID => self.event_id = watch,
+            LAST_PLACE => self.last_place = watch,
+            _ => {
+                if let Some(role) = self.role_mut(node) {
+                    role.watch = watch;
+                }
+            }
+        }
+    }
+
+    /// A number is seen to count messages. One that was charted before goes on being charted.
+    pub(crate) fn count_messages(&mut self, node: u32, names: &mut Names) {
+        if matches!(node, EVENT_ID | LAST_PLACE) {
+            return;
+        }
+        let role = self.role(node);
+        match role.what {
+            What::Series(slot) => {
+                if let Some(slot) = self.slots.get(slot as usize).filter(|slot| slot.series.is_empty()) {
+                    names.withdraw(&slot.forms);
+                    self.set_what(node, What::Skip, Why::Sequence);
+                }
+            }
+            What::Skip if role.why != Some(Why::Time) => self.set_what(node, What::Skip, Why::Sequence),
+            _ => {}
+        }
     }
 
     pub(crate) fn role_mut(&mut self, node: u32) -> Option<&mut Role> {

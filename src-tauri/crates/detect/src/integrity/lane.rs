@@ -1,4 +1,5 @@
-//! One scope of a `plus-one` rule: which numbers came, which are missing.
+//! One scope of a rule that counts (`plus-one`, `plus-one-modulo`, `first-follows-last`): which numbers came, which are
+//! missing.
 //!
 //! Seen is everything from `base` to `highest` but the missing ranges, so the state is exact and its size is the
 //! number of open holes. A hole is held for a short while before it is called a gap, because a swap on the way is
@@ -9,13 +10,13 @@ use std::sync::Arc;
 use feedwatch_model::Time;
 
 /// Open holes per scope.
-const MAX_HOLES: usize = 1024;
+pub(super) const MAX_HOLES: usize = 1024;
 /// So many messages of the scope may come before a hole is called a gap.
 const HELD_MESSAGES: u64 = 8;
 /// A number this far behind may be a sequence that starts anew; nearer ones are repetitions.
 const FAR: u64 = 1000;
 /// So many consecutive numbers far behind are a new start.
-const RESTART_RUN: u32 = 3;
+pub(super) const RESTART_RUN: u32 = 3;
 
 /// A scope of a rule: (path, text) pairs.
 pub(super) type Per = Vec<(Arc<str>, Arc<str>)>;
@@ -25,6 +26,8 @@ pub(super) type Per = Vec<(Arc<str>, Arc<str>)>;
 pub(super) struct Hole {
     pub(super) from: u64,
     pub(super) to: u64,
+    /// Of a chain: the number behind which it is.
+    pub(super) after: u64,
     /// The message behind the hole, and when it came.
     pub(super) message: u64,
     pub(super) at: Time,
@@ -32,15 +35,21 @@ pub(super) struct Hole {
     pub(super) here: u64,
     /// The connection was lost in between.
     pub(super) outage: bool,
-    held: bool,
+    pub(super) held: bool,
     /// The lane's count of messages when it opened.
-    opened: u64,
+    pub(super) opened: u64,
 }
 
 impl Hole {
     pub(super) fn missing(&self) -> u64 {
         // A hole lies between two numbers, so it never holds all 2^64.
         self.to - self.from + 1
+    }
+
+    /// Whether it was held long enough: the lane has counted `messages` by now.
+    pub(super) fn waited(&self, messages: u64, opened_before: Time, wait: Wait) -> bool {
+        let enough = wait == Wait::TimeOrMessages && messages.saturating_sub(self.opened) >= HELD_MESSAGES;
+        wait == Wait::No || enough || self.at <= opened_before
     }
 }
 
@@ -103,7 +112,6 @@ struct Cold {
     messages: u64,
     restart_next: u64,
     restart_run: u32,
-    per: Option<Per>,
 }
 
 impl Lane {
@@ -159,6 +167,12 @@ impl Lane {
         step
     }
 
+    /// Begins anew with these numbers. Holes still held must have been taken with [`Lane::take_due`].
+    pub(super) fn begin(&mut self, place: &Place) {
+        self.epoch = place.epoch;
+        self.start(place.first, place.last.max(place.first), place.message);
+    }
+
     fn start(&mut self, first: u64, last: u64, message: u64) {
         self.base = first;
         self.highest = last;
@@ -179,7 +193,9 @@ impl Lane {
         let cold = self.cold();
         let opened = cold.messages;
         cold.restart_run = 0;
-        cold.holes.push(Hole { from, to, message: place.message, at: place.at, here: 0, outage, held: true, opened });
+        let (message, at, after) = (place.message, place.at, self.highest);
+        let hole = Hole { from, to, after, message, at, here: 0, outage, held: true, opened };
+        self.cold().holes.push(hole);
         self.held += 1;
     }
 
@@ -250,9 +266,7 @@ impl Lane {
         if self.held > 0 {
             let messages = cold.messages;
             for (index, hole) in cold.holes.iter_mut().enumerate() {
-                let enough = wait == Wait::TimeOrMessages && messages - hole.opened >= HELD_MESSAGES;
-                let waited = wait == Wait::No || enough || hole.at <= opened_before;
-                if hole.held && (waited || index < excess) {
+                if hole.held && (hole.waited(messages, opened_before, wait) || index < excess) {
                     hole.held = false;
                     self.held -= 1;
                     due.push(*hole);
@@ -269,10 +283,5 @@ impl Lane {
     /// When the oldest hole still held opened.
     pub(super) fn held_since(&self) -> Option<Time> {
         self.cold.as_ref()?.holes.iter().filter(|hole| hole.held).map(|hole| hole.at).min()
-    }
-
-    /// The names of the scope, asked once.
-    pub(super) fn per(&mut self, ask: impl FnOnce() -> Per) -> &Per {
-        self.cold().per.get_or_insert_with(ask)
     }
 }

@@ -5,7 +5,7 @@
 //! No check reads a clock: receive times and [`Integrity::elapse`] are all the time there is, and a finding does not
 //! depend on how often `elapse` is called, only on whether it was called late enough.
 //!
-//! Limits: 64 sequence rules, 100,000 scopes each, 1,024 missing ranges per scope, 4,096 remembered identities. What
+//! Limits: 64 sequence rules, 100,000 scopes in all, 1,024 missing ranges per scope, 4,096 remembered identities. What
 //! lies beyond is taken as new and not judged.
 //!
 //! ```
@@ -36,9 +36,12 @@
 //! ```
 
 mod certificates;
+mod chain;
 mod identity;
 mod lane;
 mod rejects;
+mod rising;
+mod rule;
 mod sequence;
 mod silence;
 #[cfg(test)]
@@ -147,12 +150,15 @@ impl Integrity {
         if self.of_states {
             return Arrival::Fresh;
         }
-        if !reading.marks.is_empty() {
-            return self.sequences.observe(message, &reading.marks, scopes, out);
+        // Numbers that may repeat tell no repetition: then the message has an identity beside them.
+        if let Some(identity) = reading.identity.filter(|_| may_repeat(reading, scopes))
+            && self.identities.observe(message, identity, out) == Arrival::Duplicate
+        {
+            return Arrival::Duplicate;
         }
-        match reading.identity {
-            Some(identity) => self.identities.observe(message, identity, out),
-            None => Arrival::Fresh,
+        match reading.marks.as_slice() {
+            [] => Arrival::Fresh,
+            marks => self.sequences.observe(message, marks, scopes, out),
         }
     }
 
@@ -204,4 +210,10 @@ impl Integrity {
         self.sequences.finish(out);
         self.rejects.finish(out);
     }
+}
+
+/// Whether no number of the message tells whether it came before.
+#[inline]
+fn may_repeat(reading: &Reading, scopes: &dyn Scopes) -> bool {
+    reading.marks.iter().all(|mark| scopes.rule(mark.rule).0 == SequenceRule::NonDecreasing)
 }

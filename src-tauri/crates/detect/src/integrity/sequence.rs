@@ -1,17 +1,24 @@
-//! Sequence numbers, rule `plus-one`: each is the one before plus one, per (rule, scope).
+//! Sequence numbers: what is missing, what came again, what came late, per (rule, scope).
 //!
-//! - Missing numbers are one gap, told 8 messages of the scope or 1 s of receive time after the first message behind
+//! By how the numbers of a rule follow each other, a scope is a [`super::lane`] (they count), a [`super::chain`] (each
+//! message names the one before) or a [`super::rising`] (they only grow).
+//!
+//! - What is missing is one gap, told 8 messages of the scope or 1 s of receive time after the first message behind
 //!   it, so that a swap is one `out-of-order` and no gap.
 //! - A number that comes after its gap was told is `healed`.
 //! - A number that came before is `repeated`.
 //! - Behind a reconnect a jump ahead is a gap "while the connection was lost", and much lower numbers (more than 1,000
 //!   behind, or 0 or 1) start anew without a word. Without a reconnect three of them in a row are told as a new start.
+//! - A message that begins its sequence anew (a snapshot) is compared with nothing; holes that are still held are told first.
+//!
+//! One message is told once: what a second rule says of it, that the first one has said, is left out.
 
 use std::collections::VecDeque;
 
 use feedwatch_model::{Check, FeedId, Finding, FindingKind, Message, NANOS_PER_SECOND, SequenceMark, Severity, Time};
 
-use super::lane::{Hole, Lane, Per, Place, Step, Wait};
+use super::lane::{Hole, Per, Place, Step, Wait};
+use super::rule::Rule;
 use super::words;
 use super::{Arrival, Scopes};
 
@@ -23,18 +30,26 @@ const HELD_NANOS: i64 = NANOS_PER_SECOND;
 #[derive(Debug)]
 pub(super) struct Sequences {
     feed: FeedId,
-    /// By rule, then by scope.
-    lanes: Vec<Vec<Lane>>,
+    rules: Vec<Rule>,
     /// Counts connections from 1.
     epoch: u32,
     /// Several lines bring the feed at once.
     overlapping: bool,
     /// When the oldest hole becomes a gap.
     deadline: Time,
-    /// Lanes with holes that are held.
-    holding: Vec<(u32, u32)>,
+    /// Scopes with holes that are held.
+    holding: Vec<Holding>,
     drops: VecDeque<Drop>,
     due: Vec<Hole>,
+}
+
+/// A scope with holes that are held, and what it is called.
+#[derive(Debug)]
+struct Holding {
+    rule: u32,
+    scope: u32,
+    per: Per,
+    modulus: Option<u64>,
 }
 
 /// Messages dropped at our inbox, as far as no gap accounts for them yet.
@@ -60,7 +75,7 @@ impl Sequences {
     pub(super) fn new(feed: FeedId) -> Sequences {
         Sequences {
             feed,
-            lanes: Vec::new(),
+            rules: Vec::new(),
             epoch: 1,
             overlapping: false,
             deadline: Time::MAX,
@@ -105,11 +120,14 @@ impl Sequences {
                 at: message.received,
                 epoch: self.epoch,
             };
-            let Some(lane) = lane(&mut self.lanes, mark) else {
-                any_new = true;
-                continue;
+            let goes_on = match self.rule(mark, scopes) {
+                None => true,
+                Some(Rule::Counting(lanes)) if !mark.restarts => {
+                    lanes.get_mut(mark.scope as usize).is_some_and(|lane| lane.next(&place))
+                }
+                Some(_) => false,
             };
-            if lane.next(&place) {
+            if goes_on {
                 any_new = true;
                 continue;
             }
@@ -119,7 +137,9 @@ impl Sequences {
                 Step::Fills { .. } | Step::Before => any_late = true,
                 Step::Repeated => any_old = true,
             }
-            self.note(mark, step, &mut told, message, scopes, out);
+            if step != Step::Next {
+                self.note(mark, step, &mut told, message, scopes, out);
+            }
         }
         self.tell(told, message, scopes, out);
         match (any_new, any_late, any_old) {
@@ -129,31 +149,69 @@ impl Sequences {
         }
     }
 
-    /// A number that is not simply the next one.
+    /// The rule of a mark, with its scope made if it is new; `None` beyond the limits.
+    #[inline]
+    fn rule(&mut self, mark: &SequenceMark, scopes: &dyn Scopes) -> Option<&mut Rule> {
+        let (rule, scope) = (mark.rule as usize, mark.scope as usize);
+        if rule >= MAX_RULES || scope >= MAX_SCOPES {
+            return None;
+        }
+        while self.rules.len() <= rule {
+            self.rules.push(Rule::new(scopes.rule(self.rules.len() as u32).0));
+        }
+        let rule = self.rules.get_mut(rule)?;
+        rule.reach(scope);
+        Some(rule)
+    }
+
+    /// A number that is not simply the next one of those that count.
     fn slow(&mut self, mark: &SequenceMark, place: &Place, scopes: &dyn Scopes, out: &mut Vec<Finding>) -> Step {
-        let Some(lane) = lane(&mut self.lanes, mark) else { return Step::Next };
-        let was_holding = lane.is_holding();
-        let since = lane.last_message();
-        let step = lane.step(place);
+        let at = mark.scope as usize;
+        if mark.restarts {
+            self.decide_scope(mark, Wait::No, out);
+            let Some(rule) = self.rules.get_mut(mark.rule as usize) else { return Step::Next };
+            rule.begin(at, place);
+            return Step::Restart { silent: true };
+        }
+        let Some(rule) = self.rules.get_mut(mark.rule as usize) else { return Step::Next };
+        let was_holding = rule.is_holding(at);
+        let since = rule.last_message(at);
+        let step = rule.step(at, place);
         if step == Step::Hole {
-            lane.per(|| scopes.per(mark.rule, mark.scope));
-            if let Some(hole) = lane.newest() {
-                hole.here = attribute(&mut self.drops, since, place.message, hole.missing());
+            if let Some(hole) = rule.newest(at) {
+                let missing = hole.missing();
+                hole.here = attribute(&mut self.drops, since, place.message, missing);
                 self.deadline = self.deadline.min(hole.at.plus_nanos(HELD_NANOS));
             }
             if !was_holding {
-                self.holding.push((mark.rule, mark.scope));
+                let (per, (_, modulus)) = (scopes.per(mark.rule, mark.scope), scopes.rule(mark.rule));
+                self.holding.push(Holding { rule: mark.rule, scope: mark.scope, per, modulus });
             }
         }
-        let mut due = std::mem::take(&mut self.due);
-        let wait = if self.overlapping { Wait::Time } else { Wait::TimeOrMessages };
-        lane.take_due(Time::MIN, wait, &mut due);
-        self.report(mark.rule, mark.scope, &mut due, out);
-        self.due = due;
+        if was_holding || step == Step::Hole {
+            let wait = if self.overlapping { Wait::Time } else { Wait::TimeOrMessages };
+            self.decide_scope(mark, wait, out);
+        }
         step
     }
 
+    /// Tells what was held long enough in one scope.
+    fn decide_scope(&mut self, mark: &SequenceMark, wait: Wait, out: &mut Vec<Finding>) {
+        let mut due = std::mem::take(&mut self.due);
+        due.clear();
+        if let Some(rule) = self.rules.get_mut(mark.rule as usize) {
+            rule.take_due(mark.scope as usize, Time::MIN, wait, &mut due);
+            let chained = matches!(rule, Rule::Chain(_));
+            let held = self.holding.iter().find(|held| (held.rule, held.scope) == (mark.rule, mark.scope));
+            if let Some(held) = held {
+                out.extend(due.iter().map(|hole| held.gap(hole, self.feed, chained)));
+            }
+        }
+        self.due = due;
+    }
+
     /// Merges what the marks of one message tell: a batch that comes again is one finding.
+    #[cold]
     fn note(
         &mut self,
         mark: &SequenceMark,
@@ -171,30 +229,35 @@ impl Sequences {
             Step::Repeated => FindingKind::Repeated,
             Step::Next | Step::Hole | Step::Restart { silent: true } => return,
         };
-        let last = mark.last.max(mark.first);
+        let rule = self.rules.get(mark.rule as usize);
+        // What names the one before it is one message.
+        let first = if matches!(rule, Some(Rule::Counting(_))) { mark.first } else { mark.last };
+        let last = mark.last.max(first);
         let restart = matches!(step, Step::Restart { .. });
         if let Some(before) = told {
             let same_lane = (before.rule, before.scope) == (mark.rule, mark.scope);
-            if before.kind == kind && !restart && same_lane && before.to.checked_add(1) == Some(mark.first) {
+            if before.kind == kind && !restart && same_lane && before.to.checked_add(1) == Some(first) {
                 before.to = last;
                 return;
             }
-            // The same message by another rule or scope: one repetition is told once.
-            if before.kind == kind && kind == FindingKind::Repeated {
+            // The same message by another rule or scope: it is told once.
+            let once = matches!(kind, FindingKind::Repeated | FindingKind::OutOfOrder) && before.rule != mark.rule;
+            if before.kind == kind && (once || kind == FindingKind::Repeated) {
                 return;
             }
         }
-        let behind = lane(&mut self.lanes, mark).map_or(0, |lane| lane.highest());
-        let (from, to) = (mark.first, last);
-        let next = Told { kind, rule: mark.rule, scope: mark.scope, from, to, behind, restart };
+        let behind = rule.map_or(0, |rule| rule.highest(mark.scope as usize));
+        let next = Told { kind, rule: mark.rule, scope: mark.scope, from: first, to: last, behind, restart };
         self.tell(told.replace(next), message, scopes, out);
     }
 
     fn tell(&mut self, told: Option<Told>, message: &Message, scopes: &dyn Scopes, out: &mut Vec<Finding>) {
         let Some(told) = told else { return };
+        let (_, modulus) = scopes.rule(told.rule);
+        let shown = |number| shown(number, modulus);
         let per = scopes.per(told.rule, told.scope);
         let of = words::of(&words::label(&per));
-        let numbers = words::range(told.from, told.to);
+        let numbers = words::range(shown(told.from), shown(told.to));
         let (check, severity, text) = match told.kind {
             FindingKind::Healed => {
                 (Check::Sequence, Severity::Info, format!("{numbers}{of} came after all, after it was taken as lost."))
@@ -205,17 +268,17 @@ impl Sequences {
                 let text = format!(
                     "The numbers{of} ({}) start anew at {}, though the connection was not lost.",
                     words::label(&[(name.clone(), name)]),
-                    told.from
+                    shown(told.from)
                 );
                 (Check::Order, Severity::Warning, text)
             }
-            _ => (Check::Order, Severity::Warning, format!("{numbers}{of} came late, behind {}.", told.behind)),
+            _ => (Check::Order, Severity::Warning, format!("{numbers}{of} came late, behind {}.", shown(told.behind))),
         };
         out.push(Finding {
             per,
             message: Some(message.number),
-            from: Some(told.from),
-            to: Some(told.to),
+            from: Some(shown(told.from)),
+            to: Some(shown(told.to)),
             ..Finding::new(check, told.kind, self.feed, message.received, severity, text)
         });
     }
@@ -231,55 +294,59 @@ impl Sequences {
     }
 
     fn decide(&mut self, opened_before: Time, all: bool, out: &mut Vec<Finding>) {
-        let mut holding = std::mem::take(&mut self.holding);
-        let mut due = std::mem::take(&mut self.due);
         let wait = match (all, self.overlapping) {
             (true, _) => Wait::No,
             (false, true) => Wait::Time,
             (false, false) => Wait::TimeOrMessages,
         };
         self.deadline = Time::MAX;
-        holding.retain(|&(rule, scope)| {
-            let Some(lane) = find(&mut self.lanes, rule, scope) else { return false };
-            lane.take_due(opened_before, wait, &mut due);
-            let since = lane.held_since();
-            self.report(rule, scope, &mut due, out);
+        let Sequences { rules, holding, due, deadline, feed, .. } = self;
+        holding.retain(|held| {
+            let Some(rule) = rules.get_mut(held.rule as usize) else { return false };
+            let at = held.scope as usize;
+            due.clear();
+            rule.take_due(at, opened_before, wait, due);
+            let chained = matches!(rule, Rule::Chain(_));
+            out.extend(due.iter().map(|hole| held.gap(hole, *feed, chained)));
+            let since = rule.held_since(at);
             if let Some(since) = since {
-                self.deadline = self.deadline.min(since.plus_nanos(HELD_NANOS));
+                *deadline = (*deadline).min(since.plus_nanos(HELD_NANOS));
             }
             since.is_some()
         });
-        self.due = due;
-        self.holding = holding;
     }
+}
 
-    fn report(&mut self, rule: u32, scope: u32, due: &mut Vec<Hole>, out: &mut Vec<Finding>) {
-        for hole in due.drain(..) {
-            let Some(lane) = find(&mut self.lanes, rule, scope) else { continue };
-            let per = lane.per(Per::new).clone();
-            let text = sentence(&hole, &words::label(&per));
-            out.push(Finding {
-                per,
-                message: Some(hole.message),
-                from: Some(hole.from),
-                to: Some(hole.to),
-                missing: Some(hole.missing()),
-                ..Finding::new(Check::Sequence, FindingKind::Gap, self.feed, hole.at, Severity::Warning, text)
-            });
+impl Holding {
+    fn gap(&self, hole: &Hole, feed: FeedId, chained: bool) -> Finding {
+        let label = words::label(&self.per);
+        let shown = |number| shown(number, self.modulus);
+        let (from, to) = (shown(hole.from), shown(hole.to));
+        let missing = (!chained).then(|| hole.missing());
+        let text = match missing {
+            Some(missing) => sentence(hole, missing, &words::range(from, to), &label),
+            None => chained_sentence(hole, &label),
+        };
+        Finding {
+            per: self.per.clone(),
+            message: Some(hole.message),
+            from: Some(from),
+            to: Some(to),
+            missing,
+            ..Finding::new(Check::Sequence, FindingKind::Gap, feed, hole.at, Severity::Warning, text)
         }
     }
 }
 
+/// A number as the message says it.
+fn shown(number: u64, modulus: Option<u64>) -> u64 {
+    modulus.and_then(|modulus| number.checked_rem(modulus)).unwrap_or(number)
+}
+
 /// `Lost 3 messages of BTC-USD: 17 to 19 never came.`
-fn sentence(hole: &Hole, label: &str) -> String {
-    let missing = hole.missing();
-    let when = if hole.outage { " while the connection was lost" } else { "" };
-    let head = format!(
-        "Lost {}{}{when}: {} never came",
-        words::messages(missing),
-        words::of(label),
-        words::range(hole.from, hole.to)
-    );
+fn sentence(hole: &Hole, missing: u64, numbers: &str, label: &str) -> String {
+    let head =
+        format!("Lost {}{}{}: {numbers} never came", words::messages(missing), words::of(label), when(hole.outage));
     let here = hole.here.min(missing);
     if here == 0 {
         return format!("{head}.");
@@ -292,6 +359,21 @@ fn sentence(hole: &Hole, label: &str) -> String {
     }
 }
 
+/// `Lost messages of BTC-USD: 17, which the next one names as the one before it, never came.`
+fn chained_sentence(hole: &Hole, label: &str) -> String {
+    let here = if hole.here > 0 { " Messages were dropped here meanwhile because the queue was full." } else { "" };
+    format!(
+        "Lost messages{}{}: {}, which the next one names as the one before it, never came.{here}",
+        words::of(label),
+        when(hole.outage),
+        hole.from
+    )
+}
+
+fn when(outage: bool) -> &'static str {
+    if outage { " while the connection was lost" } else { "" }
+}
+
 /// How many of `missing` messages between `since` and `until` were dropped here; each drop accounts for one number.
 fn attribute(drops: &mut VecDeque<Drop>, since: u64, until: u64, missing: u64) -> u64 {
     let mut here = 0;
@@ -302,25 +384,4 @@ fn attribute(drops: &mut VecDeque<Drop>, since: u64, until: u64, missing: u64) -
     }
     drops.retain(|drop| drop.left > 0);
     here
-}
-
-fn find(lanes: &mut [Vec<Lane>], rule: u32, scope: u32) -> Option<&mut Lane> {
-    lanes.get_mut(rule as usize)?.get_mut(scope as usize)
-}
-
-/// The lane of a mark, made if it is new; `None` beyond the limits.
-#[inline]
-fn lane<'a>(lanes: &'a mut Vec<Vec<Lane>>, mark: &SequenceMark) -> Option<&'a mut Lane> {
-    let (rule, scope) = (mark.rule as usize, mark.scope as usize);
-    if rule >= MAX_RULES || scope >= MAX_SCOPES {
-        return None;
-    }
-    if lanes.len() <= rule {
-        lanes.resize_with(rule + 1, Vec::new);
-    }
-    let scopes = lanes.get_mut(rule)?;
-    if scopes.len() <= scope {
-        scopes.resize_with(scope + 1, Lane::default);
-    }
-    scopes.get_mut(scope)
 }

@@ -1,4 +1,5 @@
 mod properties;
+mod rules;
 mod silence;
 mod states;
 

@@ -10,7 +10,8 @@ use feedwatch_decode::{Catalogue, Sink};
 use feedwatch_detect::{Arrival, Certificates, Integrity, Scopes, Watch};
 use feedwatch_ingest::InboxCounters;
 use feedwatch_model::{
-    FeedId, Finding, Message, Position, Protocol, Quality, Reading, Rejected, Sample, SeriesId, SeriesMeta, Time,
+    FeedId, FieldType, Finding, Message, Position, Protocol, Quality, Reading, Rejected, Sample, SequenceRule,
+    SeriesId, SeriesMeta, Time,
 };
 use feedwatch_store::{Outcome, StoredMessage};
 
@@ -104,8 +105,38 @@ impl Scopes for Names<'_> {
     }
 
     fn rule_name(&self, rule: u32) -> Arc<str> {
-        let path = self.0.rules.get(rule as usize).and_then(|rule| rule.paths.first());
+        let path = self.0.rules.get(rule as usize).and_then(|rule| rule.paths.last());
         path.cloned().unwrap_or_else(|| Arc::from(""))
+    }
+
+    fn rule(&self, rule: u32) -> (SequenceRule, Option<u64>) {
+        let known = self.0.rules.get(rule as usize);
+        known.map_or((SequenceRule::PlusOne, None), |rule| (rule.rule, rule.modulus))
+    }
+
+    fn guard(&self, guard: u32) -> (Arc<str>, Arc<str>, bool) {
+        let known = self.0.guards.get(guard as usize);
+        known.map_or_else(
+            || (Arc::from(""), Arc::from(""), false),
+            |guard| (guard.path.clone(), guard.rule.clone(), guard.is_signature),
+        )
+    }
+
+    fn shape(&self, shape: u32) -> (u32, &[(u32, FieldType)]) {
+        self.0.shapes.get(shape as usize).map_or((0, &[]), |shape| (shape.kind, &shape.fields))
+    }
+
+    fn field(&self, field: u32) -> Arc<str> {
+        self.0.fields.get(field as usize).cloned().unwrap_or_else(|| Arc::from(""))
+    }
+
+    fn series(&self, series: u32) -> (Arc<str>, Arc<str>) {
+        let known = self.0.series.get(series as usize);
+        known.map_or_else(|| (Arc::from(""), Arc::from("")), |series| (series.name.clone(), series.path.clone()))
+    }
+
+    fn kind(&self, kind: u32) -> String {
+        self.0.kinds.get(kind as usize).map(ToString::to_string).unwrap_or_default()
     }
 }
 

@@ -149,6 +149,7 @@ impl Pipeline {
             kind: finding.kind.word().to_owned(),
             level: finding.severity.into(),
             at_ms: finding.at.millis_f64(),
+            message: finding.message.map(|number| number as f64),
             text: finding.text.clone(),
         }
     }

@@ -253,6 +253,8 @@ pub struct FindingRow {
     pub level: Level,
     /// When.
     pub at_ms: f64,
+    /// The number of the message that shows it, where one does.
+    pub message: Option<f64>,
     /// The reason.
     pub text: String,
 }

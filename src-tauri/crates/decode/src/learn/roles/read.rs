@@ -74,7 +74,6 @@ impl Seen<'_> {
     /// What scopes a sequence.
     pub(crate) fn text(&self, per: Per) -> Option<&[u8]> {
         match per {
-            Per::Connection => None,
             Per::Path(node) => {
                 self.leaves.iter().find(|leaf| leaf.node == node).and_then(|leaf| text_of(leaf, self.payload()))
             }

@@ -1,0 +1,310 @@
+//! A rule in force: where the numbers of each scope stand, and what a message says of it.
+
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
+use feedwatch_model::{SequenceMark, SequenceRule};
+use rustc_hash::FxHashMap;
+
+use super::place::{Place, Step, is_modulus};
+use super::{Per, Scope};
+use crate::catalogue::{self, Catalogue};
+use crate::json::trie::Trie;
+use crate::learn::kinds::find;
+use crate::learn::learned::path_of;
+use crate::learn::roles::Seen;
+
+/// Scopes of which one number is known and that are not in a rule yet.
+const MAX_WAITING: usize = 256;
+/// Kinds of message that begin a rule anew.
+const MAX_RESTARTS: usize = 8;
+
+/// A rule that was borne out: who carries it, how it is scoped, and how it fared.
+#[derive(Clone, Debug)]
+pub(crate) struct RuleState {
+    /// Where the number stands; the last one of two.
+    pub(crate) node: u32,
+    /// Where the first one of two stands, and where its leaf stood last time.
+    pub(crate) first: Option<u32>,
+    guess: usize,
+    pub(crate) rule: SequenceRule,
+    pub(crate) modulus: Option<u64>,
+    pub(crate) scope: Scope,
+    /// Kinds that carry it.
+    pub(crate) kinds: Vec<u32>,
+    /// Of those, what begins it anew.
+    pub(crate) restarts: Vec<u32>,
+    /// Snapshots that were seen to follow.
+    follow: Vec<u32>,
+    /// The kind of the message before.
+    latest: u32,
+    /// The one text the trial saw (its hash), while the connection may be the scope as well.
+    pub(super) unsettled: Option<u64>,
+    pub(super) places: FxHashMap<u64, Place>,
+    /// Scopes of kinds that may join: one number of each.
+    waiting: FxHashMap<u64, Place>,
+    pub(crate) checked: u64,
+    pub(crate) violations: u64,
+    pub(super) named: bool,
+    /// So many numbers there were when it last began anew, and how often it did so in a row.
+    turn: (u64, u32),
+    fallen: bool,
+}
+
+/// What a message says where a rule looks.
+pub(crate) struct Said<T> {
+    pub(crate) kind: u32,
+    pub(crate) value: u64,
+    /// The first number of two, if it is a whole one.
+    pub(crate) first: Option<u64>,
+    /// What a scope reads.
+    pub(crate) text: T,
+}
+
+impl RuleState {
+    pub(super) fn new(node: u32, rule: SequenceRule, scope: Scope, kinds: Vec<u32>) -> RuleState {
+        RuleState {
+            node,
+            first: None,
+            guess: 0,
+            rule,
+            modulus: None,
+            scope,
+            kinds,
+            restarts: Vec::new(),
+            follow: Vec::new(),
+            latest: u32::MAX,
+            unsettled: None,
+            places: FxHashMap::default(),
+            waiting: FxHashMap::default(),
+            checked: 0,
+            violations: 0,
+            named: false,
+            turn: (0, 0),
+            fallen: false,
+        }
+    }
+
+    /// One that is believed without evidence.
+    pub(crate) fn pinned(
+        node: u32,
+        first: Option<u32>,
+        rule: SequenceRule,
+        modulus: Option<u64>,
+        scope: Scope,
+    ) -> RuleState {
+        RuleState { first, modulus, named: true, ..RuleState::new(node, rule, scope, Vec::new()) }
+    }
+
+    /// What the catalogue says of it.
+    pub(crate) fn told(&self, trie: &Trie) -> catalogue::Rule {
+        let paths = self.paths().map(|node| Arc::from(path_of(trie, node))).collect();
+        catalogue::Rule { paths, rule: self.rule, modulus: self.modulus }
+    }
+
+    /// The paths it reads: first and last number, or the one.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = u32> {
+        self.first.into_iter().chain([self.node])
+    }
+
+    /// The first number of two.
+    #[inline]
+    pub(crate) fn first_of(&mut self, seen: &Seen<'_>) -> Option<u64> {
+        let leaf = find(seen.leaves, self.first?, &mut self.guess)?;
+        leaf.unsigned(seen.text)
+    }
+
+    /// Whether the feed went on to contradict it: a number whose name does not say that it counts messages was taken for a
+    /// sequence by accident. It is marked no more.
+    pub(crate) fn is_refuted(&self) -> bool {
+        self.fallen || (!self.named && self.checked >= 16 && self.violations * 5 > self.checked)
+    }
+
+    /// The place of a message in the sequence.
+    pub(crate) fn mark<'a, T: Fn(Per) -> Option<&'a [u8]>>(
+        &mut self,
+        number: u32,
+        said: &Said<T>,
+        is_snapshot: impl Fn() -> bool,
+        path_of: impl Fn(Per) -> Arc<str>,
+        catalogue: &mut Catalogue,
+        max_scopes: usize,
+    ) -> Option<SequenceMark> {
+        if self.is_refuted() {
+            return None;
+        }
+        if let Some(known) = self.unsettled {
+            self.settle(known, said);
+        }
+        let hash = self.scope.hash(&said.text)?;
+        let mut places = std::mem::take(&mut self.places);
+        let full = places.len() >= max_scopes;
+        let found = match places.entry(hash) {
+            Entry::Occupied(known) => Some((known.into_mut(), false)),
+            Entry::Vacant(_) if full => None,
+            Entry::Vacant(new) => Some((new.insert(Place::new(said.value)), true)),
+        };
+        let mark = found.map(|(place, is_new)| {
+            let (first, last, restarts) = self.step(place, said, is_new, is_snapshot, number, catalogue);
+            if place.scope == u32::MAX {
+                place.scope = catalogue.scopes.len() as u32;
+                let readable = |text| Arc::from(String::from_utf8_lossy(text).as_ref());
+                let named = self.scope.parts().filter_map(|per| Some((path_of(per), readable((said.text)(per)?))));
+                catalogue.scopes.push(catalogue::Scope { rule: number, per: named.collect() });
+            }
+            SequenceMark { rule: number, scope: place.scope, first, last, restarts }
+        });
+        self.places = places;
+        mark
+    }
+
+    /// Moves a scope on: first and last number of the mark, and whether it begins anew.
+    #[inline]
+    fn step<T>(
+        &mut self,
+        place: &mut Place,
+        said: &Said<T>,
+        is_new: bool,
+        is_snapshot: impl Fn() -> bool,
+        number: u32,
+        catalogue: &mut Catalogue,
+    ) -> (u64, u64, bool) {
+        let value = said.value;
+        if is_new {
+            return (said.first.unwrap_or(value), value, false);
+        }
+        // A first number that is missing, or -1, names nothing.
+        let begins = self.restarts.contains(&said.kind) || (self.first.is_some() && said.first.is_none());
+        if begins || self.begins_late(place, said, is_snapshot) {
+            place.set(value);
+            return (value, value, true);
+        }
+        let value = match self.modulus {
+            Some(modulus) => place.lifted(value, modulus),
+            None => value,
+        };
+        if self.rule == SequenceRule::PlusOne
+            && let Step::Wrap(count) = Step::of(place.last(), value)
+            && self.turns(count, number, catalogue)
+        {
+            let lifted = place.lifted(0, count);
+            place.set(lifted);
+            self.checked += 1;
+            return (lifted, lifted, false);
+        }
+        let first = said.first.unwrap_or(value);
+        let (checked, broken) = match self.rule {
+            // Without a name that says so it may be a minute or a column, which begin anew all the time.
+            SequenceRule::PlusOne => place.count(value, self.named),
+            rule => (1, u64::from(!place.go(rule, first, value))),
+        };
+        self.checked += checked;
+        self.violations += broken;
+        (first, value, false)
+    }
+
+    /// Whether a snapshot, of which none was seen to follow yet, does not follow either.
+    #[inline]
+    fn begins_late<T>(&mut self, place: &Place, said: &Said<T>, is_snapshot: impl Fn() -> bool) -> bool {
+        let follows = match self.rule {
+            SequenceRule::Increasing | SequenceRule::NonDecreasing | SequenceRule::PlusOneModulo => true,
+            _ => self.follows(place, said),
+        };
+        if follows && said.kind == self.latest {
+            return false;
+        }
+        self.latest = said.kind;
+        self.snapshot_begins(follows, said.kind, is_snapshot)
+    }
+
+    #[cold]
+    fn snapshot_begins(&mut self, follows: bool, kind: u32, is_snapshot: impl Fn() -> bool) -> bool {
+        if !is_snapshot() {
+            return false;
+        }
+        let known = self.follow.contains(&kind);
+        if follows && !known {
+            self.follow.push(kind);
+        }
+        let begins = !follows && !known && self.restarts.len() < MAX_RESTARTS;
+        if begins {
+            self.restarts.push(kind);
+        }
+        begins
+    }
+
+    /// Whether a counter that fell to 0 behind so many numbers begins a further turn: then it has a modulus from now on.
+    #[cold]
+    fn turns(&mut self, count: u64, number: u32, catalogue: &mut Catalogue) -> bool {
+        self.turn = if self.turn.0 == count { (count, self.turn.1 + 1) } else { (count, 1) };
+        let twice = self.turn.1 > 1 && count > 1;
+        if twice && !self.named && !is_modulus(count) {
+            // Minutes, columns, places in a batch.
+            self.fallen = true;
+        }
+        let turns = is_modulus(count) || (twice && self.named);
+        if turns {
+            (self.rule, self.modulus) = (SequenceRule::PlusOneModulo, Some(count));
+            if let Some(rule) = catalogue.rules.get_mut(number as usize) {
+                (rule.rule, rule.modulus) = (self.rule, self.modulus);
+            }
+        }
+        turns
+    }
+
+    /// Whether the number is the next one of its scope: then its kind belongs to the rule. In a scope of which nothing is
+    /// known the second number tells. A snapshot belongs to it in any case: what does not follow begins it anew.
+    pub(crate) fn joins<'a, T>(&mut self, said: &Said<T>, is_snapshot: impl Fn() -> bool) -> bool
+    where
+        T: Fn(Per) -> Option<&'a [u8]>,
+    {
+        let Some(scope) = self.scope.hash(&said.text) else { return false };
+        if let Some(place) = self.places.get(&scope) {
+            let follows = self.follows(place, said);
+            let begins = !follows && self.restarts.len() < MAX_RESTARTS && is_snapshot();
+            if begins {
+                self.restarts.push(said.kind);
+            }
+            return follows || begins;
+        }
+        let Some(place) = self.waiting.remove(&scope).filter(|place| self.follows(place, said)) else {
+            if self.waiting.len() < MAX_WAITING {
+                self.waiting.insert(scope, Place::new(said.value));
+            }
+            return false;
+        };
+        self.places.insert(scope, place);
+        true
+    }
+
+    fn follows<T>(&self, place: &Place, said: &Said<T>) -> bool {
+        match self.rule {
+            SequenceRule::PlusOne => place.is_next(said.value),
+            SequenceRule::PlusOneModulo => {
+                self.modulus.is_some_and(|modulus| place.is_next(place.lifted(said.value, modulus)))
+            }
+            SequenceRule::FirstFollowsLast => said.first.is_some() && said.first == place.last().checked_add(1),
+            SequenceRule::NamesPrevious => said.first == Some(place.last()),
+            SequenceRule::Increasing => false,
+            SequenceRule::NonDecreasing => self.named && said.value >= place.last(),
+        }
+    }
+
+    /// The first message with another text tells whether the numbers run through or each text has its own.
+    #[cold]
+    fn settle<'a, T: Fn(Per) -> Option<&'a [u8]>>(&mut self, known: u64, said: &Said<T>) {
+        let Some(hash) = self.scope.hash(&said.text) else { return };
+        if hash == known {
+            return;
+        }
+        self.unsettled = None;
+        let Some(mut place) = self.places.remove(&known) else { return };
+        if place.is_next(said.value) {
+            self.scope = Scope::CONNECTION;
+            place.scope = u32::MAX;
+            self.places.insert(0, place);
+        } else {
+            self.places.insert(known, place);
+        }
+    }
+}
