@@ -171,8 +171,9 @@ impl Decoder {
                 }
             }
         }
-        let has_maps = maps::mark(&mut self.trie, &observed);
-        if rows::mark(&mut self.trie, &observed) || has_maps {
+        let pins = &self.options.pins;
+        let has_maps = maps::mark(&mut self.trie, &observed, pins);
+        if rows::mark(&mut self.trie, &observed, pins) || has_maps {
             self.scanner = Scanner::default();
             observed.clear();
             for (message, payload) in &opened {

@@ -90,6 +90,17 @@ impl Pins {
         self.ignored.iter().any(|text| is_at(text) || below(text)).then_some(Pin::Ignored)
     }
 
+    /// What follows `above` in the pinned paths that are below it: the next step of each.
+    pub(crate) fn steps_below<'a>(&'a self, above: &'a str) -> impl Iterator<Item = &'a str> {
+        let times = self.times.iter().flatten().map(|time| &time.path);
+        let lists = self.kinds.iter().chain(&self.keys).flatten().chain(&self.ignored);
+        let sequences = self.sequences.iter().flatten().flat_map(|sequence| sequence.paths.iter().chain(&sequence.per));
+        let paths = times.chain(lists).chain(self.series.iter().map(|series| &series.path)).chain(sequences);
+        let step = move |path: &String| path.len() > above.len() && path.starts_with(above);
+        let below = paths.filter(move |path| step(path)).filter_map(move |path| path.get(above.len()..));
+        below.filter_map(|below| below.strip_prefix('/')?.split('/').next())
+    }
+
     /// The place of a pinned time among the pinned ones: the best first.
     pub(crate) fn rank(&self, path: &str) -> Option<usize> {
         self.times.as_ref()?.iter().position(|time| time.path == path)

@@ -312,6 +312,9 @@ fn any_text() -> impl Strategy<Value = String> {
         Just("[[1,\"2.5\"],[3,4]]".to_owned()),
         Just("[{\"s\":\"a\",\"p\":1},{\"s\":\"b\",\"t\":1772366400}]".to_owned()),
         Just("{\"seq\":5,\"x\":{}}".to_owned()),
+        Just("{\"A1\":{\"p\":1,\"q\":2},\"B2\":{\"p\":3,\"q\":4},\"C3\":{\"p\":5,\"q\":[]}}".to_owned()),
+        Just("\"{\\\"p\\\":1,\\\"q\\\":[2]}\"".to_owned()),
+        (0..9_u32, 0..9_u32).prop_map(|(a, b)| format!("[{{\"v\":{a}}},{{\"v\":{}}}]", 100 + b)),
     ];
     let member = ("type|s|price|seq|time|data|id|[a-d]", value);
     prop_oneof![

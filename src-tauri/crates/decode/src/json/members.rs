@@ -1,9 +1,38 @@
-//! Members of maps, whose names are keys.
+//! Members that did not come as expected, and those of maps, whose names are keys.
 
 use super::fault::{Fault, unfit};
 use super::scan::{Scanner, peek, skip_space};
+use super::text::{string_end, unescape};
+use super::trie::Trie;
 
 impl Scanner {
+    pub(super) fn unexpected_key(
+        &mut self,
+        trie: &mut Trie,
+        bytes: &[u8],
+        at: usize,
+        parent: u32,
+        previous: u32,
+    ) -> Result<(u32, usize), Fault> {
+        if peek(bytes, at) != b'"' {
+            return Err(unfit(bytes, at, "expected a key in quotes"));
+        }
+        let (end, escaped) = string_end(bytes, at + 1, self.plain)?;
+        let colon = skip_space(bytes, end + 1);
+        if peek(bytes, colon) != b':' {
+            return Err(unfit(bytes, colon, "expected ':'"));
+        }
+        let inside = bytes.get(at + 1..end).unwrap_or_default();
+        let node = if escaped {
+            self.key.clear();
+            unescape(inside, &mut self.key);
+            trie.child(parent, previous, &self.key)
+        } else {
+            trie.child(parent, previous, inside)
+        };
+        Ok((node, skip_space(bytes, colon + 1)))
+    }
+
     /// A member whose name is a key: its name is a leaf. The element it is, and the first byte of its value.
     pub(super) fn member(&mut self, bytes: &[u8], at: usize, name: u32, within: u32) -> Result<(u32, usize), Fault> {
         if peek(bytes, at) != b'"' {

@@ -20,7 +20,7 @@ use super::fault::{Fault, unfit};
 use super::leaf::{Leaf, LeafKind};
 use super::number::{Bits, number_end, short};
 use super::template::Templates;
-use super::text::{Survey, string_end, unescape};
+use super::text::{Survey, string_end};
 use super::trie::{NONE, ROOT, Trie};
 
 /// Deeper payloads are refused.
@@ -66,9 +66,9 @@ pub(crate) struct Scanner {
     pub(crate) beyond: u64,
     templates: Templates,
     stack: Vec<Frame>,
-    key: Vec<u8>,
+    pub(super) key: Vec<u8>,
     /// Whether strings of this payload end at the next quote.
-    plain: bool,
+    pub(super) plain: bool,
 }
 
 #[inline]
@@ -351,33 +351,6 @@ impl Scanner {
             return Ok((guess, skip_space(bytes, at + used)));
         }
         self.unexpected_key(trie, bytes, at, parent, previous)
-    }
-
-    fn unexpected_key(
-        &mut self,
-        trie: &mut Trie,
-        bytes: &[u8],
-        at: usize,
-        parent: u32,
-        previous: u32,
-    ) -> Result<(u32, usize), Fault> {
-        if peek(bytes, at) != b'"' {
-            return Err(unfit(bytes, at, "expected a key in quotes"));
-        }
-        let (end, escaped) = string_end(bytes, at + 1, self.plain)?;
-        let colon = skip_space(bytes, end + 1);
-        if peek(bytes, colon) != b':' {
-            return Err(unfit(bytes, colon, "expected ':'"));
-        }
-        let inside = bytes.get(at + 1..end).unwrap_or_default();
-        let node = if escaped {
-            self.key.clear();
-            unescape(inside, &mut self.key);
-            trie.child(parent, previous, &self.key)
-        } else {
-            trie.child(parent, previous, inside)
-        };
-        Ok((node, skip_space(bytes, colon + 1)))
     }
 
     /// The next element of an array: its node, and the element it stands in or is.

@@ -70,7 +70,7 @@ impl Plan {
         if around.pins.sequences.is_none() {
             self.watch_new(&new, messages, kind, around);
         }
-        if is_first && around.pins.keys.is_none() {
+        if is_first {
             let facts: Vec<(u32, Facts)> = new.into_iter().map(|path| (path.node, path.facts)).collect();
             self.expect_keys(&facts, around);
         }
@@ -187,9 +187,6 @@ impl Plan {
     fn settle(&mut self, path: &New<'_>, around: &mut Surroundings<'_>) {
         if !matches!(self.role(path.node).what, What::Unseen | What::Pending) {
             return;
-        }
-        if path.is_pinned_series() {
-            self.pinned.push(path.node);
         }
         let (what, why) = match path.verdict {
             _ if around.kinds.is_field(path.node) => (What::Skip, None),

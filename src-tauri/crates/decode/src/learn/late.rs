@@ -6,14 +6,14 @@
 //!
 //! Limits: 512 messages and 4 MiB a kind, then what was decided stays decided.
 
-use feedwatch_model::{SeriesKind, Why};
+use feedwatch_model::{SeriesKind, TimeUnit, Why};
 
 use super::extend::Surroundings;
 use super::facts::{ENOUGH, Facts, Verdict, gather};
 use super::growth::{self, Growth};
 use super::observed::Observed;
 use super::roles::{KeyField, Plan, Role, Seen, TOPIC, Watch, What};
-use super::{hints, keys, weigh};
+use super::{hints, keys, pinned, weigh};
 use crate::json::trie::{ROOT, Trie};
 
 /// After so many messages another look is taken: at numbers in the first [`NUMBERS`] rounds, for keys in all but the first.
@@ -66,7 +66,7 @@ impl Plan {
                 && !self.has_key_of(element)
                 && charted.iter().any(|number| number != node && trie.is_above(element, *number))
         };
-        let for_keys = new.iter().any(may_be);
+        let for_keys = around.pins.keys.is_none() && new.iter().any(may_be);
         let is_doubtful = |(node, facts): &(u32, Facts)| charted.contains(node) && facts.told() < 4 * ENOUGH;
         if for_keys || new.iter().any(is_doubtful) {
             self.late = Some(Box::new(Late { for_keys, ..Late::default() }));
@@ -75,12 +75,11 @@ impl Plan {
 
     /// A time that was not taken for the message's own, since few messages came, may be it all the same.
     fn look_for_time(&mut self, messages: &[&Observed], around: &Surroundings<'_>) {
-        let trie = around.trie;
-        let (again, others): (Vec<_>, Vec<_>) =
-            self.other_times.iter().copied().partition(|(node, _)| trie.element_of(*node) == ROOT);
-        if self.time.is_some() || again.is_empty() || around.pins.times.is_some() {
+        let of_message = |(node, _): &(u32, TimeUnit)| around.trie.element_of(*node) == ROOT;
+        if self.time.is_some() || around.pins.times.is_some() || !self.other_times.iter().any(of_message) {
             return;
         }
+        let (again, others): (Vec<_>, Vec<_>) = self.other_times.iter().copied().partition(of_message);
         self.other_times = others;
         for (node, _) in again {
             if let Some(role) = self.role_mut(node) {
@@ -92,8 +91,10 @@ impl Plan {
     }
 
     /// Running numbers get no further points, and sums are told.
-    fn weigh_again(&mut self, messages: &[&Observed], trie: &Trie) {
-        let charted: Vec<u32> = self.charted().filter(|node| !self.pinned.contains(node)).collect();
+    fn weigh_again(&mut self, messages: &[&Observed], around: &Surroundings<'_>) {
+        let trie = around.trie;
+        let is_free = |node: &u32| pinned::look_up(around, *node).is_none();
+        let charted: Vec<u32> = self.charted().filter(is_free).collect();
         let growth = growth::follow(messages, &self.keys, |node| charted.contains(&node));
         let identifies =
             |(node, facts): (u32, Facts)| (facts.verdict(&trie.segment(node)) == Verdict::Identifier).then_some(node);
@@ -117,7 +118,7 @@ impl Plan {
         let trie = around.trie;
         let messages: Vec<&Observed> = late.messages.iter().collect();
         if late.round < NUMBERS {
-            self.weigh_again(&messages, trie);
+            self.weigh_again(&messages, around);
             self.look_for_time(&messages, around);
         }
         if !late.for_keys || late.round == 0 {

@@ -4,6 +4,8 @@
 //! paths that any of them has, and two that all have), and if the names look like keys: most of them hold a digit or a sign,
 //! or are in capitals; or all are plain words that measure nothing, and the members share three paths.
 //!
+//! Where something below an object is pinned, its path says whether it is a map.
+//!
 //! Limits: maps of plain values (`{"USD":1.1,"EUR":1}`) and those that come after the learning window are no maps: each
 //! member has a path of its own, as far as there is room.
 
@@ -12,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::hints;
 use super::observed::Observed;
 use crate::json::trie::{NONE, ROOT, Step, Trie};
+use crate::pins::Pins;
 
 /// Members of a map.
 const MEMBERS: usize = 3;
@@ -22,7 +25,7 @@ const MAX_PATHS: usize = 5000;
 type Members = BTreeMap<u32, BTreeSet<String>>;
 
 /// Marks the maps among what was seen; whether there are any.
-pub(crate) fn mark(trie: &mut Trie, messages: &[Observed]) -> bool {
+pub(crate) fn mark(trie: &mut Trie, messages: &[Observed], pins: &Pins) -> bool {
     let nodes: BTreeSet<u32> =
         messages.iter().flat_map(|message| message.leaves.iter().map(|leaf| leaf.node)).collect();
     let mut objects: BTreeMap<u32, Members> = BTreeMap::new();
@@ -38,7 +41,11 @@ pub(crate) fn mark(trie: &mut Trie, messages: &[Observed]) -> bool {
             member = trie.parent(member);
         }
     }
-    let maps: Vec<u32> = objects.iter().filter(|(_, members)| is_map(trie, members)).map(|(node, _)| *node).collect();
+    let fits = |(node, members): &(&u32, &Members)| match pins.steps_below(&trie.path(**node)).next() {
+        Some(step) => step == "{*}",
+        None => is_map(trie, members),
+    };
+    let maps: Vec<u32> = objects.iter().filter(fits).map(|(node, _)| *node).collect();
     // What stands in a map is found among its members when they are looked at together.
     let outer: Vec<u32> =
         maps.iter().copied().filter(|node| !maps.iter().any(|map| map != node && trie.is_above(*map, *node))).collect();

@@ -169,8 +169,6 @@ pub(crate) struct Plan {
     /// Whether the protocol's identity and the last place of an array are watched.
     pub(crate) event_id: Watch,
     pub(crate) last_place: Watch,
-    /// Paths that are pinned as series.
-    pub(crate) pinned: Vec<u32>,
     /// Texts that are no keys and may scope a sequence.
     pub(crate) scoping: Vec<Per>,
     /// Is a message of this kind a report of many counters?

@@ -3,7 +3,7 @@
 //! The elements have paths of their own (`/pumps/0/flow`) if there are always as many of them ([`MOST`] at most, in
 //! [`ENOUGH`] messages), they hold numbers only and no time, none of the numbers names the rows, and the numbers of a place
 //! are less spread than all of them together (half of the variance, for a third of the numbers), as for [`super::keys`]. A
-//! batch of readings is no such array.
+//! batch of readings is no such array. Where something in an array is pinned, its path says whether it is one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,6 +14,7 @@ use super::hints;
 use super::observed::Observed;
 use crate::json::number::number;
 use crate::json::trie::{Step, Trie};
+use crate::pins::Pins;
 
 /// Rows of an array.
 const MOST: usize = 8;
@@ -32,12 +33,15 @@ struct Rows {
 }
 
 /// Marks the arrays whose elements are told apart by their place; whether there are any.
-pub(crate) fn mark(trie: &mut Trie, messages: &[Observed]) -> bool {
+pub(crate) fn mark(trie: &mut Trie, messages: &[Observed], pins: &Pins) -> bool {
     let mut arrays: BTreeMap<u32, Rows> = BTreeMap::new();
     for message in messages {
         look(trie, message, &mut arrays);
     }
-    let fits = |(_, rows): &(&u32, &Rows)| rows.are_places(trie);
+    let fits = |(element, rows): &(&u32, &Rows)| match pins.steps_below(&trie.path(trie.parent(**element))).next() {
+        Some(step) => step != "*",
+        None => rows.are_places(trie),
+    };
     let found: Vec<u32> = arrays.iter().filter(fits).map(|(element, _)| trie.parent(*element)).collect();
     found.iter().for_each(|array| trie.mark_rows(*array));
     !found.is_empty()
