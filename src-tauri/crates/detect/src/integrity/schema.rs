@@ -12,12 +12,13 @@
 //! What lasts for fewer messages is a field that comes and goes, and known from then on as one. So a change of one sender
 //! among many is not seen here, and an array without elements lost none of their fields. What changes with one message
 //! is one finding for all fields; a lost object is named instead of its fields. After 4 findings of new fields in one
-//! object, or 16 fields that came later than the object, its members are taken for names: no more is told of them.
+//! object, or 16 messages with a field that none before had, its members are taken for names: no more is told of them.
 //!
 //! Limits: 1,024 shapes and 256 kinds of a feed, 4,096 fields of a kind, 262,144 fields of all shapes together. What lies
 //! beyond is not judged. A change that neither lasts nor passes within 256 messages is not judged either.
 
 mod kind;
+mod node;
 mod telling;
 
 use feedwatch_model::{FeedId, Finding, Message, Time};
