@@ -32,7 +32,6 @@ struct Seen {
 
 #[derive(Debug)]
 pub(super) struct Contents {
-    feed: FeedId,
     ring: Vec<Seen>,
     next: usize,
     lines: Lines,
@@ -40,7 +39,7 @@ pub(super) struct Contents {
 
 impl Contents {
     pub(super) fn new(feed: FeedId) -> Contents {
-        Contents { feed, ring: Vec::new(), next: 0, lines: Lines::new(feed) }
+        Contents { ring: Vec::new(), next: 0, lines: Lines::new(feed) }
     }
 
     pub(super) fn overlapping(&mut self, on: bool) {
@@ -107,7 +106,6 @@ impl Contents {
             message.number, first.message
         );
         (finding.check, finding.kind) = (Check::Conflict, FindingKind::SameIdentity);
-        debug_assert_eq!(finding.feed, self.feed);
         Arrival::Late
     }
 

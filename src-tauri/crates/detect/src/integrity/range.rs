@@ -1,8 +1,8 @@
 //! Values that cannot be: by another measure than before, outside of what is plausible, or too fast.
 //!
 //! For each series the smallest and the largest value are known, and the largest step. While a value is within thirty
-//! times of these nothing can be told, so the common case is a few comparisons. What lies farther out is held until
-//! three samples of the series tell what it is ([`excursion`]):
+//! times of these nothing can be told, so the common case is a few comparisons. What lies farther out is held until the
+//! next samples of the series, two at most, or the end tell what it is ([`excursion`]):
 //!
 //! - `rescaled` (check `schema`): the series had one sign, and its largest value was at most 3 times its smallest one in
 //!   at least 64 samples, or 1.2 times in 24; three values in a row fit it once they are divided by 60, 100, 1,000,
@@ -42,8 +42,9 @@ const STEPS: f64 = 1000.0;
 /// Paths whose change of measure was told last.
 const MAX_RESCALED: usize = 64;
 
-/// What is known of a series: 64 bytes.
+/// What is known of a series: one line of the cache.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
 struct Lane {
     /// Values from `low` to `high` have nothing to tell.
     low: f64,
@@ -150,9 +151,8 @@ impl Range {
             let value = point.value.as_f64();
             let at = point.time.unwrap_or(of_message);
             if let Some(lane) = self.lanes.get_mut(point.series as usize)
-                && lane.is_usual(value)
+                && lane.take(value, at)
             {
-                lane.keep(value, at);
                 continue;
             }
             self.look(message, point.series, value, at, scopes);
@@ -234,17 +234,23 @@ impl Lane {
         }
     }
 
+    /// Takes in a value that is usual; `false`: it is not, and was not taken in.
     #[inline]
-    fn is_usual(&self, value: f64) -> bool {
-        value >= self.low && value <= self.high && (value - self.last).abs() <= STEPS * self.step
+    fn take(&mut self, value: f64, at: Time) -> bool {
+        let step = (value - self.last).abs();
+        let is_usual = value >= self.low && value <= self.high && step <= STEPS * self.step;
+        if is_usual {
+            self.keep(value, step, at);
+        }
+        is_usual
     }
 
-    /// Takes in a value that is usual.
+    /// None of the two is NaN, which `f64::min` would look for.
     #[inline]
-    fn keep(&mut self, value: f64, at: Time) {
-        self.min = self.min.min(value);
-        self.max = self.max.max(value);
-        self.step = self.step.max((value - self.last).abs());
+    fn keep(&mut self, value: f64, step: f64, at: Time) {
+        self.min = if value < self.min { value } else { self.min };
+        self.max = if value > self.max { value } else { self.max };
+        self.step = if step > self.step { step } else { self.step };
         self.did |= (u8::from(value < self.last) * FELL) | (u8::from(value > self.last) * ROSE);
         self.last = value;
         self.last_at = at;
@@ -270,7 +276,7 @@ impl Lane {
         if self.last.is_nan() {
             self.last = value;
         }
-        self.keep(value, at);
+        self.keep(value, (value - self.last).abs(), at);
         self.widen(value);
     }
 

@@ -9,10 +9,13 @@
 //!   values have no type, digits are text where text was before. The same change is told again when the former type was
 //!   back for 64 messages, then for 128, and so on.
 //!
-//! What lasts for fewer messages is a field that comes and goes, and known from then on as one. So a change of one sender
-//! among many is not seen here, and an array without elements lost none of their fields. What changes with one message
-//! is one finding for all fields; a lost object is named instead of its fields. After 4 findings of new fields in one
-//! object, or 16 messages with a field that none before had, its members are taken for names: no more is told of them.
+//! What lasts for fewer messages is a field that comes and goes: each time it was missing for less, twice as many messages
+//! make it one that is always there. A change of one sender among many is not seen here, and an array without elements
+//! lost none of their fields. What changes with one message is one finding for all fields; a lost object is named instead
+//! of its fields. After 4 findings of new fields in one object, or 16 messages with a field that none before had, its
+//! members are taken for names: no more is told of them.
+//!
+//! Counts are gathered every 64 messages of the feed, later every 1,024: what became usual in between is known then.
 //!
 //! Limits: 1,024 shapes and 256 kinds of a feed, 4,096 fields of a kind, 262,144 fields of all shapes together. What lies
 //! beyond is not judged. A change that neither lasts nor passes within 256 messages is not judged either.

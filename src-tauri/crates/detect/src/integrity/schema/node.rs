@@ -15,7 +15,7 @@ const LASTS: u32 = 4;
 pub(super) const SOME: u32 = 2;
 /// Nothing is waited for longer than this, in messages of the kind that were looked at.
 const PATIENCE: u64 = 256;
-/// How often at most a type doubles what must pass until it is told again.
+/// How often at most something doubles what must pass.
 const MAX_TIMES: u8 = 40;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -52,6 +52,8 @@ pub(super) struct Node {
     pub(super) inner: u64,
     /// Messages since it was last missing.
     run: u64,
+    /// How often it was missing and soon back: each time doubles the run that makes it one that is always there.
+    misses: u8,
     /// By type.
     types: [u64; TYPES],
     pub(super) period: Period,
@@ -119,12 +121,16 @@ impl Node {
             (State::New, true) => (State::Usual, None),
             (State::Appearing(sign), true) if sign.run + 1 >= LASTS => (State::Usual, Some((What::Appeared, sign))),
             (State::Appearing(sign), true) => (State::Appearing(Sign { run: sign.run + 1, ..sign }), None),
-            (State::Usual, false) if self.run >= KNOWN => (State::Missing(around.sign(self.run)), None),
+            (State::Usual, false) if self.is_always_there() => (State::Missing(around.sign(self.run)), None),
             (State::Missing(sign), false) if sign.run + 1 >= LASTS => {
                 (State::Lost(around.inner), Some((What::Lost, sign)))
             }
             (State::Missing(sign), false) => (State::Missing(Sign { run: sign.run + 1, ..sign }), None),
-            (State::Appearing(_), false) | (State::Missing(_), true) => (State::Usual, None),
+            (State::Appearing(_), false) => (State::Usual, None),
+            (State::Missing(_), true) => {
+                self.misses = self.misses.saturating_add(1).min(MAX_TIMES);
+                (State::Usual, None)
+            }
             // Three of the messages without it came before it was told.
             (State::Lost(since), true) => {
                 let without = around.inner.saturating_sub(since) + u64::from(LASTS - 1);
@@ -163,6 +169,10 @@ impl Node {
         }
     }
 
+    fn is_always_there(&self) -> bool {
+        self.run >= KNOWN << self.misses
+    }
+
     fn count(&self, is: FieldType) -> u64 {
         self.types.get(is as usize).copied().unwrap_or(0)
     }
@@ -190,14 +200,14 @@ impl Node {
 
     pub(super) fn fold(&mut self, with_parent: u64) -> bool {
         let Period { there, inner, types } = std::mem::take(&mut self.period);
-        let was_known = self.run >= KNOWN;
+        let was_always_there = self.is_always_there();
         self.run = if there == with_parent { self.run.saturating_add(there) } else { 0 };
         self.inner = self.inner.saturating_add(inner);
         for (all, now) in self.types.iter_mut().zip(types) {
             *all = all.saturating_add(now);
         }
         let is_new_again = self.forget(&types);
-        is_new_again || (!was_known && self.run >= KNOWN)
+        is_new_again || (!was_always_there && self.is_always_there())
     }
 
     /// A type that was told is new again when it was away for long enough.

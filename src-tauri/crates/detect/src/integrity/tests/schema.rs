@@ -112,6 +112,22 @@ fn a_field_that_comes_and_goes_is_no_finding() {
 }
 
 #[test]
+fn a_field_that_was_missing_now_and_then_must_be_there_for_longer() {
+    let mut feed = Shaped::new();
+    for _ in 0..5 {
+        // Counts are gathered every 1,024 messages.
+        feed.fields(2500, &PLAIN);
+        feed.fields(2, &but("/p", &[]));
+    }
+    feed.fields(1500, &PLAIN);
+    feed.fields(20, &but("/p", &[]));
+    assert_eq!(feed.finish(), []);
+    feed.fields(4000, &PLAIN);
+    feed.fields(20, &but("/p", &[]));
+    assert_eq!(brief(&feed.finish()), [(Check::Schema, FindingKind::Lost, Some(18_030))]);
+}
+
+#[test]
 fn another_type_is_told_once_until_the_former_was_back() {
     let other = [("/id", Text), ("/p", Text), ("/sub/a", Number), ("/sub/b", Text)];
     let mut feed = Shaped::new();
