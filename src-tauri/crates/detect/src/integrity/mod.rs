@@ -1,7 +1,8 @@
 //! Is everything there, once, in order, and does the feed speak at all?
 //!
 //! One [`Integrity`] per feed sees every message. Inside, each check is a small pure value of its own: sequence
-//! numbers, identities, the rhythm of arrivals, unreadable messages. Further checks join as further fields.
+//! numbers, identities and content, the rhythm of arrivals, unreadable messages, shapes, values, checksums and signatures,
+//! who publishes. Further checks join as further fields.
 //! No check reads a clock: receive times and [`Integrity::elapse`] are all the time there is, and a finding does not
 //! depend on how often `elapse` is called, only on whether it was called late enough.
 //!
@@ -37,11 +38,16 @@
 
 mod certificates;
 mod chain;
+mod conflict;
+mod guards;
 mod identity;
 mod lane;
+mod range;
 mod rejects;
 mod rising;
 mod rule;
+mod schema;
+mod security;
 mod sequence;
 mod silence;
 #[cfg(test)]
@@ -53,8 +59,13 @@ use std::sync::Arc;
 use feedwatch_model::{FeedId, FieldType, Finding, Message, Reading, Rejected, SequenceRule, Time};
 
 pub use certificates::Certificates;
+use conflict::Contents;
+use guards::Guards;
 use identity::Identities;
+use range::Range;
 use rejects::Rejects;
+use schema::Schema;
+use security::Security;
 use sequence::Sequences;
 use silence::Silence;
 
@@ -65,7 +76,8 @@ pub enum Arrival {
     Fresh,
     /// It came before: its values are known.
     Duplicate,
-    /// New, but it belongs before messages that already came.
+    /// New, but it belongs before messages that already came; or a number or an identity that came before with other
+    /// content: it is kept, and its values are in doubt.
     Late,
 }
 
@@ -109,6 +121,11 @@ pub struct Integrity {
     identities: Identities,
     silence: Silence,
     rejects: Rejects,
+    contents: Contents,
+    schema: Schema,
+    range: Range,
+    guards: Guards,
+    security: Security,
     of_states: bool,
 }
 
@@ -120,6 +137,11 @@ impl Integrity {
             identities: Identities::new(feed),
             silence: Silence::new(feed),
             rejects: Rejects::new(feed),
+            contents: Contents::new(feed),
+            schema: Schema::new(feed),
+            range: Range::new(feed),
+            guards: Guards::new(feed),
+            security: Security::new(feed),
             of_states: false,
         }
     }
@@ -147,19 +169,39 @@ impl Integrity {
         self.silence.message(message.number, message.received, out);
         self.rejects.elapse(message.received, out);
         self.sequences.elapse(message.received, out);
+        self.contents.elapse(message.received, out);
+        self.schema.observe(message, reading.shape, scopes, out);
+        self.guards.observe(message, reading, scopes, out);
+        let arrival = self.arrival(message, reading, scopes, out);
+        if arrival == Arrival::Fresh {
+            self.range.observe(message, reading, scopes, out);
+        }
+        arrival
+    }
+
+    #[inline]
+    fn arrival(
+        &mut self,
+        message: &Message,
+        reading: &Reading,
+        scopes: &dyn Scopes,
+        out: &mut Vec<Finding>,
+    ) -> Arrival {
         if self.of_states {
             return Arrival::Fresh;
         }
         // Numbers that may repeat tell no repetition: then the message has an identity beside them.
-        if let Some(identity) = reading.identity.filter(|_| may_repeat(reading, scopes))
-            && self.identities.observe(message, identity, out) == Arrival::Duplicate
-        {
-            return Arrival::Duplicate;
+        if let Some(identity) = reading.identity.filter(|_| may_repeat(reading, scopes)) {
+            let identity = (identity, reading.time);
+            let arrival = self.identities.observe(message, identity, &mut self.contents, out);
+            if arrival != Arrival::Fresh {
+                return arrival;
+            }
         }
-        match reading.marks.as_slice() {
-            [] => Arrival::Fresh,
-            marks => self.sequences.observe(message, marks, scopes, out),
-        }
+        let Some(first) = reading.marks.first() else { return Arrival::Fresh };
+        let told = out.len();
+        let arrival = self.sequences.observe(message, &reading.marks, scopes, out);
+        self.contents.observe(message, first, arrival, told, out)
     }
 
     /// Takes a message in that could not be read. The first one is told at once, further ones every 10 s.
@@ -191,6 +233,28 @@ impl Integrity {
     /// fills a hole comes from another line: neither is told, and holes are held for their time whatever else comes.
     pub fn overlapping(&mut self, on: bool) {
         self.sequences.overlapping(on);
+        self.contents.overlapping(on);
+    }
+
+    /// Limits of a series that are judged exactly and instead of what was learned: its lowest and highest value, and its
+    /// fastest change in a second, in its own unit. What has no limit is infinite; with three infinities it learns again.
+    pub fn pin(&mut self, series: u32, low: f64, high: f64, fastest_per_second: f64) {
+        self.range.pin(series, low, high, fastest_per_second);
+    }
+
+    /// How many checksums and signatures fitted, and how many did not.
+    pub fn guarded(&self) -> (u64, u64) {
+        self.guards.counts()
+    }
+
+    /// Somebody without a valid token was turned away: an address, or whatever tells them apart.
+    pub fn refused_client(&mut self, at: Time, who: &str, out: &mut Vec<Finding>) {
+        self.security.refused(at, who, out);
+    }
+
+    /// A publisher or client, by its id, sent a message.
+    pub fn publisher(&mut self, at: Time, id: &str, out: &mut Vec<Finding>) {
+        self.security.publisher(at, id, out);
     }
 
     /// The connection is lost: until [`Integrity::connected`] no silence is judged.
@@ -203,12 +267,20 @@ impl Integrity {
         self.silence.elapse(now, out);
         self.rejects.elapse(now, out);
         self.sequences.elapse(now, out);
+        self.contents.elapse(now, out);
+        self.guards.elapse(now, out);
+        self.security.elapse(now, out);
     }
 
     /// Nothing more will come: what is still held is decided.
     pub fn finish(&mut self, out: &mut Vec<Finding>) {
         self.sequences.finish(out);
         self.rejects.finish(out);
+        self.contents.finish(out);
+        self.schema.finish(out);
+        self.range.finish(out);
+        self.guards.finish(out);
+        self.security.finish(out);
     }
 }
 

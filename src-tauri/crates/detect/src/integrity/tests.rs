@@ -1,5 +1,10 @@
+mod conflict;
+mod guards;
 mod properties;
+mod range;
 mod rules;
+mod schema;
+mod shaped;
 mod silence;
 mod states;
 

@@ -63,6 +63,20 @@ pub(super) fn of(label: &str) -> String {
     if label.is_empty() { String::new() } else { format!(" of {label}") }
 }
 
+/// So many names stand in a sentence, the rest is counted.
+const NAMED: usize = 5;
+
+/// `/a`, `/a and /b`, `/a, /b, /c, /d, /e and 3 more`.
+pub(super) fn list(names: impl ExactSizeIterator<Item = String>) -> String {
+    let all = names.len();
+    let mut names: Vec<String> = names.take(NAMED).collect();
+    let last = if all > NAMED { Some(format!("{} more", count((all - NAMED) as u64))) } else { names.pop() };
+    match (names.is_empty(), last) {
+        (true, last) => last.unwrap_or_default(),
+        (false, last) => format!("{} and {}", names.join(", "), last.unwrap_or_default()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
