@@ -1,0 +1,117 @@
+//! Feeds of our own making, each numbered by another rule. The same number of messages gives the same feed.
+
+use feedwatch_model::{SequenceRule, Time};
+
+use super::{Line, Random, Rule};
+
+const BEGIN_MS: i64 = 1_790_000_000_000;
+
+/// Messages `gap_ms` apart on average that came 20 to 40 ms after they were made. `text` gets the number of a message, the time
+/// it was made at in ms, and some chance.
+fn feed(count: usize, gap_ms: usize, mut text: impl FnMut(usize, i64, &mut Random) -> String) -> Vec<Line> {
+    let mut random = Random::new(count as u64);
+    let (mut made, mut last) = (BEGIN_MS, 0.0_f64);
+    let mut line = |at| {
+        made += random.within(gap_ms / 2, gap_ms * 3 / 2) as i64;
+        let late = random.within(200, 400) as f64 / 10.0;
+        // What was sent later does not come earlier.
+        last = last.max((made as f64 + late) / 1e3);
+        Line { payload: text(at, made, &mut random).into_bytes(), received: last }
+    };
+    (0..count).map(&mut line).collect()
+}
+
+fn rfc3339(ms: i64) -> String {
+    // Whole milliseconds: `…:20.250Z`.
+    let text = Time::from_millis(ms).to_string();
+    text.get(..23).map_or(text.clone(), |text| format!("{text}Z"))
+}
+
+/// A level that wanders, with two places.
+fn level(random: &mut Random, at: usize) -> String {
+    format!("{:.2}", 20.0 + (at as f64 / 90.0).sin() * 4.0 + random.within(0, 100) as f64 / 200.0)
+}
+
+/// One sensor that numbers its messages from 0 to 255.
+pub fn modulo(count: usize) -> (Vec<Line>, Vec<Rule>) {
+    let lines = feed(count, 40, |at, ms, random| {
+        format!(r#"{{"seq":{},"ts":{ms},"temp_c":{},"fan":{}}}"#, (at + 77) % 256, level(random, at), at / 50 % 2 == 0)
+    });
+    let rule = Rule { modulus: Some(256), ..Rule::new(SequenceRule::PlusOneModulo, "/seq", &[]) };
+    (lines, vec![rule])
+}
+
+const PRODUCTS: [&str; 3] = ["BTC-USDT", "ETH-USDT", "SOL-USDT"];
+
+/// Books of three products whose updates name the one before.
+pub fn chain(count: usize) -> (Vec<Line>, Vec<Rule>) {
+    let mut last = [7_000_000_u64, 91_000_000, 420_000];
+    let lines = feed(count, 15, |at, ms, random| {
+        let which = random.within(0, PRODUCTS.len());
+        let (product, previous) = (PRODUCTS[which], last[which]);
+        last[which] += random.within(1, 30) as u64;
+        let (this, price, size) = (last[which], level(random, at), random.within(1, 900));
+        format!(
+            r#"{{"arg":{{"channel":"books","instId":"{product}"}},"data":{{"asks":[["{price}","{size}"]],"bids":[],"ts":"{ms}","prevSeqId":{previous},"seqId":{this}}}}}"#
+        )
+    });
+    (lines, vec![Rule::of_two(SequenceRule::NamesPrevious, ["/data/prevSeqId", "/data/seqId"], &["/arg/instId"])])
+}
+
+/// Four machines, each with numbers of its own.
+pub fn per_key(count: usize) -> (Vec<Line>, Vec<Rule>) {
+    let mut last = [10_u64, 5_000, 123, 88_000_000];
+    let lines = feed(count, 25, |at, ms, random| {
+        let which = random.within(0, last.len());
+        last[which] += 1;
+        let (number, value) = (last[which], level(random, at));
+        format!(
+            r#"{{"machine":"pump-{}","counter":{number},"time":"{}","pressure_bar":{value},"state":"{}"}}"#,
+            which + 1,
+            rfc3339(ms),
+            ["run", "idle"][at / 70 % 2]
+        )
+    });
+    (lines, vec![Rule::new(SequenceRule::PlusOne, "/counter", &["/machine"])])
+}
+
+/// One counter over two kinds of message, with updates that cover several numbers.
+pub fn ranges(count: usize) -> (Vec<Line>, Vec<Rule>) {
+    let mut last = [3_000_u64, 2_000_000];
+    let lines = feed(count, 20, |at, ms, random| {
+        let which = random.within(0, last.len());
+        let first = last[which] + 1;
+        last[which] = first + random.within(0, 4) as u64;
+        let (symbol, end, price) = (["AAA", "BBB"][which], last[which], level(random, at));
+        format!(r#"{{"s":"{symbol}","E":{ms},"U":{first},"u":{end},"b":[["{price}","1.5"]],"a":[]}}"#)
+    });
+    (lines, vec![Rule::of_two(SequenceRule::FirstFollowsLast, ["/U", "/u"], &["/s"])])
+}
+
+/// A stream of events that are numbered by their ids.
+pub fn events(count: usize) -> (Vec<Line>, Vec<Rule>) {
+    let lines = feed(count, 50, |at, ms, random| {
+        let data = format!(r#"{{"ts":{}.{:03},"cpu":{}}}"#, ms / 1000, ms % 1000, level(random, at));
+        format!("id: {}\nevent: metric\ndata: {data}", at + 41)
+    });
+    (lines, vec![Rule::new(SequenceRule::PlusOne, "attr:id", &[])])
+}
+
+/// A gauge without any number, ten times a second.
+pub fn plain(count: usize) -> (Vec<Line>, Vec<Rule>) {
+    let lines = feed(count, 100, |at, ms, random| {
+        let (level, flow) = (level(random, at), random.within(300, 340));
+        format!(r#"{{"time":"{}","tank":"north","level":{level},"flow":{flow},"pump":"on"}}"#, rfc3339(ms))
+    });
+    (lines, Vec::new())
+}
+
+/// Orders with an id each, and no number.
+pub fn ids(count: usize) -> (Vec<Line>, Vec<Rule>) {
+    let lines = feed(count, 30, |at, ms, random| {
+        let id = [random.next(), random.next()].map(|half| format!("{half:016x}")).concat();
+        let (amount, shop) = (level(random, at), random.within(1, 5));
+        format!(r#"{{"id":"{id}","created_at":"{}","shop":"shop-{shop}","amount":{amount}}}"#, rfc3339(ms))
+    });
+    (lines, Vec::new())
+}
