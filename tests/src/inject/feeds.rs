@@ -109,9 +109,79 @@ pub fn plain(count: usize) -> (Vec<Line>, Vec<Rule>) {
 /// Orders with an id each, and no number.
 pub fn ids(count: usize) -> (Vec<Line>, Vec<Rule>) {
     let lines = feed(count, 30, |at, ms, random| {
-        let id = [random.next(), random.next()].map(|half| format!("{half:016x}")).concat();
+        let id = [random.number(), random.number()].map(|half| format!("{half:016x}")).concat();
         let (amount, shop) = (level(random, at), random.within(1, 5));
         format!(r#"{{"id":"{id}","created_at":"{}","shop":"shop-{shop}","amount":{amount}}}"#, rfc3339(ms))
     });
     (lines, Vec::new())
+}
+
+/// Numbers that only grow, with holes, per partition of a topic.
+pub fn offsets(count: usize) -> (Vec<Line>, Vec<Rule>) {
+    let mut last = [880_000_000_000_u64, 17_000_000_000, 1_000_000];
+    let lines = feed(count, 20, |at, ms, random| {
+        let which = random.within(0, last.len());
+        last[which] += random.within(1, 6) as u64;
+        let (offset, value) = (last[which], level(random, at));
+        format!(r#"{{"meta":{{"partition":{which},"offset":{offset},"dt":"{}"}},"load":{value}}}"#, rfc3339(ms))
+    });
+    (lines, vec![Rule::new(SequenceRule::Increasing, "/meta/offset", &["/meta/partition"])])
+}
+
+/// Numbers beyond 2^53 as text, one more each, per venue and symbol.
+pub fn large(count: usize) -> (Vec<Line>, Vec<Rule>) {
+    let mut last =
+        [9_007_199_254_741_000_u64, 9_207_199_254_740_000, 9_407_199_254_740_000, 18_000_000_000_000_000_000];
+    let lines = feed(count, 20, |at, ms, random| {
+        let which = random.within(0, last.len());
+        last[which] += 1;
+        let (venue, symbol) = (["X", "Y"][which / 2], ["AAA", "BBB"][which % 2]);
+        let (number, price) = (last[which], level(random, at));
+        format!(r#"{{"venue":"{venue}","symbol":"{symbol}","seqNum":"{number}","ts":{ms},"px":"{price}"}}"#)
+    });
+    (lines, vec![Rule::new(SequenceRule::PlusOne, "/seqNum", &["/venue", "/symbol"])])
+}
+
+/// One number over all kinds of message of a connection, heartbeats among them.
+pub fn kinds(count: usize) -> (Vec<Line>, Vec<Rule>) {
+    let lines = feed(count, 25, |at, ms, random| {
+        let (number, price, size) = (at + 1, level(random, at), random.within(1, 90));
+        match random.within(0, 10) {
+            0 => format!(r#"{{"type":"heartbeat","sequence":{number},"time":{ms}}}"#),
+            1..4 => format!(r#"{{"type":"trade","sequence":{number},"time":{ms},"price":"{price}","size":"{size}"}}"#),
+            _ => format!(r#"{{"type":"quote","sequence":{number},"time":{ms},"bid":{price},"ask":{price}1}}"#),
+        }
+    });
+    (lines, vec![Rule::new(SequenceRule::PlusOne, "/sequence", &[])])
+}
+
+/// A counter of two bytes that goes round once.
+pub fn two_bytes(count: usize) -> (Vec<Line>, Vec<Rule>) {
+    let lines = feed(count, 25, |at, ms, random| {
+        let (number, value) = ((at + 64_900) % 65_536, level(random, at));
+        format!(r#"{{"frame":{number},"t":{}.{:03},"rpm":{value}}}"#, ms / 1000, ms % 1000)
+    });
+    let rule = Rule { modulus: Some(65_536), ..Rule::new(SequenceRule::PlusOneModulo, "/frame", &[]) };
+    (lines, vec![rule])
+}
+
+/// Readings of two meters over MQTT, numbered per topic.
+pub fn topics(count: usize) -> (Vec<Line>, Vec<Rule>) {
+    let mut last = [400_u64, 77_000];
+    let lines = feed(count, 50, |at, ms, random| {
+        let which = random.within(0, last.len());
+        last[which] += 1;
+        let (number, value) = (last[which], level(random, at));
+        format!("topic: plant/meter {}/state\n{{\"n\":{number},\"ts\":{ms},\"kw\":{value}}}", which + 1)
+    });
+    (lines, vec![Rule::new(SequenceRule::PlusOne, "/n", &["topic:/1"])])
+}
+
+/// Rows without names: a channel, a price and a size, and the number of the message at the end.
+pub fn rows(count: usize) -> (Vec<Line>, Vec<Rule>) {
+    let lines = feed(count, 25, |at, ms, random| {
+        let (price, size) = (level(random, at), random.within(1, 90));
+        format!("[17,\"te\",[{price},{size}.5],{},{ms}]", at + 900)
+    });
+    (lines, vec![Rule::new(SequenceRule::PlusOne, "/3", &[])])
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::Line;
+use super::text::TOPIC;
 
 /// Reads a capture: of `.sse` an event a message, else a line. Receive times are those of the sibling `.ts`, else a grid of
 /// 1 ms from 2023-11-14T22:13:20Z.
@@ -39,6 +40,14 @@ fn events(text: &[u8]) -> Vec<Vec<u8>> {
     events.filter(has_data).map(|event| event.as_bytes().to_vec()).collect()
 }
 
+/// A message as it stands in a file: one with a topic as the line of an MQTT message.
+fn written(payload: &[u8]) -> Vec<u8> {
+    let Some(rest) = payload.strip_prefix(TOPIC) else { return payload.to_vec() };
+    let text = String::from_utf8_lossy(rest);
+    let (topic, payload) = text.split_once('\n').unwrap_or((&text, ""));
+    serde_json::json!({ "topic": topic.trim(), "payload": payload }).to_string().into_bytes()
+}
+
 /// Writes a capture, and its times if `timed`.
 ///
 /// # Panics
@@ -46,7 +55,7 @@ fn events(text: &[u8]) -> Vec<Vec<u8>> {
 pub fn write(folder: &Path, name: &str, messages: &[Line], timed: bool) -> PathBuf {
     let path = folder.join(name);
     let end: &[u8] = if is_events(&path) { b"\n\n" } else { b"\n" };
-    let text: Vec<u8> = messages.iter().flat_map(|line| [line.payload.as_slice(), end].concat()).collect();
+    let text: Vec<u8> = messages.iter().flat_map(|line| [&written(&line.payload), end].concat()).collect();
     fs::write(&path, text).expect("a capture");
     if timed {
         let times: String = messages.iter().map(|line| format!("{:.7}\n", line.received)).collect();

@@ -152,9 +152,10 @@ impl<'a> Moves<'a> {
     fn damage(&mut self, at: usize) -> Option<What> {
         let next = self.take_one(at)?;
         let line = &mut self.items[at].as_mut()?.line;
-        let from = line.payload.iter().position(|byte| *byte == b'{')?;
-        let marks: Vec<usize> = (from..line.payload.len()).filter(|at| b"{:}".contains(&line.payload[*at])).collect();
-        // The first and the last brace, or the first colon: what stands further in may be part of a text.
+        let from = line.payload.iter().position(|byte| b"{[".contains(byte))?;
+        let marks: Vec<usize> =
+            (from..line.payload.len()).filter(|at| b"{:[,]}".contains(&line.payload[*at])).collect();
+        // The first, the second or the last sign: what stands between may be part of a text.
         let chosen = [marks.first()?, marks.get(1)?, marks.last()?][self.random.within(0, 3)];
         line.payload[*chosen] ^= 1;
         Some(What::Damaged { next })

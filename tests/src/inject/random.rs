@@ -11,7 +11,7 @@ impl Random {
     }
 
     /// Any number.
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -22,6 +22,6 @@ impl Random {
     /// One of `from..to`; `from` if that is empty.
     pub fn within(&mut self, from: usize, to: usize) -> usize {
         let span = to.saturating_sub(from).max(1) as u64;
-        from + (self.next() % span) as usize
+        from + (self.number() % span) as usize
     }
 }

@@ -55,6 +55,8 @@ fn fields_are_found_where_they_stand() {
     assert_eq!(&text[key], b"\"c\"");
     let event = b"id: 17\nevent: x\ndata: {\"n\": 5}";
     assert_eq!((first(event, "attr:id"), first(event, "/n")), (Some("17"), Some("5")));
+    let topic = b"topic: a b/c\n{\"n\": 6}";
+    assert_eq!((first(topic, "topic:/1"), first(topic, "topic:/2"), first(topic, "/n")), (Some("c"), None, Some("6")));
     for broken in ["", "{", "{\"a\":", "[1,", "{\"a\" 1}", "on", "{\"a\":\"", "{\"a\\"] {
         assert_eq!(find(broken.as_bytes(), "/a"), [], "{broken}");
     }

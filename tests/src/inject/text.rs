@@ -1,9 +1,13 @@
 //! Where a field stands in the text of a message, so that it can be changed and nothing else with it.
 //!
-//! A message is a JSON object, or an event of a stream whose `data:` line is one. Paths are JSON pointers with `*` for any
-//! element of an array and `-1` for the last one; `attr:id` is an event's `id:` line. Keys with escapes are not found.
+//! A message is JSON, or an event of a stream whose `data:` line is JSON, or JSON below a `topic:` line. Paths are JSON
+//! pointers with `*` for any element of an array and `-1` for the last one; `attr:id` is an event's `id:` line,
+//! `topic:/N` a level of the topic. Keys with escapes are not found.
 
 use std::ops::Range;
+
+/// Begins the line above a message that tells its topic.
+pub const TOPIC: &[u8] = b"topic:";
 
 /// A field: its key (with quotes; nothing for an element of an array or a line of an event) and its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,8 +23,12 @@ pub fn find(payload: &[u8], path: &str) -> Vec<Spot> {
     if path == "attr:id" {
         return line(payload, b"id:").map(|value| Spot { key: None, value }).into_iter().collect();
     }
+    if let Some(at) = path.strip_prefix("topic:/").and_then(|at| at.parse().ok()) {
+        return level(payload, at).map(|value| Spot { key: None, value }).into_iter().collect();
+    }
     let base = match payload.first() {
         Some(b'{' | b'[') => 0,
+        Some(_) if payload.starts_with(TOPIC) => payload.iter().position(|byte| *byte == b'\n').unwrap_or(0),
         _ => match line(payload, b"data:") {
             Some(data) => data.start,
             None => return Vec::new(),
@@ -51,6 +59,19 @@ fn line(payload: &[u8], name: &[u8]) -> Option<Range<usize>> {
             return Some(from..start + line.trim_ascii_end().len());
         }
         start += line.len() + 1;
+    }
+    None
+}
+
+/// A level of the topic, counted from 0.
+fn level(payload: &[u8], at: usize) -> Option<Range<usize>> {
+    let topic = line(payload, TOPIC)?;
+    let mut start = topic.start;
+    for (index, level) in payload.get(topic)?.split(|byte| *byte == b'/').enumerate() {
+        if index == at {
+            return Some(start..start + level.len());
+        }
+        start += level.len() + 1;
     }
     None
 }

@@ -17,8 +17,10 @@ use serde_json::Value;
 
 use self::rows::{LATER, Row, numbered, others};
 
-/// Seeds from 1 on, where `FEEDWATCH_SEEDS` does not say how many.
+/// Seeds from 1 on, where [`MORE`] does not say how many.
 const SEEDS: u64 = 3;
+/// How many seeds. With it also what is put off is told in full.
+const MORE: &str = "FEEDWATCH_SEEDS";
 const NUMBERS: [Check; 3] = [Check::Sequence, Check::Duplicate, Check::Order];
 
 /// Where a feed comes from.
@@ -49,7 +51,7 @@ impl Feed {
 }
 
 fn seeds() -> u64 {
-    std::env::var("FEEDWATCH_SEEDS").ok().and_then(|count| count.parse().ok()).unwrap_or(SEEDS)
+    std::env::var(MORE).ok().and_then(|count| count.parse().ok()).unwrap_or(SEEDS)
 }
 
 /// One run: the faults of a seed put in, and what is found.
@@ -130,6 +132,9 @@ fn table(title: &str, rows: &[Row], checks: impl Fn(&Row) -> Vec<Check>, books: 
             None => String::new(),
         };
         eprintln!("{}{remark}", told.line);
+        if later.is_some() && std::env::var_os(MORE).is_some() {
+            eprint!("{}", told.wrong);
+        }
         if later.is_none() && !told.wrong.is_empty() {
             wrong.push_str(&format!("{}:\n{}", row.name, told.wrong));
         }
