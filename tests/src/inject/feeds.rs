@@ -185,3 +185,41 @@ pub fn rows(count: usize) -> (Vec<Line>, Vec<Rule>) {
     });
     (lines, vec![Rule::new(SequenceRule::PlusOne, "/3", &[])])
 }
+
+/// As [`chain`], with a snapshot now and then that names nothing, and numbers that jump there.
+pub fn snapshots(count: usize) -> (Vec<Line>, Vec<Rule>) {
+    let mut last = [1_000_000_u64, 22_000_000, 333_000];
+    let lines = feed(count, 15, |at, ms, random| {
+        let which = random.within(0, PRODUCTS.len());
+        let is_snapshot = random.within(0, 60) == 0;
+        let (product, previous) = (PRODUCTS[which], last[which]);
+        last[which] += if is_snapshot { 50_000 } else { random.within(1, 9) as u64 };
+        let (this, price) = (last[which], level(random, at));
+        let (action, previous) =
+            if is_snapshot { ("snapshot", "-1".to_owned()) } else { ("update", previous.to_string()) };
+        format!(
+            r#"{{"action":"{action}","instId":"{product}","ts":{ms},"prevSeqId":{previous},"seqId":{this},"px":"{price}"}}"#
+        )
+    });
+    let rule = Rule::of_two(SequenceRule::NamesPrevious, ["/prevSeqId", "/seqId"], &["/instId"]);
+    (lines, vec![Rule { restarts: Some(("/action", &["snapshot"])), ..rule }])
+}
+
+/// Numbers per product, and heartbeats that repeat the last one.
+pub fn heartbeats(count: usize) -> (Vec<Line>, Vec<Rule>) {
+    let mut last = [41_000_u64, 52_000, 6_300];
+    let lines = feed(count, 20, |at, ms, random| {
+        let which = random.within(0, PRODUCTS.len());
+        let beats = random.within(0, 12) == 0;
+        last[which] += u64::from(!beats);
+        let (product, number, time) = (PRODUCTS[which], last[which], rfc3339(ms));
+        if beats {
+            return format!(r#"{{"type":"heartbeat","product_id":"{product}","sequence":{number},"time":"{time}"}}"#);
+        }
+        let (price, size) = (level(random, at), random.within(1, 70));
+        format!(
+            r#"{{"type":"match","product_id":"{product}","sequence":{number},"time":"{time}","price":"{price}","size":"{size}"}}"#
+        )
+    });
+    (lines, vec![Rule::new(SequenceRule::PlusOne, "/sequence", &["/product_id"]).of("/type", &["match"])])
+}

@@ -28,7 +28,7 @@ pub mod text;
 use feedwatch_model::{Check, FindingKind};
 
 pub use self::random::Random;
-pub use self::rule::{Mark, Per, Rule, mark};
+pub use self::rule::{Mark, Per, Rule, Which, mark};
 
 use self::moves::Moves;
 

@@ -56,7 +56,7 @@ pub(super) struct Moves<'a> {
     pub(super) marks: Vec<Option<Mark>>,
     from: usize,
     random: Random,
-    /// By scope, the messages with a number.
+    /// By scope, the messages with a number, from where it begins (anew).
     lanes: Vec<Vec<usize>>,
     /// By message: scope, and place in it.
     places: Vec<Option<(usize, usize)>>,
@@ -74,10 +74,15 @@ impl<'a> Moves<'a> {
         let mut places = vec![None; lines.len()];
         for (at, mark) in marks.iter().enumerate() {
             let Some(mark) = mark else { continue };
-            let lane = *known.entry((mark.rule, mark.per.clone())).or_insert_with(|| {
+            let scope = (mark.rule, mark.per.clone());
+            let lane = match known.get(&scope) {
+                Some(lane) if !mark.begins => *lane,
+                _ => lanes.len(),
+            };
+            if lane == lanes.len() {
                 lanes.push(Vec::new());
-                lanes.len() - 1
-            });
+                known.insert(scope, lane);
+            }
             places[at] = Some((lane, lanes[lane].len()));
             lanes[lane].push(at);
         }

@@ -16,7 +16,16 @@ pub struct Rule {
     /// The paths that scope it.
     pub per: Vec<&'static str>,
     /// The messages that carry it: one of these texts stands at this path; all of them where there is none.
-    pub of: Option<(&'static str, &'static [&'static str])>,
+    pub of: Option<Which>,
+    /// The messages (snapshots) that begin the numbers of their scope anew.
+    pub restarts: Option<Which>,
+}
+
+/// Messages with one of these texts at a path.
+pub type Which = (&'static str, &'static [&'static str]);
+
+fn is(payload: &[u8], (path, texts): Which) -> bool {
+    text::first(payload, path).is_some_and(|text| texts.contains(&text))
 }
 
 /// (path, text) pairs.
@@ -33,12 +42,14 @@ pub struct Mark {
     pub first: u64,
     /// The last number.
     pub last: u64,
+    /// It is compared with nothing before it.
+    pub begins: bool,
 }
 
 impl Rule {
     /// One number per message.
     pub fn new(rule: SequenceRule, path: &'static str, per: &[&'static str]) -> Rule {
-        Rule { rule, modulus: None, paths: vec![path], per: per.to_vec(), of: None }
+        Rule { rule, modulus: None, paths: vec![path], per: per.to_vec(), of: None, restarts: None }
     }
 
     /// Two numbers per message.
@@ -69,15 +80,15 @@ impl Rule {
     }
 
     fn read(&self, rule: usize, payload: &[u8]) -> Option<Mark> {
-        if let Some((path, texts)) = self.of
-            && !texts.contains(&text::first(payload, path)?)
-        {
+        if self.of.is_some_and(|which| !is(payload, which)) {
             return None;
         }
+        let begins = self.restarts.is_some_and(|which| is(payload, which));
         let number = |path: &&str| text::first(payload, path)?.parse::<u64>().ok();
-        let (first, last) = (number(self.paths.first()?)?, number(self.paths.last()?)?);
+        let last = number(self.paths.last()?)?;
+        let first = if begins { last } else { number(self.paths.first()?)? };
         let per = self.per.iter().map(|path| Some(((*path).to_owned(), text::first(payload, path)?.to_owned())));
-        Some(Mark { rule, per: per.collect::<Option<Per>>()?, first, last })
+        Some(Mark { rule, per: per.collect::<Option<Per>>()?, first, last, begins })
     }
 }
 

@@ -152,6 +152,23 @@ fn numbers_that_only_grow_show_no_loss_but_order() {
 }
 
 #[test]
+fn nothing_is_done_across_a_snapshot() {
+    let (lines, rules) = feeds::snapshots(1_500);
+    let begins: Vec<usize> = (0..lines.len()).filter(|at| mark(&rules, &lines[*at].payload).unwrap().begins).collect();
+    let next_of_scope = |at: usize| {
+        let per = |at: usize| mark(&rules, &lines[at].payload).unwrap().per;
+        (at + 1..lines.len()).find(|later| per(*later) == per(at))
+    };
+    let injected =
+        inject(&lines, &Plan { from: 20, rules: rules.clone(), faults: vec![Fault::Drop { run: 1 }; 200] }, 1);
+    assert!(begins.len() > 10 && injected.truth.len() > 100);
+    for truth in &injected.truth {
+        let next = next_of_scope(truth.source).unwrap();
+        assert!(!begins.contains(&truth.source) && !begins.contains(&next), "{truth:?}");
+    }
+}
+
+#[test]
 fn what_cannot_be_read_is_rejected_and_missing() {
     let injected = inject(&lines(200, 0.1), &plan(counted(), vec![Fault::Unreadable; 5]), 1);
     assert_eq!((injected.truth.len(), injected.expected().len()), (5, 10));

@@ -132,6 +132,8 @@ pub(super) fn numbered() -> Vec<Row> {
         made("made: two bytes that go round once", feeds::two_bytes),
         made("made: per topic", feeds::topics),
         made("made: rows without names", feeds::rows),
+        made("made: a chain with snapshots", feeds::snapshots),
+        made("made: heartbeats that repeat numbers", feeds::heartbeats),
         Row { faults: copies(), least: 5, ..made("made: ids without a number", feeds::ids) },
         Row { faults: copies(), least: 5, ..made("made: neither number nor id", feeds::plain) },
     ]
