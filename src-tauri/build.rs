@@ -9,6 +9,8 @@ const COMMANDS: [&str; 17] = [
     "series",
     "acknowledge",
     "timeline",
+    "starters",
+    "messages",
     "probe_start",
     "probe_stop",
     "add_feed",

@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use feedwatch_engine::config;
 use feedwatch_engine::engine::{HOLD, failure};
+use feedwatch_engine::newfeed::used;
 use feedwatch_engine::probe::Probe;
 use feedwatch_engine::wire::{
-    DrillRow, Failure, FeedChange, FrameRequest, NewFeed, ProbeUpdate, Push, SeriesRow, Timeline,
+    DrillRow, Failure, FeedChange, FrameRequest, MessagesRequest, MessagesView, NewFeed, ProbeUpdate, Push, SeriesRow,
+    StarterRow, Timeline,
 };
 use feedwatch_engine::{Console, clock};
 use feedwatch_model::Time;
@@ -76,6 +78,16 @@ pub(crate) async fn timeline(app: AppHandle, from_ms: f64, to_ms: f64, slots: u3
 }
 
 #[tauri::command]
+pub(crate) async fn messages(app: AppHandle, request: MessagesRequest) -> Answer<MessagesView> {
+    blocking(&app, move |console| console.running()?.messages(&request)).await
+}
+
+#[tauri::command]
+pub(crate) async fn starters() -> Answer<Vec<StarterRow>> {
+    Ok(config::starters().iter().map(StarterRow::from).collect())
+}
+
+#[tauri::command]
 pub(crate) async fn probe_start(
     app: AppHandle,
     probes: State<'_, Probes>,
@@ -83,13 +95,15 @@ pub(crate) async fn probe_start(
     channel: Channel<ProbeUpdate>,
 ) -> Answer<u32> {
     let prepared = blocking(&app, move |console| {
+        let starter = feed.starter.clone();
         let feed = console.understand(&feed)?;
         let config = config::Config { feeds: vec![feed.clone()], ..config::Config::default() };
         let secrets = config::resolve_secrets(&config, &|name| std::env::var(name).ok())
             .map_err(|problems| failure("config", problems.to_string(), ""))?;
         let paths = config::Paths::new(&|name| std::env::var(name).ok())
             .map_err(|error| failure("config", error.to_string(), ""))?;
-        Ok(Probe::new(&feed, secrets.of(&feed.name), &paths, clock::now))
+        let used = used(&starter, &feed.source).map(|starter| starter.id);
+        Ok(Probe::new(&feed, secrets.of(&feed.name), &paths, clock::now).with_profile(used))
     });
     let mut probe = prepared.await?;
     let id = probes.next.fetch_add(1, Ordering::SeqCst);

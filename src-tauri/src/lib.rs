@@ -125,6 +125,8 @@ fn build(console: Arc<Console>) -> tauri::Result<tauri::App> {
             commands::series,
             commands::acknowledge,
             commands::timeline,
+            commands::starters,
+            commands::messages,
             commands::probe_start,
             commands::probe_stop,
             commands::add_feed,

@@ -50,7 +50,7 @@ pub struct Probe {
     /// A message to send on connect; may be repeated
     #[arg(long, value_name = "TEXT")]
     pub send: Vec<String>,
-    /// Use no starter profiles (this version has none)
+    /// Use no starter profile: everything is found out
     #[arg(long)]
     pub no_profiles: bool,
     #[command(flatten)]

@@ -1,7 +1,7 @@
 //! `feedwatch probe`.
 
 use feedwatch_engine::config::{self, Paths};
-use feedwatch_engine::newfeed::{Secrets, understand};
+use feedwatch_engine::newfeed::{Secrets, understand, used};
 use feedwatch_engine::probe::{Probe, ProbeReport, learned};
 use feedwatch_engine::text::many;
 use feedwatch_engine::{clock, wire::NewFeed};
@@ -20,6 +20,7 @@ pub fn run(args: &args::Probe) -> Result<Outcome, Trouble> {
         subscribe: args.send.clone(),
         headers: args.header.clone(),
         token_env: String::new(),
+        starter: if args.no_profiles { "none".to_owned() } else { String::new() },
         found: String::new(),
     };
     let feed = understand(&new, &[], Secrets::Allowed)
@@ -27,7 +28,8 @@ pub fn run(args: &args::Probe) -> Result<Outcome, Trouble> {
     let config = config::Config { feeds: vec![feed.clone()], ..config::Config::default() };
     let secrets = config::resolve_secrets(&config, &|name| std::env::var(name).ok()).map_err(wrong)?;
     let paths = Paths::new(&|name| std::env::var(name).ok()).map_err(could_not)?;
-    let mut probe = Probe::new(&feed, secrets.of(&feed.name), &paths, clock::now);
+    let used = used(&new.starter, &feed.source).map(|starter| starter.id);
+    let mut probe = Probe::new(&feed, secrets.of(&feed.name), &paths, clock::now).with_profile(used);
     let interrupt = Interrupt::watch()?;
     interrupt.all_is_saved();
     let teller = Teller::start()?;
@@ -88,6 +90,9 @@ fn say(report: &ProbeReport) -> Result<(), Trouble> {
         accounts.rejected,
         accounts.dropped,
     ))?;
+    if let Some(used) = &report.profile_used {
+        out::line(format!("{:<18}{used} (--no-profiles looks without it)", "Starter profile"))?;
+    }
     for row in learned(&report.profile, accounts) {
         out::line(format!("{:<18}{}", row.label, row.text))?;
     }

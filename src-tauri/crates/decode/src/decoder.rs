@@ -1,5 +1,6 @@
 //! From messages to readings: hold the first ones, learn from them, read them in order, then read each as it comes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use feedwatch_model::{Cut, Message, Reading, Rejected, Time};
@@ -11,10 +12,12 @@ use crate::format::payloads::{Payloads, Read};
 use crate::json::scan::Scanner;
 use crate::json::trie::Trie;
 use crate::learn::learned::{Learned, identity};
+use crate::learn::maps;
 use crate::learn::observed::Observed;
+use crate::pins::Pins;
 
 /// Bounds of learning and of what is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Options {
     /// Messages held before the profile is made.
     pub learn_messages: usize,
@@ -32,6 +35,8 @@ pub struct Options {
     pub format: Option<Format>,
     /// Bytes that a compressed message may be inflated to.
     pub max_inflated: usize,
+    /// What is known beforehand.
+    pub pins: Arc<Pins>,
 }
 
 impl Default for Options {
@@ -45,6 +50,7 @@ impl Default for Options {
             summarise: true,
             format: None,
             max_inflated: 16 << 20,
+            pins: Arc::default(),
         }
     }
 }
@@ -83,11 +89,11 @@ impl Decoder {
         Decoder {
             trie: Trie::new(options.max_nodes),
             payloads: Payloads::new(options.format, options.max_inflated),
+            learned: Learned::new(Arc::clone(&options.pins)),
             options,
             scanner: Scanner::default(),
             learning: Some(Window::default()),
             reading: Reading::default(),
-            learned: Learned::default(),
         }
     }
 
@@ -158,6 +164,16 @@ impl Decoder {
         if !self.payloads.is_json() {
             observed.clear();
             (self.trie, self.scanner) = (Trie::new(self.options.max_nodes), Scanner::default());
+            for (message, payload) in &opened {
+                let Some(text) = self.payloads.tree(payload) else { continue };
+                if self.scanner.scan(&mut self.trie, text).is_ok() {
+                    observed.push(Observed::new(message, text, &self.scanner));
+                }
+            }
+        }
+        if maps::mark(&mut self.trie, &observed) {
+            self.scanner = Scanner::default();
+            observed.clear();
             for (message, payload) in &opened {
                 let Some(text) = self.payloads.tree(payload) else { continue };
                 if self.scanner.scan(&mut self.trie, text).is_ok() {

@@ -39,10 +39,12 @@ mod format;
 mod hash;
 mod json;
 mod learn;
+mod pins;
 mod profile;
 mod stamp;
 
 pub use catalogue::{Catalogue, GuardRule, Rule, Scope, Series, Shape};
 pub use decoder::{Decoder, Options, Sink};
 pub use format::Format;
-pub use json::leaf::leaves;
+pub use json::leaf::{Flattener, leaves};
+pub use pins::{PinnedSequence, PinnedSeries, PinnedTime, Pins};

@@ -7,6 +7,9 @@ use feedwatch_model::{NANOS_PER_SECOND, Time, TimeUnit, Value};
 
 /// Farther from the receive time a number is no time.
 const PLAUSIBLE_NANOS: i64 = 3653 * 86_400 * NANOS_PER_SECOND;
+pub(crate) const PLAUSIBLE_SECS: f64 = 3653.0 * 86_400.0;
+/// The start of 1990: a clock that tells an earlier time was not set yet.
+const EARLIEST: Time = Time::from_nanos(631_152_000 * NANOS_PER_SECOND);
 
 /// Reads an RFC 3339 time. The usual layouts (`Z` or an offset, at most nine digits) are read in place; leap seconds,
 /// lower case and everything else goes through [`Time::parse_rfc3339`].
@@ -161,6 +164,12 @@ pub(crate) fn epoch(value: Value, received: Time) -> Option<(TimeUnit, Time)> {
         let time = from_epoch(value, unit)?;
         is_plausible(time, received).then_some((unit, time))
     })
+}
+
+/// Whether a clock that tells `time` was set: it is not before 1990.
+#[inline]
+pub(crate) fn is_set(time: Time) -> bool {
+    time >= EARLIEST
 }
 
 /// Whether a time may belong to a message received at `received`.

@@ -3,7 +3,9 @@
 
 mod kit;
 
-use feedwatch_model::{KindProfile, MatchValue, SequenceProfile, SequenceRule, TimeUnit, Why};
+use std::collections::BTreeMap;
+
+use feedwatch_model::{KindProfile, MatchValue, SequenceProfile, SequenceRule, SeriesKind, TimeUnit, Why};
 use kit::{Outcome, capture, captures};
 
 fn kind<'a>(outcome: &'a Outcome, path: &str, value: &str) -> &'a KindProfile {
@@ -184,9 +186,22 @@ fn every_capture_is_read_whole() {
         let messages: u64 = outcome.profile.kinds.iter().map(|kind| kind.messages).sum();
         assert_eq!(messages, outcome.readings.len() as u64, "{name}");
         assert!(outcome.rejected == 0 && outcome.catalogue.series.len() < 5000, "{name}");
-        let samples: u64 =
-            outcome.profile.kinds.iter().flat_map(|kind| &kind.series).map(|series| series.samples).sum();
-        assert_eq!(samples, outcome.readings.iter().map(|reading| reading.points.len() as u64).sum::<u64>(), "{name}");
+        // Each point belongs to a series of the profile, or to a path that is said not to be one.
+        let mut points: BTreeMap<&str, u64> = BTreeMap::new();
+        for point in outcome.readings.iter().flat_map(|reading| &reading.points) {
+            *points.entry(&outcome.catalogue.series[point.series as usize].name).or_default() += 1;
+        }
+        let charted = outcome.profile.kinds.iter().flat_map(|kind| &kind.series);
+        for series in charted.filter(|series| series.kind != SeriesKind::State) {
+            assert_eq!(points.remove(series.name.as_str()), Some(series.samples), "{name}: {}", series.name);
+        }
+        for left in points.keys() {
+            let series = outcome.catalogue.series.iter().find(|series| *series.name == **left).unwrap();
+            let ignored = outcome.profile.kinds.iter().flat_map(|kind| &kind.ignored);
+            let mut keys = outcome.profile.kinds.iter().flat_map(|kind| &kind.keys);
+            let is_key = keys.any(|key| **key == *series.path);
+            assert!(is_key || ignored.into_iter().any(|ignored| ignored.path == *series.path), "{name}: {left}");
+        }
         for rule in &outcome.profile.sequence {
             assert!(rule.violations * 5 <= rule.checked, "{name}: {rule:?}");
         }

@@ -221,12 +221,12 @@ fn topics_name_entities() {
         message
     });
     let outcome = run(messages.collect());
-    assert_eq!(outcome.profile.kinds[0].keys, ["topic"]);
+    assert_eq!(outcome.profile.kinds[0].keys, ["topic:/1"]);
     assert_eq!(
         outcome.names(),
-        ["home/kitchen.temperature", "home/kitchen.battery_pct", "home/cellar.temperature", "home/cellar.battery_pct"]
+        ["kitchen.temperature", "kitchen.battery_pct", "cellar.temperature", "cellar.battery_pct"]
     );
-    assert_eq!(outcome.catalogue.series[0].key, [(Arc::from("topic"), Arc::from("home/kitchen"))]);
+    assert_eq!(outcome.catalogue.series[0].key, [(Arc::from("topic:/1"), Arc::from("kitchen"))]);
     assert_eq!(outcome.catalogue.series[1].unit.as_deref(), Some("%"));
 }
 

@@ -76,9 +76,11 @@ fn json_and_plain_values_live_on_topics_side_by_side() {
     assert_eq!(outcome.rejected, 2, "on a topic of objects nothing else is a value");
     let expected = [
         ("z/lamp.brightness", 255.0),
+        ("z/lamp.state", 1.0),
         ("z/bridge/state", 1.0),
         ("z/meter", 7.0),
         ("z/lamp.brightness", 120.0),
+        ("z/lamp.state", 0.0),
         ("z/bridge/state", 0.0),
     ];
     assert_eq!(values(&outcome), expected);

@@ -8,8 +8,8 @@ use url::Url;
 
 use crate::config::{
     AmqpConfig, Config, FeedConfig, FileConfig, HeaderValue, HttpConfig, KafkaConfig, LinesConfig, MqttConfig,
-    NatsConfig, Open, PollConfig, QuerySecret, SecretRef, SourceConfig, SseConfig, TailConfig, WebSocketConfig,
-    WebhookConfig, decoded, is_plain, is_variable, resolve_secrets, suggest_name,
+    NatsConfig, Open, PollConfig, QuerySecret, SecretRef, SourceConfig, SseConfig, Starter, TailConfig,
+    WebSocketConfig, WebhookConfig, decoded, is_plain, is_variable, resolve_secrets, starter, starter_of, suggest_name,
 };
 use crate::engine::failure;
 use crate::wire::{Failure, NewFeed};
@@ -46,7 +46,7 @@ pub fn understand(new: &NewFeed, existing: &[&str], secrets: Secrets) -> Result<
     };
     // An address of HTTP says nothing of what is there: a look at it does.
     let is_document = !address.pinned && new.found == Protocol::Poll.word();
-    let subscribe = new.subscribe.iter().filter(|text| !text.trim().is_empty()).cloned().collect();
+    let subscribe: Vec<String> = new.subscribe.iter().filter(|text| !text.trim().is_empty()).cloned().collect();
     let source = match address.protocol {
         Protocol::WebSocket => SourceConfig::WebSocket(WebSocketConfig {
             http: HttpConfig { headers, bearer, ..HttpConfig::new(url()?) },
@@ -119,7 +119,23 @@ pub fn understand(new: &NewFeed, existing: &[&str], secrets: Secrets) -> Result<
         name => name.to_owned(),
     };
     let title = Some(new.title.trim()).filter(|title| !title.is_empty()).map(str::to_owned);
-    Ok(FeedConfig { title, ..FeedConfig::new(name, source) })
+    let starter = used(&new.starter, &source);
+    let mut source = source;
+    if let (SourceConfig::WebSocket(config), Some(starter)) = (&mut source, starter)
+        && config.subscribe.is_empty()
+    {
+        config.subscribe.clone_from(&starter.subscribe);
+    }
+    let pins = starter.map(|starter| starter.pins.clone()).unwrap_or_default();
+    Ok(FeedConfig { title, pins, ..FeedConfig::new(name, source) })
+}
+
+/// The starter profile that is used for a new feed: the one that was picked, else that of the address.
+pub fn used(picked: &str, source: &SourceConfig) -> Option<&'static Starter> {
+    match picked {
+        "" => starter_of(source),
+        picked => starter(picked),
+    }
 }
 
 /// A broker's address with a login that would be kept.
@@ -256,6 +272,7 @@ mod tests {
             subscribe: vec!["{}".to_owned(), " ".to_owned()],
             headers: vec!["X-Region: eu".to_owned()],
             token_env: "SPOT_TOKEN".to_owned(),
+            starter: String::new(),
             found: String::new(),
         }
     }

@@ -58,7 +58,7 @@ pub struct ProbeReport {
     pub protocol: &'static str,
     /// How long it took.
     pub seconds: f64,
-    /// The starter profile that was used: there are none yet.
+    /// The starter profile that was used.
     pub profile_used: Option<String>,
     /// The books.
     pub accounts: Accounts,
@@ -90,6 +90,8 @@ pub struct Probe {
     interrupted: bool,
     /// What a person is to know of a look at this feed.
     remark: Option<&'static str>,
+    /// The starter profile that is used.
+    used: Option<String>,
 }
 
 impl Probe {
@@ -149,7 +151,14 @@ impl Probe {
             over: false,
             interrupted: false,
             remark: feed.source.configured().look_remark(),
+            used: None,
         }
+    }
+
+    /// Says which starter profile the feed's pins are from.
+    #[must_use]
+    pub fn with_profile(self, used: Option<&str>) -> Probe {
+        Probe { used: used.map(str::to_owned), ..self }
     }
 
     /// Looks until the source ends, `at_most` is over (files are read whole) or `stop` is cancelled. `told` gets a line
@@ -272,7 +281,7 @@ impl Probe {
             source: self.source.address(),
             protocol: self.protocol().word(),
             seconds: (self.clock)().secs_since(self.began),
-            profile_used: None,
+            profile_used: self.used.clone(),
             accounts,
             profile: self.profile(),
             findings: self.pipeline.findings().map(|found| report::finding_report(&self.pipeline, found)).collect(),

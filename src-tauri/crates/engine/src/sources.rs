@@ -37,6 +37,7 @@ pub fn decoding(feed: &FeedConfig) -> Options {
         max_series: feed.limits.series as usize,
         format: feed.format.or_else(|| of_capture(&feed.source)),
         max_inflated: max_message.unwrap_or(usual.max_inflated),
+        pins: Arc::new(feed.pins.clone()),
         ..usual
     }
 }

@@ -12,7 +12,7 @@ use ts_rs::TS;
 
 pub use self::asked::{
     ExportRequest, ExportUpdate, FeedChange, FrameRequest, LearnedRow, NewFeed, PanelRequest, PictureRequest,
-    ProbeSeries, ProbeUpdate, Timeline, TimelineEvent,
+    ProbeSeries, ProbeUpdate, StarterRow, Timeline, TimelineEvent,
 };
 pub use self::integrity::{
     CheckRow, IntegrityRequest, IntegrityView, LedgerColumn, MessageRow, MessagesRequest, MessagesView, ScoreRow,

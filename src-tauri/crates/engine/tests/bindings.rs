@@ -27,6 +27,7 @@ fn generate(into: &Path) {
     wire::Failure::export_all(&config).unwrap();
     wire::SeriesRow::export_all(&config).unwrap();
     wire::DrillRow::export_all(&config).unwrap();
+    wire::StarterRow::export_all(&config).unwrap();
     wire::IntegrityRequest::export_all(&config).unwrap();
     wire::IntegrityView::export_all(&config).unwrap();
     wire::MessagesRequest::export_all(&config).unwrap();

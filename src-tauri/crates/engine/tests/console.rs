@@ -26,6 +26,7 @@ fn capture(home: &Path, name: &str) -> NewFeed {
         subscribe: Vec::new(),
         headers: Vec::new(),
         token_env: String::new(),
+        starter: String::new(),
         found: String::new(),
     }
 }

@@ -130,6 +130,7 @@ fn new(port: u16) -> NewFeed {
         subscribe: Vec::new(),
         headers: Vec::new(),
         token_env: String::new(),
+        starter: String::new(),
         found: String::new(),
     }
 }

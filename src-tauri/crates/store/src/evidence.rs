@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use feedwatch_model::{FeedId, Protocol, Time};
+use feedwatch_model::{FeedId, NANOS_PER_MILLI, Protocol, Time};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use crate::values::word;
@@ -156,20 +156,69 @@ pub(crate) fn messages(
          WHERE feed = ?1 AND received >= ?2 AND received < ?3 ORDER BY received DESC, id DESC LIMIT ?4",
     )?;
     let mut messages: Vec<StoredMessage> = select
-        .query_map(params![feed.0, from.nanos(), to.nanos(), limit], |row| {
-            Ok(StoredMessage {
-                feed,
-                number: row.get::<_, i64>(0)?.cast_unsigned(),
-                received: Time::from_nanos(row.get(1)?),
-                topic: row.get(2)?,
-                meta: row.get(7)?,
-                outcome: outcome(row)?,
-                payload: Bytes::from(row.get::<_, Vec<u8>>(6)?),
-            })
-        })?
+        .query_map(params![feed.0, from.nanos(), to.nanos(), limit], |row| stored(feed, row))?
         .collect::<Result<_, _>>()?;
     messages.reverse();
     Ok(messages)
+}
+
+/// The message `number` that was received within a millisecond of `at`, with so many before and behind it, else those
+/// around `at`; in order of receipt, with its place.
+pub(crate) fn around(
+    connection: &Connection,
+    feed: FeedId,
+    at: Time,
+    number: Option<u64>,
+    each: i64,
+) -> Result<(Vec<StoredMessage>, Option<usize>), StoreError> {
+    let found: Option<(i64, i64)> = match number {
+        None => None,
+        Some(number) => connection
+            .prepare_cached(
+                "SELECT received, id FROM message WHERE feed = ?1 AND received BETWEEN ?2 AND ?3 AND number = ?4",
+            )?
+            .query_row(
+                params![
+                    feed.0,
+                    at.plus_nanos(-NANOS_PER_MILLI).nanos(),
+                    at.plus_nanos(NANOS_PER_MILLI).nanos(),
+                    number.cast_signed()
+                ],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
+            .optional()?,
+    };
+    // Of messages of one moment the order is that of their ids; without one, all of the moment stand before it.
+    let (moment, id) = found.unwrap_or((at.nanos(), i64::MAX));
+    let mut before = connection.prepare_cached(
+        "SELECT number, received, topic, outcome, fault_offset, reason, payload, meta FROM message
+         WHERE feed = ?1 AND (received, id) <= (?2, ?3) ORDER BY received DESC, id DESC LIMIT ?4",
+    )?;
+    let mut behind = connection.prepare_cached(
+        "SELECT number, received, topic, outcome, fault_offset, reason, payload, meta FROM message
+         WHERE feed = ?1 AND (received, id) > (?2, ?3) ORDER BY received, id LIMIT ?4",
+    )?;
+    let mut messages: Vec<StoredMessage> = before
+        .query_map(params![feed.0, moment, id, each.saturating_add(1)], |row| stored(feed, row))?
+        .collect::<Result<_, _>>()?;
+    messages.reverse();
+    let focus = found.and_then(|_| messages.len().checked_sub(1));
+    for message in behind.query_map(params![feed.0, moment, id, each], |row| stored(feed, row))? {
+        messages.push(message?);
+    }
+    Ok((messages, focus))
+}
+
+fn stored(feed: FeedId, row: &Row<'_>) -> Result<StoredMessage, rusqlite::Error> {
+    Ok(StoredMessage {
+        feed,
+        number: row.get::<_, i64>(0)?.cast_unsigned(),
+        received: Time::from_nanos(row.get(1)?),
+        topic: row.get(2)?,
+        meta: row.get(7)?,
+        outcome: outcome(row)?,
+        payload: Bytes::from(row.get::<_, Vec<u8>>(6)?),
+    })
 }
 
 fn outcome_columns(outcome: &Outcome) -> (&'static str, Option<i64>, Option<&str>) {

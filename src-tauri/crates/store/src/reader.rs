@@ -231,6 +231,22 @@ impl Reader {
         self.ask(|connection| evidence::messages(connection, feed, from, to, rows(limit)))
     }
 
+    /// Raw messages around a moment, `each` of them on either side at most, in the order of receipt. With a number they are
+    /// those around the message of that number which was received at `at`, to a millisecond, and its place is told; if it
+    /// is no longer kept, those around `at`.
+    ///
+    /// # Errors
+    /// See [`Reader::feeds`].
+    pub fn messages_around(
+        &self,
+        feed: FeedId,
+        at: Time,
+        number: Option<u64>,
+        each: usize,
+    ) -> Result<(Vec<StoredMessage>, Option<usize>), StoreError> {
+        self.ask(|connection| evidence::around(connection, feed, at, number, rows(each)))
+    }
+
     /// The bytes of raw messages that are kept, over all feeds.
     ///
     /// # Errors

@@ -74,3 +74,29 @@ fn raw_messages_go_when_they_are_too_old_also_of_a_feed_that_is_gone_but_not_tho
     assert_eq!((kept(1), kept(2)), (1, 1), "nothing of these feeds came, and the old one went all the same");
     assert!(reader.message_bytes().unwrap() < before);
 }
+
+#[test]
+fn a_message_is_shown_with_those_around_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("h.db");
+    let (writer, reader, _events) = start_with(Options { message_age: Duration::MAX, ..options(&path) });
+    // Three messages of each moment, and the numbers begin anew in a second run.
+    let of = |number: u64, moment: i64| StoredMessage { received: at(moment), ..message(number, 10) };
+    let messages: Vec<StoredMessage> = (0..60)
+        .map(|number| of(number, 1000 + number as i64 / 3))
+        .chain((0..9).map(|number| of(number, 2000)))
+        .collect();
+    writer.submit(Batch { messages, ..Batch::default() }).unwrap();
+    assert!(writer.flush(LONG));
+    let numbers = |moment: i64, number: Option<u64>, each: usize| -> (Vec<u64>, Option<usize>) {
+        let (there, focus) = reader.messages_around(FeedId(1), at(moment), number, each).unwrap();
+        (there.iter().map(|message| message.number).collect(), focus)
+    };
+    assert_eq!(numbers(1010, Some(31), 2), (vec![29, 30, 31, 32, 33], Some(2)));
+    assert_eq!(numbers(1000, Some(1), 3), (vec![0, 1, 2, 3, 4], Some(1)));
+    assert_eq!(numbers(2000, Some(4), 1), (vec![3, 4, 5], Some(1)), "the one of that moment, not of the run before");
+    assert_eq!(numbers(1010, None, 1), (vec![31, 32, 33], None), "without a number: what came up to then, and behind");
+    assert_eq!(numbers(1010, Some(7), 1), (vec![31, 32, 33], None), "one that is not there");
+    assert_eq!(numbers(0, None, 2), (vec![0, 1], None));
+    assert_eq!(reader.messages_around(FeedId(9), at(1010), Some(1), 5).unwrap(), (vec![], None));
+}

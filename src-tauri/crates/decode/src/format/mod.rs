@@ -17,7 +17,7 @@ mod msgpack;
 pub(crate) mod payloads;
 mod prometheus;
 mod sparkplug;
-mod states;
+pub(crate) mod states;
 mod wrap;
 
 /// How payloads are written.

@@ -84,13 +84,61 @@ impl Leaf {
 /// assert_eq!(seen, ["/s \"BTC-USD\"", "/bids/*/0 \"1.50\"", "/bids/*/1 \"2\""]);
 /// ```
 pub fn leaves(payload: &[u8], mut visit: impl FnMut(&str, &str)) -> Result<(), Rejected> {
-    let mut trie = Trie::new(20_000);
-    let mut scanner = Scanner::default();
-    scanner.scan(&mut trie, payload)?;
-    for leaf in &scanner.leaves {
+    let mut flattener = Flattener::default();
+    flattener.flatten(payload)?;
+    for leaf in &flattener.scanner.leaves {
         let quote = u32::from(leaf.is_string());
         let raw = Leaf { start: leaf.start - quote, end: leaf.end + quote, ..*leaf }.raw(payload);
-        visit(&trie.path(leaf.node), std::str::from_utf8(raw).unwrap_or_default());
+        visit(&flattener.path(leaf.node), std::str::from_utf8(raw).unwrap_or_default());
     }
     Ok(())
+}
+
+/// Flattens message after message of one feed: what is learned of their paths and skeletons makes the next one cheaper, and
+/// nothing is allocated once they are known.
+///
+/// ```
+/// let mut flattener = feedwatch_decode::Flattener::default();
+/// let message = br#"{"s":"BTC-USD","p":"1.50"}"#;
+/// flattener.flatten(message).unwrap();
+/// let numbers: Vec<_> = flattener.numbers(message).map(|(path, value)| (flattener.path(path), value)).collect();
+/// assert_eq!(numbers, [("/p".to_owned(), 1.5)]);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Flattener {
+    trie: Trie,
+    scanner: Scanner,
+}
+
+impl Default for Flattener {
+    fn default() -> Flattener {
+        Flattener { trie: Trie::new(20_000), scanner: Scanner::default() }
+    }
+}
+
+impl Flattener {
+    /// Flattens a message; the number of its leaves.
+    ///
+    /// # Errors
+    /// The first byte that is not JSON.
+    pub fn flatten(&mut self, payload: &[u8]) -> Result<usize, Rejected> {
+        self.scanner.scan(&mut self.trie, payload)?;
+        Ok(self.scanner.leaves.len())
+    }
+
+    /// The numbers (also as strings) and truth values of `payload`, which was flattened last, each with the number of its
+    /// path.
+    pub fn numbers<'a>(&'a self, payload: &'a [u8]) -> impl Iterator<Item = (u32, f64)> + 'a {
+        let leaves = self.scanner.leaves.iter();
+        leaves.filter_map(|leaf| {
+            let mut value = None;
+            leaf.number(payload).give(|number| value = Some(number.as_f64()));
+            Some((leaf.node, value?))
+        })
+    }
+
+    /// The JSON pointer of a path, with `*` for any element.
+    pub fn path(&self, path: u32) -> String {
+        self.trie.path(path)
+    }
 }

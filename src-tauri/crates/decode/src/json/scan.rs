@@ -4,6 +4,8 @@
 //! - A repeated key gives a leaf each time, in order.
 //! - An array whose first element is an object or an array has the path step `*`, and its elements are told apart by
 //!   [`Leaf::element`]; an array that starts with a scalar is positional (`/0`, `/1`, … from the 33rd on `*`).
+//! - An object that the trie knows to be a map ([`Trie::mark_map`]) has the path step `{*}`; its members are elements, and
+//!   the name of each is a leaf.
 //! - `{}` and `[]` are leaves.
 //! - A byte-order mark, a second value and an empty payload are refused.
 //! - At most 128 levels; at most 2^20 leaves are kept of one payload (all of it is checked), and 4 GiB.
@@ -31,6 +33,8 @@ enum Inside {
     Nothing,
     /// An object; the member before, or [`NONE`].
     Object(u32),
+    /// An object whose members' names are keys: the nodes of any member and of its name.
+    Members(u32, u32),
     /// An array of objects or arrays: the node of its elements.
     Elements(u32),
     /// An array of scalars: the place before, and how many there were.
@@ -145,6 +149,12 @@ impl Scanner {
                         at = inner + 1;
                     } else {
                         self.enter(frame, at)?;
+                        if let Some((member, name)) = trie.map(node) {
+                            frame = Frame { node, element, inside: Inside::Members(member, name) };
+                            (element, at) = self.member(bytes, inner, name, element)?;
+                            node = member;
+                            continue;
+                        }
                         let (child, value) = self.key(trie, bytes, inner, node, NONE)?;
                         frame = Frame { node, element, inside: Inside::Object(child) };
                         (node, at) = (child, value);
@@ -201,7 +211,13 @@ impl Scanner {
                         at = skip_space(bytes, at + 1);
                         break;
                     }
-                    (Inside::Object(_), b'}') | (Inside::Elements(_) | Inside::Positions(..), b']') => {
+                    (Inside::Members(member, name), b',') => {
+                        (element, at) = self.member(bytes, skip_space(bytes, at + 1), name, frame.element)?;
+                        node = member;
+                        break;
+                    }
+                    (Inside::Object(_) | Inside::Members(..), b'}')
+                    | (Inside::Elements(_) | Inside::Positions(..), b']') => {
                         at += 1;
                         match self.stack.pop() {
                             Some(outer) => frame = outer,
@@ -210,7 +226,9 @@ impl Scanner {
                     }
                     (Inside::Nothing, _) if at == bytes.len() => return Ok(()),
                     (Inside::Nothing, _) => return Err(Fault::at(at, "the message goes on behind its value")),
-                    (Inside::Object(_), _) => return Err(unfit(bytes, at, "expected ',' or '}'")),
+                    (Inside::Object(_) | Inside::Members(..), _) => {
+                        return Err(unfit(bytes, at, "expected ',' or '}'"));
+                    }
                     _ => return Err(unfit(bytes, at, "expected ',' or ']'")),
                 }
             }
@@ -362,6 +380,21 @@ impl Scanner {
         Ok((node, skip_space(bytes, colon + 1)))
     }
 
+    /// A member whose name is a key: its name is a leaf. The element it is, and the first byte of its value.
+    fn member(&mut self, bytes: &[u8], at: usize, name: u32, within: u32) -> Result<(u32, usize), Fault> {
+        if peek(bytes, at) != b'"' {
+            return Err(unfit(bytes, at, "expected a key in quotes"));
+        }
+        let element = self.elements.len() as u32;
+        self.elements.push(within);
+        let end = self.string(bytes, at + 1, name, element)?;
+        let colon = skip_space(bytes, end);
+        if peek(bytes, colon) != b':' {
+            return Err(unfit(bytes, colon, "expected ':'"));
+        }
+        Ok((element, skip_space(bytes, colon + 1)))
+    }
+
     /// The next element of an array: its node, and the element it stands in or is.
     #[inline]
     fn step(&mut self, trie: &mut Trie, frame: &mut Frame) -> (u32, u32) {
@@ -376,7 +409,7 @@ impl Scanner {
                 frame.inside = Inside::Positions(node, count.saturating_add(1));
                 (node, frame.element)
             }
-            Inside::Nothing | Inside::Object(_) => (NONE, frame.element),
+            Inside::Nothing | Inside::Object(_) | Inside::Members(..) => (NONE, frame.element),
         }
     }
 }

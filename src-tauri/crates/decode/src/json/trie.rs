@@ -30,6 +30,10 @@ pub(crate) enum Step {
     Element,
     /// A place in an array of scalars.
     Position(u32),
+    /// Any member of an object whose members' names are keys.
+    Member,
+    /// The name of such a member.
+    Name,
 }
 
 #[derive(Clone, Debug)]
@@ -68,12 +72,15 @@ pub(crate) struct Trie {
     nodes: Vec<Node>,
     arena: Vec<u8>,
     index: FxHashMap<u64, u32>,
+    /// Objects whose members' names are keys, with the node of any member and that of its name.
+    maps: FxHashMap<u32, (u32, u32)>,
     limit: usize,
 }
 
 impl Trie {
     pub(crate) fn new(limit: usize) -> Trie {
-        let mut trie = Trie { nodes: Vec::new(), arena: Vec::new(), index: FxHashMap::default(), limit: limit.max(1) };
+        let (index, maps) = (FxHashMap::default(), FxHashMap::default());
+        let mut trie = Trie { nodes: Vec::new(), arena: Vec::new(), index, maps, limit: limit.max(1) };
         trie.add(NONE, Step::Root, false, 0, 0);
         trie
     }
@@ -167,6 +174,22 @@ impl Trie {
         self.stepped(parent, previous, Step::Position(position), u64::from(position) + 1)
     }
 
+    /// From now on the names of the members of `node` are keys; `false` if there is no room.
+    pub(crate) fn mark_map(&mut self, node: u32) -> bool {
+        let member = self.stepped(node, NONE, Step::Member, u64::MAX);
+        let name = self.stepped(member, NONE, Step::Name, u64::MAX);
+        if name != NONE {
+            self.maps.insert(node, (member, name));
+        }
+        name != NONE
+    }
+
+    /// The node of any member of `node` and that of its name, if the names are keys.
+    #[inline]
+    pub(crate) fn map(&self, node: u32) -> Option<(u32, u32)> {
+        if self.maps.is_empty() { None } else { self.maps.get(&node).copied() }
+    }
+
     fn stepped(&mut self, parent: u32, previous: u32, step: Step, code: u64) -> u32 {
         if parent == NONE {
             return NONE;
@@ -240,6 +263,8 @@ impl Trie {
             Step::Key => String::from_utf8_lossy(self.key(found)).into_owned(),
             Step::Element => "*".to_owned(),
             Step::Position(at) => at.to_string(),
+            Step::Member => "{*}".to_owned(),
+            Step::Name => String::new(),
         }
     }
 
@@ -255,21 +280,22 @@ impl Trie {
         chain
     }
 
-    /// The JSON pointer (RFC 6901) with `*` for any element.
+    /// The JSON pointer (RFC 6901) with `*` for any element, and `{*}` for any member whose name is a key, which is the path
+    /// of that name too.
     pub(crate) fn path(&self, node: u32) -> String {
         let mut path = String::new();
-        for step in self.chain(node) {
+        for step in self.chain(node).into_iter().filter(|step| self.step(*step) != Step::Name) {
             path.push('/');
             path.push_str(&self.segment(step).replace('~', "~0").replace('/', "~1"));
         }
         path
     }
 
-    /// Whose element `node` stands in: the nearest `*` at or above it, else the root.
+    /// Whose element `node` stands in: the nearest `*` or `{*}` at or above it, else the root.
     pub(crate) fn element_of(&self, node: u32) -> u32 {
         let mut at = node;
         while at != NONE && at != ROOT {
-            if self.step(at) == Step::Element {
+            if matches!(self.step(at), Step::Element | Step::Member) {
                 return at;
             }
             at = self.parent(at);

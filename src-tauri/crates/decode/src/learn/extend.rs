@@ -1,26 +1,29 @@
 //! Giving the new paths of a kind their meaning, from all messages of it that are at hand (the learning window) or
 //! from the one that brought them.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use feedwatch_model::{SeriesKind, TimeUnit, Why};
 
 use super::facts::{ENOUGH, Facts, Verdict, gather};
+use super::growth::Growth;
 use super::hints;
 use super::keys;
 use super::kinds::Kinds;
 use super::names::{Forms, Names};
 use super::observed::Observed;
-use super::roles::{EVENT_ID, KeyField, LAST_PLACE, Plan, Slot, TOPIC, Watch, What};
-use super::sequence::{Name, Per, Scope, Sequences};
+use super::pinned;
+use super::roles::{KeyField, Plan, Slot, State, TOPIC, What};
+use super::sequence::Sequences;
 use super::table::KeyTable;
-use crate::json::leaf::Leaf;
+use super::topics;
 use crate::json::trie::{NONE, ROOT, Step, Trie};
+use crate::pins::{Pin, Pins};
+use crate::stamp;
 
 /// Keys of a kind, over all arrays.
 const MAX_KEYS: usize = 8;
-/// Texts beside the keys that are tried as scopes of sequences.
-const MAX_SCOPING: usize = 4;
 /// A message with so many whole numbers is a report.
 const REPORT: usize = 16;
 
@@ -30,57 +33,76 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) kinds: &'a Kinds,
     /// Paths that are keys of other kinds.
     pub(crate) keys: &'a [u32],
+    pub(crate) pins: &'a Pins,
     pub(crate) names: &'a mut Names,
     pub(crate) sequences: &'a mut Sequences,
 }
 
-struct New {
-    node: u32,
-    facts: Facts,
-    verdict: Verdict,
+/// A path that has no meaning yet.
+pub(super) struct New<'a> {
+    pub(super) node: u32,
+    /// What is pinned of it.
+    pub(super) pin: Option<Pin<'a>>,
+    pub(super) facts: Facts,
+    pub(super) verdict: Verdict,
+    pub(super) growth: Growth,
+    /// The unit that stands beside it.
+    pub(super) unit: Option<Arc<str>>,
+    /// It is a total of which its neighbours are parts, and no sum.
+    pub(super) is_whole_of: bool,
 }
 
 impl Plan {
     /// Decides about every path in `messages` that has no meaning yet.
-    pub(crate) fn extend(&mut self, kind: u32, messages: &[&Observed], around: &mut Surroundings<'_>) {
+    pub(crate) fn extend<'a>(&mut self, kind: u32, messages: &[&Observed], around: &mut Surroundings<'a>) {
         self.set_changed();
         self.label = around.kinds.label(kind as usize);
         self.look_again(kind, around);
         let is_first = self.roles.is_empty();
-        let new = self.new_paths(messages, around.trie);
+        let mut new: Vec<New<'a>> = self.new_paths(messages, around);
         self.is_report |= is_report(&new, around.trie);
         self.extend_keys(messages, &new, around);
-        self.extend_times(&new, messages, around.trie);
+        self.extend_times(&new, messages, around);
+        self.weigh(&mut new, messages, around.trie);
         for path in &new {
             self.settle(path, around);
         }
-        self.extend_scoping(&new, around);
-        for path in &new {
-            self.watch_path(path, kind, around);
+        if around.pins.sequences.is_none() {
+            self.watch_new(&new, messages, kind, around);
         }
-        self.watch_beside(messages, kind, around);
-        if is_first {
+        if is_first && around.pins.keys.is_none() {
             let facts: Vec<(u32, Facts)> = new.into_iter().map(|path| (path.node, path.facts)).collect();
             self.expect_keys(&facts, around);
         }
     }
 
     /// The paths without a meaning, in order of appearance, with what was seen there.
-    fn new_paths(&self, messages: &[&Observed], trie: &Trie) -> Vec<New> {
+    fn new_paths<'a>(&self, messages: &[&Observed], around: &Surroundings<'a>) -> Vec<New<'a>> {
         let facts = gather(messages, |node| matches!(self.role(node).what, What::Unseen | What::Pending));
         let judged = facts.into_iter().map(|(node, facts)| {
-            let verdict = facts.verdict(&name(trie, node));
-            New { node, facts, verdict }
+            let verdict = facts.verdict(&name(around.trie, node));
+            New {
+                node,
+                pin: pinned::look_up(around, node),
+                facts,
+                verdict,
+                growth: Growth::default(),
+                unit: None,
+                is_whole_of: false,
+            }
         });
         judged.collect()
     }
 
-    fn extend_keys(&mut self, messages: &[&Observed], new: &[New], around: &mut Surroundings<'_>) {
+    fn extend_keys(&mut self, messages: &[&Observed], new: &[New<'_>], around: &mut Surroundings<'_>) {
         let trie = around.trie;
-        let is_number = |path: &&New| matches!(path.verdict, Verdict::Number | Verdict::Boolean);
+        if let Some(keys) = &around.pins.keys {
+            return self.pin_keys(keys, new, messages, trie);
+        }
+        let is_number = |path: &&New| matches!(path.verdict, Verdict::Number | Verdict::Boolean | Verdict::Words);
         let numbers: Vec<u32> = new.iter().filter(is_number).map(|path| path.node).collect();
-        if self.keys.is_empty() && topics_name(messages) && !numbers.is_empty() {
-            self.keys.push(KeyField::new(TOPIC, "topic".into(), ROOT));
+        if self.keys.is_empty() && !numbers.is_empty() {
+            self.keys.extend(topics::key(messages));
         }
         let had: Vec<u32> = self.keys.iter().filter(|key| key.node != TOPIC).map(|key| key.element).collect();
         let facts: Vec<(u32, Facts)> = new.iter().map(|path| (path.node, path.facts.clone())).collect();
@@ -100,6 +122,11 @@ impl Plan {
         }
         let (place, node) = (self.keys.len() as u8, key.node);
         self.keys.push(key);
+        if let What::Series(slot) = self.role(node).what
+            && let Some(slot) = self.slots.get_mut(slot as usize)
+        {
+            slot.dropped = true;
+        }
         if let Some(role) = self.role_mut(node) {
             role.what = What::Key(place);
         }
@@ -107,13 +134,22 @@ impl Plan {
     }
 
     /// The best time of the message, the best of each array, and the others.
-    fn extend_times(&mut self, new: &[New], messages: &[&Observed], trie: &Trie) {
-        let mut times: Vec<(&New, TimeUnit)> = new
-            .iter()
-            .filter_map(|path| if let Verdict::Time(unit) = path.verdict { Some((path, unit)) } else { None })
-            .collect();
+    fn extend_times(&mut self, new: &[New<'_>], messages: &[&Observed], around: &Surroundings<'_>) {
+        let trie = around.trie;
+        let unit = |path: &New<'_>| match (path.pin, path.verdict) {
+            (Some(Pin::Time(unit)), _) => Some(unit),
+            (Some(_), _) => None,
+            (None, Verdict::Time(unit)) => Some(unit),
+            (None, _) => None,
+        };
+        let mut times: Vec<(&New<'_>, TimeUnit)> = new.iter().filter_map(|path| Some((path, unit(path)?))).collect();
         times.retain(|(path, _)| matches!(self.role(path.node).what, What::Unseen | What::Pending));
-        times.sort_by(|a, b| rank(trie, a).partial_cmp(&rank(trie, b)).unwrap_or(std::cmp::Ordering::Equal));
+        let nearest = times.iter().filter(|(path, _)| !hints::is_side_time(&name(trie, path.node)));
+        let nearest = nearest.map(|(path, _)| path.facts.distance_secs()).fold(f64::INFINITY, f64::min);
+        times.sort_by_key(|time| rank(trie, time, nearest));
+        if let Some(pinned) = &around.pins.times {
+            times.sort_by_key(|(path, _)| around.pins.rank(&trie.path(path.node)).unwrap_or(pinned.len()));
+        }
         let of_message = times.iter().filter(|(path, _)| trie.element_of(path.node) == ROOT);
         let liveliest = of_message.map(|(path, _)| path.facts.change()).fold(0.0, f64::max);
         for (path, unit) in times {
@@ -123,7 +159,10 @@ impl Plan {
             } else {
                 self.element_times.iter().any(|(of, ..)| *of == element)
             };
-            let fits = unit != TimeUnit::Local && path.may_be_event_time(trie, liveliest, messages.len());
+            let fits = match &around.pins.times {
+                Some(_) => matches!(path.pin, Some(Pin::Time(_))),
+                None => path.may_be_event_time(trie, liveliest, messages.len()),
+            };
             let what = match (known || !fits, element) {
                 (true, _) => {
                     self.other_times.push((path.node, unit));
@@ -145,18 +184,31 @@ impl Plan {
         }
     }
 
-    fn settle(&mut self, path: &New, around: &mut Surroundings<'_>) {
+    fn settle(&mut self, path: &New<'_>, around: &mut Surroundings<'_>) {
         if !matches!(self.role(path.node).what, What::Unseen | What::Pending) {
             return;
         }
         let (what, why) = match path.verdict {
             _ if around.kinds.is_field(path.node) => (What::Skip, None),
+            _ if matches!(path.pin, Some(Pin::Ignored)) => (What::Skip, Some(Why::Text)),
+            Verdict::Text | Verdict::State if path.is_pinned_series() => {
+                (What::State(self.new_state(path, around)), None)
+            }
+            verdict if path.is_pinned_series() && verdict != Verdict::Empty => {
+                (What::Series(self.new_slot(path, around)), None)
+            }
             Verdict::Empty => (What::Pending, None),
-            Verdict::Boolean | Verdict::Number => (What::Series(self.new_slot(path, around)), None),
+            Verdict::Boolean | Verdict::Words | Verdict::Number => (What::Series(self.new_slot(path, around)), None),
+            Verdict::State => (What::State(self.new_state(path, around)), None),
+            Verdict::Checksum => (What::Skip, Some(Why::Checksum)),
+            Verdict::Setting => (What::Skip, Some(Why::Constant)),
             Verdict::Sequence => (What::Skip, Some(Why::Sequence)),
             Verdict::Identifier => (What::Skip, Some(Why::Identifier)),
             Verdict::Time(_) | Verdict::Clock => (What::Skip, Some(Why::Time)),
             Verdict::Text if hints::is_identifier(&name(around.trie, path.node)) => (What::Skip, Some(Why::Identifier)),
+            Verdict::Text if hints::is_checksum(&name(around.trie, path.node)) && !path.facts.may_name() => {
+                (What::Skip, Some(Why::Checksum))
+            }
             Verdict::Text => (What::Skip, Some(Why::Text)),
         };
         if let Some(role) = self.role_mut(path.node) {
@@ -164,28 +216,43 @@ impl Plan {
         }
     }
 
-    fn new_slot(&mut self, path: &New, around: &mut Surroundings<'_>) -> u32 {
+    fn new_slot(&mut self, path: &New<'_>, around: &mut Surroundings<'_>) -> u32 {
         let name = name(around.trie, path.node);
         let forms = Forms::of(around.trie, path.node, &self.label);
         around.names.announce(&forms);
-        let kind = match path.verdict {
-            Verdict::Boolean => SeriesKind::Boolean,
-            _ if hints::is_counter(&name) || path.facts.only_grows() => SeriesKind::Counter,
+        let pinned = if let Some(Pin::Series(pinned)) = path.pin { Some(pinned) } else { None };
+        let found = match path.verdict {
+            Verdict::Boolean | Verdict::Words => SeriesKind::Boolean,
+            _ if path.is_whole_of || path.growth.fell() => SeriesKind::Gauge,
+            _ if hints::is_counter(&name) => SeriesKind::Counter,
+            _ if path.growth.is_sum() && !hints::is_level(&name) => SeriesKind::Counter,
             _ => SeriesKind::Gauge,
         };
         let slot = Slot {
             path: around.trie.path(path.node).into(),
             table: self.table_of(path.node, around.trie),
-            kind,
-            unit: hints::unit(&name).map(Arc::from),
+            kind: pinned.and_then(|pinned| pinned.kind).unwrap_or(found),
+            unit: match pinned.and_then(|pinned| pinned.unit.as_deref()) {
+                Some(unit) => Some(Arc::from(unit)),
+                None => hints::unit(&name).map(Arc::from).or_else(|| path.unit.clone()),
+            },
             forms,
             base: None,
             series: Vec::new(),
             before: Vec::new(),
             left_out: false,
+            dropped: false,
         };
         self.slots.push(slot);
         (self.slots.len() - 1) as u32
+    }
+
+    fn new_state(&mut self, path: &New<'_>, around: &mut Surroundings<'_>) -> u32 {
+        let forms = Forms::of(around.trie, path.node, &self.label);
+        around.names.announce(&forms);
+        let table = self.table_of(path.node, around.trie);
+        self.states.push(State::new(around.trie.path(path.node).into(), table, forms));
+        (self.states.len() - 1) as u32
     }
 
     /// The table of the keys that stand in the element of `node` or around it.
@@ -202,123 +269,18 @@ impl Plan {
             self.tables.len() - 1
         }) as u32
     }
-
-    /// Texts of the message that are no keys and may scope a sequence: those that recur, and those that are called as parts
-    /// of a log are.
-    fn extend_scoping(&mut self, new: &[New], around: &Surroundings<'_>) {
-        for path in new.iter().filter(|path| around.trie.element_of(path.node) == ROOT) {
-            let name = name(around.trie, path.node);
-            let is_partition = hints::is_partition(&name) && (path.facts.is_text() || path.facts.is_whole());
-            let recurs = path.facts.is_text() && path.facts.is_namelike(false) && path.facts.distinct.len() > 1;
-            let fits = (is_partition && path.facts.may_name()) || (recurs && !hints::is_attribute(&name));
-            let is_known = matches!(self.role(path.node).what, What::Key(_)) || around.kinds.is_field(path.node);
-            if fits && !is_known && self.scoping.len() < MAX_SCOPING {
-                self.scoping.push(Per::Path(path.node));
-            }
-        }
-    }
-
-    /// Puts whole numbers of the message on trial as sequence numbers, or lets them join a rule.
-    fn watch_path(&mut self, path: &New, kind: u32, around: &mut Surroundings<'_>) {
-        let name = name(around.trie, path.node);
-        let role = self.role(path.node);
-        let of_message = around.trie.element_of(path.node) == ROOT;
-        if !of_message || !path.facts.is_whole() || role.watch != Watch::No {
-            return;
-        }
-        let Some(said) = self.said(path, &name) else { return };
-        let pairs = said >= Name::Update || (said == Name::Silent && path.facts.is_large());
-        self.put_on_trial(path.node, said, pairs, kind, around);
-    }
-
-    /// What the name of a whole number says of its being a sequence; `None`: it is none.
-    fn said(&self, path: &New, name: &str) -> Option<Name> {
-        let role = self.role(path.node);
-        if role.why == Some(Why::Time) || matches!(role.what, What::Time(_)) {
-            let fine = matches!(path.verdict, Verdict::Time(TimeUnit::Micros | TimeUnit::Nanos));
-            return fine.then_some(Name::Time);
-        }
-        let previous = hints::is_previous(name);
-        let said = match () {
-            () if !matches!(role.what, What::Series(_) | What::Skip) || hints::is_duration(name) => return None,
-            () if hints::is_sequence(name) && !previous => Name::Sequence,
-            () if hints::is_sequence(name) || hints::is_update_number(name) => Name::Update,
-            () if self.is_report || hints::is_total(name) => return None,
-            () => Name::Silent,
-        };
-        Some(said)
-    }
-
-    /// The protocol's own identity, if it is a number, and the last place of messages that are arrays: they may be of several
-    /// lengths.
-    fn watch_beside(&mut self, messages: &[&Observed], kind: u32, around: &mut Surroundings<'_>) {
-        use crate::json::number::unsigned;
-        let numbered = |message: &&Observed| message.id.as_deref().is_some_and(|id| unsigned(id.as_bytes()).is_some());
-        if self.event_id == Watch::No && messages.iter().all(numbered) {
-            self.put_on_trial(EVENT_ID, Name::Sequence, false, kind, around);
-        }
-        let ends_with_number = |message: &&Observed| {
-            let leaf = last_place(around.trie, &message.leaves);
-            leaf.is_some_and(|leaf| unsigned(leaf.raw(&message.payload)).is_some())
-        };
-        if self.last_place == Watch::No && messages.iter().all(ends_with_number) {
-            self.put_on_trial(LAST_PLACE, Name::Silent, false, kind, around);
-        }
-    }
-
-    fn put_on_trial(&mut self, node: u32, name: Name, pairs: bool, kind: u32, around: &mut Surroundings<'_>) {
-        let watch = match around.sequences.open_rule(node) {
-            Some(rule) => Watch::May(rule),
-            None => {
-                let (scopes, told) = (self.scopes(), self.told_scope(node, around.trie));
-                let tried = around.sequences.try_out(node, (name, pairs), kind, &scopes, told);
-                tried.map_or(Watch::No, Watch::Trial)
-            }
-        };
-        self.set_watch(node, watch);
-    }
-
-    /// The topic and the partition that stand beside a number: they scope it, also where there is only one of each.
-    fn told_scope(&self, node: u32, trie: &Trie) -> Option<Scope> {
-        let beside = |name: &str| {
-            let paths =
-                self.scoping.iter().filter_map(|per| if let Per::Path(path) = per { Some(*path) } else { None });
-            let mut there = paths.filter(|path| trie.parent(*path) == trie.parent(node));
-            there.find(|path| trie.segment(*path).eq_ignore_ascii_case(name)).map(Per::Path)
-        };
-        match (beside("topic"), beside("partition")) {
-            (Some(topic), Some(partition)) => Some(Scope::two(topic, partition)),
-            (one, other) => one.or(other).map(Scope::one),
-        }
-    }
-
-    /// What may scope a sequence: the keys of the message, then what else may, then two of the first three.
-    pub(super) fn scopes(&self) -> Vec<Scope> {
-        let of_message = self.keys.iter().filter(|key| key.element == ROOT);
-        let keys = of_message.map(|key| if key.node == TOPIC { Per::Topic } else { Per::Path(key.node) });
-        let single: Vec<Per> = keys.chain(self.scoping.iter().copied()).take(MAX_SCOPING + 2).collect();
-        let mut scopes: Vec<Scope> = single.iter().map(|per| Scope::one(*per)).collect();
-        if let [a, b, rest @ ..] = single.as_slice() {
-            scopes.push(Scope::two(*a, *b));
-            scopes.extend(rest.first().into_iter().flat_map(|c| [Scope::two(*a, *c), Scope::two(*b, *c)]));
-        }
-        scopes
-    }
 }
 
-/// The last place of a message that is an array which begins with a scalar.
-pub(crate) fn last_place<'a>(trie: &Trie, leaves: &'a [Leaf]) -> Option<&'a Leaf> {
-    let last = leaves.last()?;
-    let is_place = trie.parent(last.node) == ROOT && matches!(trie.step(last.node), Step::Position(_));
-    is_place.then_some(last)
-}
+impl New<'_> {
+    fn is_pinned_series(&self) -> bool {
+        matches!(self.pin, Some(Pin::Series(_)))
+    }
 
-impl New {
     /// Whether it can be the time of what the message tells: it moves as the others do, and is not called after
     /// something else unless it comes with the message. An array's elements have nothing better.
     fn may_be_event_time(&self, trie: &Trie, liveliest: f64, messages: usize) -> bool {
         let secs = self.facts.distance_secs();
-        if secs > 3653.0 * 86_400.0 {
+        if secs > stamp::PLAUSIBLE_SECS && !self.facts.are_together() {
             return false;
         }
         if trie.element_of(self.node) != ROOT {
@@ -337,22 +299,17 @@ fn is_report(new: &[New], trie: &Trie) -> bool {
     new.iter().filter(counts).count() >= REPORT
 }
 
-/// Order of preference among times: plain names first, then the nearest to the receive time.
-fn rank(trie: &Trie, (path, unit): &(&New, TimeUnit)) -> (bool, f64, bool, usize) {
-    let name = name(trie, path.node);
-    let side = hints::is_side_time(&name);
-    (side, path.facts.distance_secs(), *unit != TimeUnit::Rfc3339, trie.chain(path.node).len())
+/// Order of preference among times: those with a zone, plain names, those about as near to the receive time as the
+/// nearest one, the finer ones, texts, and those nearer to the top.
+fn rank(trie: &Trie, (path, unit): &(&New, TimeUnit), nearest: f64) -> (bool, bool, bool, Reverse<u8>, bool, usize) {
+    let side = hints::is_side_time(&name(trie, path.node));
+    let is_far = path.facts.distance_secs() > 1.0 + 1.25 * nearest;
+    let fineness = Reverse(path.facts.digits());
+    (*unit == TimeUnit::Local, side, is_far, fineness, *unit != TimeUnit::Rfc3339, trie.chain(path.node).len())
 }
 
 /// The last segment that is a name.
-fn name(trie: &Trie, node: u32) -> String {
+pub(super) fn name(trie: &Trie, node: u32) -> String {
     let named = trie.chain(node).into_iter().rev().find(|step| trie.step(*step) == Step::Key);
     named.map(|step| trie.segment(step)).unwrap_or_default()
-}
-
-/// Whether the topics of the messages name entities: they have levels, or there are several.
-fn topics_name(messages: &[&Observed]) -> bool {
-    let mut topics = messages.iter().filter_map(|message| message.topic.as_deref());
-    let Some(first) = topics.next() else { return false };
-    first.contains('/') || topics.any(|topic| topic != first)
 }

@@ -5,6 +5,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::hints;
 use super::observed::Observed;
+use crate::format::states;
 use crate::hash::hash64;
 use crate::json::leaf::{Leaf, LeafKind};
 use crate::json::number::{number, unsigned};
@@ -12,6 +13,8 @@ use crate::stamp;
 
 /// Distinct values beyond this are not told apart.
 const MAX_DISTINCT: usize = 1024;
+/// Texts of a path that is a state.
+const MAX_STATES: usize = 12;
 /// So many occurrences make a pattern.
 pub(crate) const ENOUGH: u32 = 8;
 const HOUR: u64 = 3600 * NANOS_PER_SECOND.unsigned_abs();
@@ -45,6 +48,9 @@ pub(crate) struct Facts {
     texts: u32,
     /// Of the numbers and digits: whole and not negative.
     whole: u32,
+    /// Of the numbers and digits: from 0 to 1e8, which is before 1973 in every unit. A clock that was not set tells it, and
+    /// a time that is not known is 0.
+    small: u32,
     min: f64,
     max: f64,
     pub(crate) distinct: FxHashSet<u64>,
@@ -57,6 +63,9 @@ pub(crate) struct Facts {
     unfit: u32,
     /// Texts that are more than one short word.
     loose: u32,
+    /// Texts that mean yes or no, and which pair of them.
+    paired: u32,
+    pair: Option<usize>,
     times: Times,
 }
 
@@ -70,6 +79,10 @@ struct Times {
     distance_secs: f64,
     first: Option<(Time, Time)>,
     last: Option<(Time, Time)>,
+    earliest: Option<Time>,
+    latest: Option<Time>,
+    /// Digits behind the second.
+    digits: u8,
 }
 
 /// What a path is taken for.
@@ -84,7 +97,14 @@ pub(crate) enum Verdict {
     /// Numbers the messages, by its name; whether it does is for the evidence to show.
     Sequence,
     Identifier,
+    Checksum,
+    /// Set by somebody: a version.
+    Setting,
     Number,
+    /// Texts that mean yes or no.
+    Words,
+    /// One of a few texts that tell how a thing stands.
+    State,
     Text,
 }
 
@@ -125,17 +145,23 @@ impl Facts {
         }
         *(if quoted { &mut self.digits } else { &mut self.numbers }) += 1;
         self.whole += u32::from(whole);
+        self.small += u32::from((0.0..1e8).contains(&size));
         (self.min, self.max) = (self.min.min(size), self.max.max(size));
         if let Some((unit, time)) = stamp::epoch(value, received).or_else(|| long_ago(value)) {
-            self.times.add(unit, time, received);
+            self.times.add(unit, time, received, digits_of(unit, size));
         }
     }
 
     fn add_text(&mut self, raw: &[u8], received: Time) {
         self.texts += 1;
         self.loose += u32::from(raw.len() > 40 || raw.contains(&b' '));
+        if let Some((at, _)) = states::pair(raw) {
+            self.paired += u32::from(*self.pair.get_or_insert(at) == at);
+        }
         if let Some(time) = stamp::rfc3339(raw) {
-            self.times.add(TimeUnit::Rfc3339, time, received);
+            let behind = raw.iter().skip_while(|byte| **byte != b'.').skip(1);
+            let digits = behind.take_while(|byte| byte.is_ascii_digit()).count();
+            self.times.add(TimeUnit::Rfc3339, time, received, digits.min(9) as u8);
             self.unfit += 1;
         } else if stamp::is_local(raw) {
             self.times.local += 1;
@@ -196,9 +222,21 @@ impl Facts {
         self.times.distance_secs / f64::from(self.times.count.max(1))
     }
 
-    /// Whether whole numbers grew from each occurrence to the next.
-    pub(crate) fn only_grows(&self) -> bool {
-        self.pairs >= ENOUGH && self.is_whole() && self.grew == self.changed && self.changed * 2 > self.pairs
+    /// Digits behind the second of its times.
+    pub(crate) fn digits(&self) -> u8 {
+        self.times.digits
+    }
+
+    /// Whether its times lie so close together, for their distance from the receive time, that an old recording tells
+    /// them; dates of birth do not.
+    pub(crate) fn are_together(&self) -> bool {
+        let (Some(earliest), Some(latest)) = (self.times.earliest, self.times.latest) else { return false };
+        latest.secs_since(earliest) <= 0.1 * self.distance_secs()
+    }
+
+    /// The least and the greatest of its numbers.
+    pub(crate) fn range(&self) -> (f64, f64) {
+        (self.min, self.max)
     }
 
     pub(crate) fn verdict(&self, name: &str) -> Verdict {
@@ -213,20 +251,41 @@ impl Facts {
         }
         let numeric = self.numbers + self.digits;
         if numeric == 0 || self.texts * 10 > numeric {
-            return Verdict::Text;
+            return self.text(name);
         }
-        if self.is_whole() {
-            if hints::is_clock(name) && self.min >= 1e6 {
-                return Verdict::Clock;
-            }
-            if hints::is_sequence(name) || (hints::is_update_number(name) && self.min >= 1e6) {
-                return Verdict::Sequence;
-            }
-            if hints::is_identifier(name) || self.is_identifying() {
-                return Verdict::Identifier;
-            }
+        if hints::is_clock(name) && self.told() < ENOUGH && self.small == self.told() && self.max < 1e6 {
+            // A clock that was not set when it was seen first.
+            return Verdict::Clock;
         }
-        Verdict::Number
+        if hints::is_version(name) && self.distinct.len() == 1 {
+            return Verdict::Setting;
+        }
+        if self.is_whole() { self.whole_number(name) } else { Verdict::Number }
+    }
+
+    fn whole_number(&self, name: &str) -> Verdict {
+        match () {
+            () if hints::is_clock(name) && self.min >= 1e6 => Verdict::Clock,
+            () if hints::is_date_part(name, self.min, self.max) => Verdict::Clock,
+            () if hints::is_checksum(name) => Verdict::Checksum,
+            () if hints::is_sequence(name) || hints::is_ordinal(name) => Verdict::Sequence,
+            () if hints::is_update_number(name) && self.min >= 1e6 => Verdict::Sequence,
+            () if hints::is_identifier(name) || hints::is_registered_number(name) => Verdict::Identifier,
+            () if hints::is_label(name) => Verdict::Identifier,
+            () if !hints::is_measure(name) && self.is_identifying() => Verdict::Identifier,
+            () => Verdict::Number,
+        }
+    }
+
+    fn text(&self, name: &str) -> Verdict {
+        let is_told = hints::is_state(name);
+        if self.is_text() && self.paired == self.texts && (is_told || self.distinct.len() == 2) {
+            return Verdict::Words;
+        }
+        let few = self.is_wordlike() && self.distinct.len() <= MAX_STATES && !hints::is_identifier(name);
+        // What keeps its text most of the time tells how a thing stands, whatever it is called.
+        let stays = self.distinct.len() > 1 && self.told() >= 4 * ENOUGH && self.change() <= 0.25;
+        if few && (is_told || (stays && !hints::is_attribute(name))) { Verdict::State } else { Verdict::Text }
     }
 
     fn time(&self, name: &str) -> Option<TimeUnit> {
@@ -234,10 +293,14 @@ impl Facts {
         if self.times.local == told {
             return Some(TimeUnit::Local);
         }
-        let unit = self.times.unit.filter(|_| self.times.count == told && !self.times.mixed)?;
+        let unset = if hints::is_time(name) { self.small } else { 0 };
+        let is_whole = self.times.count == told || (self.times.count > unset && self.times.count + unset == told);
+        let unit = self.times.unit.filter(|_| is_whole && !self.times.mixed)?;
+        let is_far = self.distance_secs() > stamp::PLAUSIBLE_SECS;
         let shown = match unit {
             TimeUnit::Rfc3339 => true,
             // Ten digits are also ids and counts: the name, or its pace, must speak for it.
+            TimeUnit::Seconds if is_far => hints::is_plain_time(name),
             TimeUnit::Seconds => hints::is_time(name) || (self.times.near == told && self.times.keeps_pace()),
             _ => hints::is_time(name) || self.times.near == told,
         };
@@ -257,7 +320,7 @@ impl Facts {
 }
 
 impl Times {
-    fn add(&mut self, unit: TimeUnit, time: Time, received: Time) {
+    fn add(&mut self, unit: TimeUnit, time: Time, received: Time, digits: u8) {
         self.mixed |= self.unit.is_some_and(|known| known != unit);
         self.unit = Some(unit);
         self.count += 1;
@@ -266,6 +329,9 @@ impl Times {
         self.distance_secs += distance as f64 / 1e9;
         self.first.get_or_insert((time, received));
         self.last = Some((time, received));
+        self.earliest = Some(self.earliest.map_or(time, |earliest| earliest.min(time)));
+        self.latest = Some(self.latest.map_or(time, |latest| latest.max(time)));
+        self.digits = self.digits.max(digits);
     }
 
     /// Whether it went on as the receive time went on, over two seconds at least.
@@ -276,9 +342,20 @@ impl Times {
     }
 }
 
-/// A time in milliseconds or finer of the years 1990 to 2100: a capture may be older than [`stamp::epoch`] looks back.
+/// Digits behind the second that a number can tell.
+fn digits_of(unit: TimeUnit, size: f64) -> u8 {
+    match unit {
+        TimeUnit::Seconds if size.fract() == 0.0 => 0,
+        TimeUnit::Seconds | TimeUnit::Micros => 6,
+        TimeUnit::Millis => 3,
+        _ => 9,
+    }
+}
+
+/// A time of the years 1990 to 2100: a capture may be older than [`stamp::epoch`] looks back.
 fn long_ago(value: Value) -> Option<(TimeUnit, Time)> {
-    const UNITS: [(TimeUnit, f64); 3] = [(TimeUnit::Millis, 1e3), (TimeUnit::Micros, 1e6), (TimeUnit::Nanos, 1e9)];
+    const UNITS: [(TimeUnit, f64); 4] =
+        [(TimeUnit::Seconds, 1.0), (TimeUnit::Millis, 1e3), (TimeUnit::Micros, 1e6), (TimeUnit::Nanos, 1e9)];
     let size = value.as_f64();
     let (unit, _) = UNITS.into_iter().find(|(_, per_second)| (6.3e8..4.1e9).contains(&(size / per_second)))?;
     Some((unit, stamp::from_epoch(value, unit)?))
@@ -289,5 +366,7 @@ fn is_name(raw: &[u8]) -> bool {
     let spaces = raw.iter().filter(|byte| **byte == b' ').count();
     let hex = raw.iter().filter(|byte| byte.is_ascii_hexdigit() || **byte == b'-').count();
     let is_hash = raw.len() >= 24 && hex == raw.len();
-    raw.len() <= 64 && spaces <= 3 && !is_hash && memchr::memmem::find(raw, b"://").is_none()
+    // What every machine calls itself names none.
+    let is_anyone = raw.starts_with(b"127.") || [&b"localhost"[..], b"0.0.0.0", b"::", b"::1"].contains(&raw);
+    raw.len() <= 64 && spaces <= 3 && !is_hash && !is_anyone && memchr::memmem::find(raw, b"://").is_none()
 }

@@ -1,5 +1,13 @@
 //! What names say. Evidence goes first; a name breaks ties and speaks where few messages came.
 
+mod numbers;
+mod units;
+
+pub(crate) use self::numbers::{
+    is_checksum, is_date_part, is_label, is_measure, is_ordinal, is_setting, is_state, is_version,
+};
+pub(crate) use self::units::{is_value, of_unit_name, unit, written};
+
 /// The words of a name in lower case: `at_ms` is `at`, `ms`; `productId` is `product`, `id`.
 pub(crate) fn words(name: &str) -> Vec<String> {
     let mut words = Vec::new();
@@ -25,6 +33,7 @@ fn any(words: &[String], of: &[&str]) -> bool {
 
 /// How well a name fits what tells kinds apart: the lower the better.
 pub(crate) fn kind_rank(name: &str) -> Option<usize> {
+    const OTHER: [&str; 10] = ["content", "order", "device", "sensor", "data", "mime", "mag", "ship", "unit", "value"];
     const NAMES: [&str; 16] = [
         "channel",
         "type",
@@ -43,15 +52,41 @@ pub(crate) fn kind_rank(name: &str) -> Option<usize> {
         "action",
         "topic",
     ];
-    let name = name.to_lowercase();
-    NAMES.iter().position(|known| *known == name)
+    let lower = name.to_lowercase();
+    let known = NAMES.iter().position(|known| *known == lower);
+    // `event_type`, `messageType`; a `content_type` says how the rest is written.
+    let words = words(name);
+    let is_type = matches!(words.as_slice(), [of, last] if last == "type" && !OTHER.contains(&of.as_str()));
+    known.or(is_type.then_some(NAMES.len()))
+}
+
+/// Whether a small number of this name may tell kinds apart.
+pub(crate) fn is_kind_number(name: &str) -> bool {
+    let words = words(name);
+    let last = words.last().map_or("", String::as_str);
+    ["type", "msgtype", "messagetype", "kind", "op", "opcode"].contains(&last) || name == "e"
 }
 
 /// Whether a name is that of an entity: product, device, place.
 pub(crate) fn is_entity(name: &str) -> bool {
-    const WHOLE: [&str; 12] =
-        ["s", "sym", "pair", "wiki", "mmsi", "icao", "imei", "eui", "dev_eui", "instid", "inst_id", "coin"];
-    const WORDS: [&str; 27] = [
+    const WHOLE: [&str; 15] = [
+        "s", "sym", "pair", "wiki", "mmsi", "icao", "imei", "eui", "dev_eui", "instid", "inst_id", "coin", "dev",
+        "ric", "isin",
+    ];
+    const WORDS: [&str; 40] = [
+        "entity",
+        "thing",
+        "equipment",
+        "controller",
+        "turbine",
+        "inverter",
+        "tank",
+        "robot",
+        "truck",
+        "ship",
+        "camera",
+        "patient",
+        "pod",
         "symbol",
         "product",
         "instrument",
@@ -141,10 +176,12 @@ pub(crate) fn is_attribute(name: &str) -> bool {
 
 /// Whether a name is that of a time.
 pub(crate) fn is_time(name: &str) -> bool {
+    const NONE: [&str; 7] = ["uptime", "downtime", "runtime", "lifetime", "airtime", "timeout", "timezone"];
     let lower = name.to_lowercase();
-    lower.contains("time")
+    let (words, is_span) = (words(name), NONE.iter().any(|span| lower.contains(span)));
+    lower.contains("time") && !is_span
         || any(
-            &words(name),
+            &words,
             &[
                 "ts",
                 "tst",
@@ -170,6 +207,13 @@ pub(crate) fn is_time(name: &str) -> bool {
                 "now",
             ],
         )
+}
+
+/// Whether a name says outright that a number is a time, so that one of long ago is believed too.
+pub(crate) fn is_plain_time(name: &str) -> bool {
+    let words = words(name);
+    let last = words.last().map_or("", String::as_str);
+    is_time(name) && ["time", "timestamp", "ts", "tst", "epoch", "date", "datetime", "updated", "at"].contains(&last)
 }
 
 /// Whether a time of this name is that of something else than the message: when it was changed, when it ends.
@@ -241,8 +285,9 @@ pub(crate) fn is_clock(name: &str) -> bool {
 /// Whether a name is that of an identifier.
 pub(crate) fn is_identifier(name: &str) -> bool {
     let words = words(name);
-    let last = words.last().map_or("", String::as_str);
-    ["id", "ids", "uid", "uuid", "guid", "hash", "oid", "serial", "checksum", "crc", "mmsi", "imei"].contains(&last)
+    // `mmsi1` is one of several.
+    let last = words.last().map_or("", |last| last.trim_end_matches(|digit: char| digit.is_ascii_digit()));
+    ["id", "ids", "uid", "uuid", "guid", "hash", "oid", "serial", "mmsi", "imei", "imo", "sha", "md"].contains(&last)
 }
 
 /// Whether a number of this name runs with the clock and not with the messages.
@@ -251,9 +296,76 @@ pub(crate) fn is_duration(name: &str) -> bool {
     lower.contains("uptime") || any(&words(name), &["age", "elapsed", "seconds", "secs", "sec", "duration", "runtime"])
 }
 
-/// Whether a name is that of a number that only grows.
+/// Whether a name is that of a number that only grows: `requests_total`, `in_bytes`, `total_connections`.
 pub(crate) fn is_counter(name: &str) -> bool {
-    words(name).last().is_some_and(|last| ["total", "count", "counter"].contains(&last.as_str()))
+    const EVENTS: [&str; 15] = [
+        "bytes",
+        "octets",
+        "packets",
+        "msgs",
+        "messages",
+        "frames",
+        "requests",
+        "connections",
+        "errors",
+        "retries",
+        "drops",
+        "dropped",
+        "received",
+        "sent",
+        "restarts",
+    ];
+    const WAYS: [&str; 14] = [
+        "in",
+        "out",
+        "rx",
+        "tx",
+        "recv",
+        "received",
+        "sent",
+        "read",
+        "written",
+        "total",
+        "transmit",
+        "receive",
+        "sum",
+        "cumulative",
+    ];
+    let words = words(name);
+    let Some((last, before)) = words.split_last() else { return false };
+    ["total", "count", "counter"].contains(&last.as_str())
+        || (EVENTS.contains(&last.as_str()) && before.first().is_some_and(|first| WAYS.contains(&first.as_str())))
+}
+
+/// Whether a name is that of what goes up and down, so that it is no sum though it only went up so far.
+pub(crate) fn is_level(name: &str) -> bool {
+    const WORDS: [&str; 24] = [
+        "price",
+        "px",
+        "bid",
+        "ask",
+        "last",
+        "mid",
+        "mark",
+        "rate",
+        "level",
+        "temp",
+        "temperature",
+        "humidity",
+        "pressure",
+        "speed",
+        "voltage",
+        "lat",
+        "latitude",
+        "lon",
+        "lng",
+        "longitude",
+        "percent",
+        "pct",
+        "battery",
+        "altitude",
+    ];
+    any(&words(name), &WORDS)
 }
 
 /// Whether a name is that of a sum of events, which may go up by one at a time.
@@ -288,66 +400,6 @@ pub(crate) fn is_wrapper(name: &str) -> bool {
     .contains(&name.to_lowercase().as_str())
 }
 
-/// The unit a name ends with, where it can mean nothing else.
-pub(crate) fn unit(name: &str) -> Option<&'static str> {
-    let words = words(name);
-    let (last, before) = words.split_last()?;
-    let about = |of: &[&str]| any(before, of);
-    if let Some(rate) = before.last().and_then(|of| per_time(of, last)) {
-        return Some(rate);
-    }
-    Some(match last.as_str() {
-        "ms" | "millis" | "milliseconds" if !before.is_empty() => "ms",
-        "s" | "sec" | "secs" | "seconds" if !before.is_empty() => "s",
-        "celsius" | "degc" => "°C",
-        "c" if about(&["temp", "temperature", "t", "ambient"]) => "°C",
-        "fahrenheit" | "degf" => "°F",
-        "f" if about(&["temp", "temperature", "t"]) => "°F",
-        "kelvin" => "K",
-        "percent" | "pct" | "percentage" => "%",
-        "bytes" => "B",
-        "hz" => "Hz",
-        "khz" => "kHz",
-        "mhz" => "MHz",
-        "bar" => "bar",
-        "mbar" => "mbar",
-        "kpa" => "kPa",
-        "hpa" => "hPa",
-        "psi" => "psi",
-        "volts" | "volt" => "V",
-        "v" if about(&["voltage", "volt", "battery", "supply"]) => "V",
-        "amps" | "amperes" => "A",
-        "a" if about(&["current", "amp"]) => "A",
-        "watts" | "watt" => "W",
-        "w" if about(&["power"]) => "W",
-        "kw" => "kW",
-        "wh" => "Wh",
-        "kwh" => "kWh",
-        "rpm" => "rpm",
-        "usd" if !before.is_empty() => "USD",
-        "eur" if !before.is_empty() => "EUR",
-        "dbm" => "dBm",
-        "ppm" => "ppm",
-        "lux" => "lx",
-        "mm" if !before.is_empty() => "mm",
-        "kg" if !before.is_empty() => "kg",
-        _ => return None,
-    })
-}
-
-/// A unit of speed or flow whose stroke a name cannot hold: `vibration_mm_s`.
-fn per_time(of: &str, time: &str) -> Option<&'static str> {
-    Some(match (of, time) {
-        ("mm", "s") => "mm/s",
-        ("m", "s") => "m/s",
-        ("km", "h") => "km/h",
-        ("rad", "s") => "rad/s",
-        ("l", "min") => "l/min",
-        ("bytes", "s" | "sec") => "B/s",
-        _ => return None,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -359,20 +411,6 @@ mod tests {
         assert_eq!(words("at_ms"), ["at", "ms"]);
         assert_eq!(words("tC"), ["t", "c"]);
         assert_eq!(words("MMSI"), ["mmsi"]);
-    }
-
-    #[test]
-    fn a_unit_is_read_only_where_it_can_mean_nothing_else() {
-        assert_eq!(unit("temp_c"), Some("°C"));
-        assert_eq!(unit("pressure_bar"), Some("bar"));
-        assert_eq!(unit("latency_ms"), Some("ms"));
-        assert_eq!(unit("speed_rpm"), Some("rpm"));
-        assert_eq!(unit("vibration_mm_s"), Some("mm/s"));
-        assert_eq!(unit("current_a"), Some("A"));
-        assert_eq!(unit("side_a"), None);
-        assert_eq!(unit("c"), None);
-        assert_eq!(unit("s"), None);
-        assert_eq!(unit("price"), None);
     }
 
     #[test]

@@ -5,10 +5,10 @@
 //! (`product_id`, `symbol`, `device`, …) and its texts recur or are short words: a feed of many products may not repeat
 //! one for long. Of numbers (`mmsi`, `sensor_id`) some must come again, unless they are registered ones.
 //!
-//! A text that tells the elements of each array apart and comes again in the next one names them too (`id`).
+//! A text, or a whole number that is not measured, that tells the elements of each array apart and comes again in the next
+//! one names them too (`id`, `core`); so does the name of a member of a map ([`super::maps`]).
 //!
-//! Limits: two keys for the message and two for each array; entities named by the keys of an object's members, and
-//! numbers without a telling name, are not found yet.
+//! Limits: two keys for the message and two for each array; numbers of the message without a telling name are not found.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -16,7 +16,7 @@ use super::facts::{ENOUGH, Facts};
 use super::hints;
 use super::observed::{Observed, text_of};
 use crate::json::number::number;
-use crate::json::trie::{ROOT, Trie};
+use crate::json::trie::{ROOT, Step, Trie};
 
 /// Keys of one array or of the message itself.
 const MAX_KEYS: usize = 2;
@@ -37,6 +37,7 @@ struct Candidate {
     recurs: bool,
     distinct: usize,
     less_spread: f64,
+    numeric: bool,
     depth: usize,
 }
 
@@ -58,6 +59,8 @@ pub(crate) fn decide(
         let fineness = |key: &Candidate| if key.named { key.distinct } else { 0 };
         (b.named.cmp(&a.named).then(b.recurs.cmp(&a.recurs)).then(fineness(b).cmp(&fineness(a))))
             // Nearly equal evidence is no reason to prefer the deeper one.
+            // A text names better than a number.
+            .then(a.numeric.cmp(&b.numeric))
             .then((b.less_spread * 20.0).round().total_cmp(&(a.less_spread * 20.0).round()))
             .then(a.depth.cmp(&b.depth))
     });
@@ -86,17 +89,30 @@ fn candidate(
     let name = trie.segment(node);
     let element = trie.element_of(node);
     let depth = trie.chain(node).len();
-    let named = hints::is_entity(&name) || is_key(node);
-    let textual = facts.is_text() || (named && facts.is_whole());
+    let is_name = trie.step(node) == Step::Name;
+    let named = hints::is_entity(&name) || is_key(node) || is_name;
+    // Rows of a table may be numbered.
+    let numbers_rows = element != ROOT && facts.is_whole() && !hints::is_measure(&name) && !hints::is_setting(&name);
+    let textual = facts.is_text() || (named || numbers_rows) && facts.is_whole();
     let recurs = facts.is_namelike(named);
-    if !textual || !(recurs || may_be_believed(&name, named, facts)) || is_field(node) {
+    let fits = textual && (recurs || may_be_believed(&name, named, facts)) || is_name;
+    if !fits || is_field(node) {
         return None;
     }
     // The numbers it would name: in the same element or in elements of it.
     let mut named_numbers = numbers.iter().copied().filter(|number| trie.is_above(element, *number)).peekable();
     named_numbers.peek()?;
     let distinct = facts.distinct.len();
-    let candidate = |less_spread| Candidate { node, element, named, recurs, distinct, less_spread, depth };
+    let candidate = |less_spread| Candidate {
+        node,
+        element,
+        named,
+        recurs,
+        distinct,
+        less_spread,
+        numeric: facts.is_whole(),
+        depth,
+    };
     if facts.told() < ENOUGH || distinct < 2 {
         return named.then(|| candidate(0.0));
     }
@@ -106,7 +122,8 @@ fn candidate(
     gains.sort_by(|a, b| b.total_cmp(a));
     // A third of the numbers, the best of them, must agree.
     let gain = gains.get(gains.len() / 3).copied().unwrap_or(0.0);
-    let shown = gain >= LESS_SPREAD && !hints::is_identifier(&name) || tells_rows_apart(messages, node, element);
+    let spreads_less = gain >= LESS_SPREAD && facts.is_text() && !hints::is_identifier(&name);
+    let shown = spreads_less || tells_rows_apart(messages, node, element);
     (named || shown && !hints::is_attribute(&name)).then(|| candidate(gain))
 }
 
@@ -148,12 +165,14 @@ fn tells_rows_apart(messages: &[&Observed], node: u32, element: u32) -> bool {
 }
 
 /// Whether to each text of `one` belongs one text of `other`: then `other` adds nothing.
-fn determines(messages: &[&Observed], one: u32, other: u32) -> bool {
+pub(super) fn determines(messages: &[&Observed], one: u32, other: u32) -> bool {
     let mut there: FxHashMap<&[u8], &[u8]> = FxHashMap::default();
-    messages
-        .iter()
-        .filter_map(|message| Some((message.text(one)?, message.text(other)?)))
-        .all(|(a, b)| *there.entry(a).or_insert(b) == b)
+    messages.iter().filter_map(|message| Some((message.text(one)?, *message))).all(|(text, message)| {
+        let mut others = message.leaves.iter().filter(|leaf| leaf.node == other);
+        others.all(|leaf| {
+            text_of(leaf, &message.payload).is_none_or(|found| *there.entry(text).or_insert(found) == found)
+        })
+    })
 }
 
 /// The share of the variance of `number` that goes if it is grouped by the text of `key`.

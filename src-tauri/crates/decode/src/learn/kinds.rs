@@ -3,10 +3,12 @@
 //! For a field, the messages are grouped by its text. Of each other path, presence has the variance r(1 - r), r being
 //! the share of messages that have it. What remains of it inside the groups, corrected for their number as in the
 //! adjusted R², says how much the field decides. The field that decides most wins; of nearly equal ones the better
-//! name, then the one with fewer texts. A second field is looked for in what remains.
+//! name, then the one with fewer texts. A second field is looked for in what remains. A field whose texts hold the name of
+//! the entity beside them (`btcusdt@trade`) tells entities apart as well, and is no such field while another one is left.
 //!
 //! Where all messages look alike nothing can be decided; then a field with a telling name (`type`, `channel`, `event`,
-//! …) that has one text so far is watched, so that another text later starts another kind.
+//! …) that has one text so far is watched, so that another text later starts another kind. Of fewer than eight messages a
+//! field with such a name at the top of each of them is taken as it is.
 
 use std::collections::BTreeMap;
 
@@ -26,6 +28,8 @@ const MAX_FIELDS: usize = 3;
 const MAX_KINDS: usize = 64;
 /// Texts of a field that tells kinds apart.
 const MAX_TEXTS: usize = 24;
+/// Fewer messages than this decide nothing by what they have.
+const FEW: usize = 8;
 /// Paths of one message that are looked at.
 const MAX_PATHS: usize = 512;
 
@@ -193,7 +197,7 @@ fn may_tell(trie: &Trie, leaf: &Leaf, payload: &[u8]) -> bool {
         LeafKind::Text => {
             (1..=64).contains(&raw.len()) && !hints::is_entity(&name) && !hints::is_time(&name) || name == "e"
         }
-        LeafKind::Number => raw.len() <= 3 && hints::kind_rank(&name).is_some(),
+        LeafKind::Number => raw.len() <= 3 && hints::is_kind_number(&name),
         _ => false,
     };
     shallow && fits && leaf.element == 0 && trie.element_of(leaf.node) == ROOT
@@ -212,6 +216,10 @@ pub(crate) fn decide(trie: &Trie, messages: &[Observed]) -> Vec<u32> {
     candidates.sort_unstable();
     candidates.dedup();
     candidates.truncate(64);
+    let plain: Vec<u32> = candidates.iter().copied().filter(|node| !holds_entity(trie, messages, *node)).collect();
+    if plain.iter().any(|node| hints::kind_rank(&trie.segment(*node)).is_some()) {
+        candidates = plain;
+    }
 
     let mut chosen: Vec<u32> = Vec::new();
     while chosen.len() < 2 {
@@ -224,6 +232,27 @@ pub(crate) fn decide(trie: &Trie, messages: &[Observed]) -> Vec<u32> {
         chosen.extend(watched(trie, messages, &candidates));
     }
     chosen
+}
+
+/// Whether the texts of a field hold, nearly always, the text of an entity in the same message.
+fn holds_entity(trie: &Trie, messages: &[Observed], node: u32) -> bool {
+    let (mut beside, mut holds) = (0_usize, 0_usize);
+    for message in messages {
+        let Some(text) = message.text(node) else { continue };
+        let lower = text.to_ascii_lowercase();
+        let is_entity =
+            |leaf: &&Leaf| leaf.is_string() && leaf.node != node && hints::is_entity(&trie.segment(leaf.node));
+        let mut entities = message.leaves.iter().take(MAX_PATHS).filter(is_entity).peekable();
+        if entities.peek().is_none() {
+            continue;
+        }
+        beside += 1;
+        holds += usize::from(entities.any(|leaf| {
+            let entity = leaf.raw(&message.payload).to_ascii_lowercase();
+            entity.len() >= 3 && entity.len() < lower.len() && memchr::memmem::find(&lower, &entity).is_some()
+        }));
+    }
+    beside > 0 && holds * 10 >= beside * 9
 }
 
 /// The candidate that decides most of what the chosen ones leave open, if it decides enough.
@@ -281,15 +310,17 @@ fn spread(messages: &[Observed], paths: &[FxHashSet<u32>], fields: &[u32]) -> Op
     Some(sum / free as f64)
 }
 
-/// A field with a telling name that has one text so far.
+/// A field with a telling name that has one text so far; of few messages, also one that each has at its top.
 fn watched(trie: &Trie, messages: &[Observed], candidates: &[u32]) -> Option<u32> {
-    let constant = candidates.iter().copied().filter(|&node| {
-        let mut texts = messages.iter().filter_map(|message| message.text(node));
-        let first = texts.next();
-        first.is_some_and(is_word) && texts.all(|text| Some(text) == first)
+    let few = messages.len() < FEW;
+    let fits = candidates.iter().copied().filter(|&node| {
+        let mut texts = messages.iter().map(|message| message.text(node));
+        let first = texts.clone().flatten().next();
+        let is_constant = first.is_some_and(is_word) && texts.clone().flatten().all(|text| Some(text) == first);
+        let in_all = few && trie.parent(node) == ROOT && texts.all(|text| text.is_some_and(is_word));
+        is_constant || in_all
     });
-    constant
-        .filter_map(|node| Some((hints::kind_rank(&trie.segment(node))?, trie.chain(node).len(), node)))
+    fits.filter_map(|node| Some((trie.chain(node).len(), hints::kind_rank(&trie.segment(node))?, node)))
         .min()
         .map(|(_, _, node)| node)
 }

@@ -1,20 +1,24 @@
-//! A second look for keys: a feed may show each of its entities once before the first comes again, or so little in the
-//! learning window that nothing recurs. While a kind has no key but a text that may be one, its messages are kept, and
-//! judged again after 32, 128 and 512 of them. Series that were charted together till then go on one for each entity.
+//! A second look for keys and at numbers: a feed may show each of its entities once before the first comes again, or so
+//! little in the learning window that nothing recurs. While a kind has no key but a text that may be one, its messages are
+//! kept, and judged again after 32, 128 and 512 of them. Series that were charted together till then go on one for each
+//! entity. Numbers of which few were seen are looked at again after 8 and 32 messages: running numbers get no further
+//! points, and sums are told to be counters (in the profile; series that were there before keep their kind).
 //!
 //! Limits: 512 messages and 4 MiB a kind, then what was decided stays decided.
 
-use feedwatch_model::Why;
+use feedwatch_model::{SeriesKind, Why};
 
 use super::extend::Surroundings;
-use super::facts::{Facts, gather};
+use super::facts::{ENOUGH, Facts, gather};
+use super::growth::{self, Growth};
 use super::observed::Observed;
 use super::roles::{KeyField, Plan, Seen, TOPIC, Watch, What};
-use super::{hints, keys};
+use super::{hints, keys, weigh};
 use crate::json::trie::{ROOT, Trie};
 
-/// After so many messages keys are looked for again.
-const ROUNDS: [usize; 3] = [32, 128, 512];
+/// After so many messages another look is taken: at numbers in the first [`NUMBERS`] rounds, for keys in all but the first.
+const ROUNDS: [usize; 4] = [8, 32, 128, 512];
+const NUMBERS: usize = 2;
 const MAX_BYTES: usize = 4 << 20;
 
 /// Messages of a kind whose keys may not be known yet.
@@ -23,6 +27,8 @@ pub(crate) struct Late {
     messages: Vec<Observed>,
     bytes: usize,
     round: usize,
+    /// Whether there may be a key among them.
+    for_keys: bool,
 }
 
 impl Late {
@@ -43,7 +49,8 @@ impl Late {
     }
 
     fn is_last(&self) -> bool {
-        self.bytes >= MAX_BYTES || self.round + 1 >= ROUNDS.len()
+        let rounds = if self.for_keys { ROUNDS.len() } else { NUMBERS };
+        self.bytes >= MAX_BYTES || self.round + 1 >= rounds
     }
 }
 
@@ -59,8 +66,27 @@ impl Plan {
                 && !self.has_key_of(element)
                 && charted.iter().any(|number| number != node && trie.is_above(element, *number))
         };
-        if new.iter().any(may_be) {
-            self.late = Some(Box::default());
+        let for_keys = new.iter().any(may_be);
+        let is_doubtful = |(node, facts): &(u32, Facts)| charted.contains(node) && facts.told() < 4 * ENOUGH;
+        if for_keys || new.iter().any(is_doubtful) {
+            self.late = Some(Box::new(Late { for_keys, ..Late::default() }));
+        }
+    }
+
+    /// Running numbers get no further points, and sums are told.
+    fn weigh_again(&mut self, messages: &[&Observed], trie: &Trie) {
+        let charted: Vec<u32> = self.charted().collect();
+        let growth = growth::follow(messages, &self.keys, |node| charted.contains(&node));
+        for node in weigh::running(messages, &growth, trie) {
+            self.drop_series(node, Why::Identifier);
+        }
+        for node in charted {
+            let is_sum = growth.get(&node).is_some_and(Growth::is_sum) && !hints::is_level(&trie.segment(node));
+            if let (true, What::Series(slot)) = (is_sum, self.role(node).what)
+                && let Some(slot) = self.slots.get_mut(slot as usize).filter(|slot| slot.kind == SeriesKind::Gauge)
+            {
+                slot.kind = SeriesKind::Counter;
+            }
         }
     }
 
@@ -69,6 +95,16 @@ impl Plan {
         let Some(mut late) = self.late.take_if(|late| late.is_due()) else { return };
         let trie = around.trie;
         let messages: Vec<&Observed> = late.messages.iter().collect();
+        if late.round < NUMBERS {
+            self.weigh_again(&messages, trie);
+        }
+        if !late.for_keys || late.round == 0 {
+            if !late.is_last() {
+                late.round += 1;
+                self.late = Some(late);
+            }
+            return;
+        }
         let facts = self.candidates(&messages, trie);
         let numbers: Vec<u32> = self.charted().collect();
         let is_field = |node| around.kinds.is_field(node);
@@ -76,7 +112,8 @@ impl Plan {
         let mut adopted = false;
         for node in found {
             let element = trie.element_of(node);
-            if self.adopt_key(KeyField::new(node, trie.path(node).into(), element)) {
+            let adds = self.keys.iter().all(|key| !keys::determines(&messages, key.node, node));
+            if adds && self.adopt_key(KeyField::new(node, trie.path(node).into(), element)) {
                 adopted = true;
             }
         }
@@ -108,13 +145,17 @@ impl Plan {
                 let fits = facts.is_text() && !hints::is_attribute(&name) && may_recur;
                 kept && facts.may_name() && (is_named || fits)
             }
-            What::Series(_) => facts.is_whole() && hints::is_entity(&name),
+            What::Series(_) => {
+                let numbers_rows = trie.element_of(node) != ROOT && !hints::is_measure(&name);
+                facts.is_whole() && (hints::is_entity(&name) || numbers_rows)
+            }
             _ => false,
         }
     }
 
     fn candidates(&self, messages: &[&Observed], trie: &Trie) -> Vec<(u32, Facts)> {
-        let mut facts = gather(messages, |node| matches!(self.role(node).what, What::Skip | What::Series(_)));
+        let mut facts =
+            gather(messages, |node| matches!(self.role(node).what, What::Skip | What::State(_) | What::Series(_)));
         facts.retain(|(node, facts)| {
             self.may_become_key(*node, facts, trie) && !self.has_key_of(trie.element_of(*node))
         });

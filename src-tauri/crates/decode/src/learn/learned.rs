@@ -4,18 +4,21 @@ use std::sync::Arc;
 
 use feedwatch_model::{Message, Reading, SequenceRule};
 
-use super::extend::{Surroundings, last_place};
+use super::extend::Surroundings;
 use super::hints;
 use super::kinds::{Kinds, decide, starts_kinds};
 use super::names::Names;
 use super::observed::Observed;
+use super::pinned;
 use super::roles::{EVENT_ID, Found, LAST_PLACE, Plan, Seen, Watch, What};
 use super::sequence::{Accepted, Per, Said, Sequences};
 use super::shapes::Shapes;
-use crate::catalogue::{Catalogue, Rule};
+use super::watch::last_place;
+use crate::catalogue::Catalogue;
 use crate::hash::hash64;
 use crate::json::scan::Scanner;
 use crate::json::trie::Trie;
+use crate::pins::Pins;
 
 /// What was learned.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +28,7 @@ pub(crate) struct Learned {
     pub(crate) catalogue: Catalogue,
     pub(crate) sequences: Sequences,
     pub(crate) names: Names,
+    pins: Arc<Pins>,
     shapes: Shapes,
     watched: Vec<(u32, Watch, u64)>,
     /// Path, candidate and number of what is on trial, of one message.
@@ -34,8 +38,15 @@ pub(crate) struct Learned {
 }
 
 impl Learned {
+    pub(crate) fn new(pins: Arc<Pins>) -> Learned {
+        Learned { pins, ..Learned::default() }
+    }
+
     pub(crate) fn learn(&mut self, trie: &Trie, messages: &[Observed]) {
-        self.kinds.set_fields(&decide(trie, messages));
+        self.kinds.set_fields(&match &self.pins.kinds {
+            Some(pinned) => pinned::kinds(pinned, messages, trie),
+            None => decide(trie, messages),
+        });
         let mut by_kind: Vec<Vec<&Observed>> = Vec::new();
         let mut of_message = Vec::new();
         for message in messages {
@@ -67,9 +78,15 @@ impl Learned {
 
     fn extend(&mut self, trie: &Trie, kind: u32, messages: &[&Observed]) {
         let mut plan = std::mem::take(self.plan(kind));
-        let Learned { kinds, names, sequences, plans, .. } = self;
+        let Learned { kinds, names, sequences, plans, pins, catalogue, .. } = self;
         let keys: Vec<u32> = plans.iter().flat_map(|plan| plan.keys.iter().map(|key| key.node)).collect();
-        plan.extend(kind, messages, &mut Surroundings { trie, kinds, keys: &keys, names, sequences });
+        plan.extend(kind, messages, &mut Surroundings { trie, kinds, keys: &keys, pins, names, sequences });
+        if let Some(message) = messages.last().filter(|_| pins.sequences.is_some()) {
+            plan.carry(&sequences.pin(kind, message, trie, pins), names);
+            for rule in sequences.rules.get(catalogue.rules.len()..).unwrap_or_default() {
+                catalogue.rules.push(rule.told(trie));
+            }
+        }
         *self.plan(kind) = plan;
     }
 
@@ -95,8 +112,7 @@ impl Learned {
     fn put_in_force(&mut self, trie: &Trie, accepted: &[Accepted]) {
         for accepted in accepted {
             let Some(state) = self.sequences.rules.get(usize::from(accepted.rule)) else { continue };
-            let paths = state.paths().map(|node| Arc::from(path_of(trie, node))).collect();
-            self.catalogue.rules.push(Rule { paths, rule: state.rule, modulus: None });
+            self.catalogue.rules.push(state.told(trie));
             for (kind, plan) in (0..).zip(&mut self.plans) {
                 if !matches!(plan.watch(accepted.node), Watch::Trial(_)) {
                     continue;
@@ -189,7 +205,11 @@ impl Learned {
         let explained = self.kinds.messages(kind as usize) == 0 && !self.kinds.label(kind as usize).is_empty();
         for leaf in observed.leaves.iter().filter(|_| !explained) {
             let is_new = self.plans.iter().all(|plan| plan.role(leaf.node).what == What::Unseen);
-            if is_new && self.read > 0 && starts_kinds(trie, leaf, seen.text) && self.kinds.adopt(leaf.node) {
+            let starts = || match &self.pins.kinds {
+                Some(pinned) => pinned::is_kind(pinned, trie, leaf.node),
+                None => starts_kinds(trie, leaf, seen.text),
+            };
+            if is_new && self.read > 0 && starts() && self.kinds.adopt(leaf.node) {
                 kind = self.kinds.of(&observed.leaves, &observed.payload);
                 break;
             }

@@ -6,14 +6,20 @@
 
 pub(crate) mod extend;
 pub(crate) mod facts;
+pub(crate) mod growth;
 pub(crate) mod hints;
 pub(crate) mod keys;
 pub(crate) mod kinds;
 pub(crate) mod late;
 pub(crate) mod learned;
+pub(crate) mod maps;
 pub(crate) mod names;
 pub(crate) mod observed;
+pub(crate) mod pinned;
 pub(crate) mod roles;
 pub(crate) mod sequence;
 pub(crate) mod shapes;
 pub(crate) mod table;
+pub(crate) mod topics;
+pub(crate) mod watch;
+pub(crate) mod weigh;

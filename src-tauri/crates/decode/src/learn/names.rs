@@ -33,12 +33,12 @@ impl Forms {
         let mut long: Vec<String> = Vec::new();
         for (at, &step) in chain.iter().enumerate() {
             let is_last = at + 1 == chain.len();
-            if trie.step(step) == Step::Element {
+            if matches!(trie.step(step), Step::Element | Step::Member | Step::Name) {
                 continue;
             }
             let segment = trie.segment(step);
             let below = chain.get(at + 1).map(|below| trie.step(*below));
-            let is_array = below == Some(Step::Element);
+            let is_array = matches!(below, Some(Step::Element | Step::Member));
             if !is_last && hints::is_wrapper(&segment) {
                 continue;
             }

@@ -2,6 +2,7 @@
 
 mod read;
 mod row;
+mod state;
 
 use std::sync::Arc;
 
@@ -12,9 +13,10 @@ use super::late::Late;
 use super::names::{Forms, Names};
 use super::sequence::Per;
 use super::table::KeyTable;
-use crate::json::trie::NONE;
+use crate::json::trie::{NONE, ROOT};
 
 pub(crate) use self::read::{Found, Seen};
+pub(crate) use self::state::State;
 
 /// Stands for the topic among key paths.
 pub(crate) const TOPIC: u32 = NONE - 1;
@@ -39,6 +41,8 @@ pub(crate) enum What {
     ElementTime(TimeUnit),
     /// Index into [`Plan::keys`].
     Key(u8),
+    /// One of a few texts: an index into [`Plan::states`].
+    State(u32),
     Skip,
 }
 
@@ -84,11 +88,40 @@ pub(crate) struct KeyField {
     /// The element it stands in.
     pub(crate) element: u32,
     guess: usize,
+    /// Of a topic: what stands before and behind the level that is the key; empty if all of it is.
+    around: (Arc<str>, Arc<str>),
 }
 
 impl KeyField {
     pub(crate) fn new(node: u32, path: Arc<str>, element: u32) -> KeyField {
-        KeyField { node, path, element, guess: 0 }
+        KeyField { node, path, element, guess: 0, around: ("".into(), "".into()) }
+    }
+
+    /// The whole topic.
+    pub(crate) fn topic() -> KeyField {
+        KeyField::new(TOPIC, "topic".into(), ROOT)
+    }
+
+    /// The level `at` of topics like `example`.
+    pub(crate) fn topic_level(at: usize, example: &str) -> KeyField {
+        let (mut before, mut behind) = (String::new(), String::new());
+        for (level, text) in example.split('/').enumerate() {
+            if level < at {
+                before.extend([text, "/"]);
+            } else if level > at {
+                behind.extend(["/", text]);
+            }
+        }
+        let path = format!("topic:/{at}");
+        KeyField { around: (before.into(), behind.into()), ..KeyField::new(TOPIC, path.into(), ROOT) }
+    }
+
+    /// The key in a topic. One of another make is taken whole, so that no two things become one.
+    fn of_topic<'a>(&self, topic: &'a str) -> &'a str {
+        let (before, behind) = &self.around;
+        let level = topic.strip_prefix(&**before).and_then(|rest| rest.strip_suffix(&**behind));
+        let is_whole = before.is_empty() && behind.is_empty();
+        level.filter(|level| is_whole || !level.contains('/')).unwrap_or(topic)
     }
 }
 
@@ -108,6 +141,8 @@ pub(crate) struct Slot {
     pub(crate) before: Vec<u32>,
     /// Some of it is not charted: there are too many series.
     pub(crate) left_out: bool,
+    /// It turned out to be no series, and gets no further points.
+    pub(crate) dropped: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -117,6 +152,7 @@ pub(crate) struct Plan {
     pub(crate) keys: Vec<KeyField>,
     pub(crate) tables: Vec<KeyTable>,
     pub(crate) slots: Vec<Slot>,
+    pub(crate) states: Vec<State>,
     pub(crate) time: Option<(u32, TimeUnit)>,
     pub(crate) other_times: Vec<(u32, TimeUnit)>,
     /// The element and the path of its time.
@@ -190,6 +226,16 @@ impl Plan {
         }
         self.changed = true;
         self.roles.get_mut(node as usize)
+    }
+
+    /// What is charted at `node` turned out to be no series: it gets no further points.
+    pub(crate) fn drop_series(&mut self, node: u32, why: Why) {
+        if let What::Series(slot) = self.role(node).what {
+            if let Some(slot) = self.slots.get_mut(slot as usize) {
+                slot.dropped = true;
+            }
+            self.set_what(node, What::Skip, why);
+        }
     }
 
     /// What was read by it is no longer true.

@@ -42,6 +42,9 @@
 //! rate = { conflate = "250ms" }           # of each series the newest value of each 250 ms; or every = 10: one of ten;
 //!                                        # or at_most = 5: values a second. Checks see every message
 //!
+//! [feed.spot.profile]                    # what is known of its messages, else found out: `profile.rs`
+//! keys = ["/product_id"]
+//!
 //! [feed.spot.backup.tokyo.websocket]     # further endpoints, and how they share the work: `endpoints.rs`
 //! url = "wss://other.example/feed"
 //! [feed.spot.endpoints]
@@ -122,11 +125,13 @@ mod look;
 mod name;
 pub mod paths;
 mod problem;
+mod profile;
 pub(crate) mod protocols;
 mod query;
 mod read;
 mod secrets;
 mod source;
+mod starters;
 #[cfg(test)]
 mod tests;
 mod units;
@@ -135,7 +140,7 @@ mod walk;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use feedwatch_decode::Format;
+use feedwatch_decode::{Format, Pins};
 use feedwatch_model::Protocol;
 use url::Url;
 
@@ -162,11 +167,12 @@ pub use read::parse;
 pub(crate) use secrets::is_variable;
 pub use secrets::{Credentials, Secret, Secrets, resolve_secrets};
 pub(crate) use secrets::{MAX_SECRET_BYTES, asked_of, has_secrets, look_up};
+pub use starters::{Starter, starter, starter_of, starters};
 pub use units::{UnitError, duration, duration_text, size, size_text};
 pub(crate) use walk::quoted;
 
 /// Everything a configuration file says.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Config {
     /// What concerns the console as a whole.
     pub console: Console,
@@ -227,7 +233,7 @@ impl Default for Console {
 }
 
 /// One feed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct FeedConfig {
     /// Letters, digits, `-`, `_` and `.`; unique.
     pub name: String,
@@ -243,6 +249,8 @@ pub struct FeedConfig {
     pub endpoints: Endpoints,
     /// What it may use.
     pub limits: Limits,
+    /// What is pinned of its messages.
+    pub pins: Pins,
 }
 
 impl FeedConfig {
@@ -256,6 +264,7 @@ impl FeedConfig {
             backups: Vec::new(),
             endpoints: Endpoints::default(),
             limits: Limits::default(),
+            pins: Pins::default(),
         }
     }
 

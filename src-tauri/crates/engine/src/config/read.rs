@@ -10,6 +10,7 @@ use toml::de::{DeTable, Error};
 use super::endpoints;
 use super::hidden;
 use super::problem::{Problem, Problems, Source};
+use super::profile;
 use super::source::{self, Places};
 use super::walk::{Field, LIKE, Table, Walk, likeness, quoted};
 use super::{Config, Console, FeedConfig, Limits, Rate, SourceConfig, beside};
@@ -130,13 +131,15 @@ fn feed(walk: &mut Walk<'_>, name: &str, field: &Field<'_>, places: &mut Places)
     let limits_field = table.take("limits");
     let limits_at = limits_field.as_ref().map(Field::at);
     let limits = limits_field.and_then(|field| field.table(walk)).map(|table| limits(walk, table)).unwrap_or_default();
+    let pins = table.take("profile").and_then(|field| field.table(walk)).map(|table| profile::profile(walk, table));
+    let pins = pins.unwrap_or_default();
     let unknown = |(_, field): &(_, Field<'_>)| looks_like_a_feed(field) || looks_like_a_protocol(field);
     let told = table.entries().iter().any(unknown);
     table.finish(walk, |field| {
         looks_like_a_feed(field).then(|| format!("a name with dots is quoted: [feed.\"{name}.{}\"]", field.key))
     });
     let source = one_source(walk, name, &field.key_at, found, told)?;
-    let feed = FeedConfig { name: name.to_owned(), title, format, source, backups, endpoints, limits };
+    let feed = FeedConfig { name: name.to_owned(), title, format, source, backups, endpoints, limits, pins };
     check_inbox(walk, &feed, limits_at.unwrap_or(field.key_at.clone()));
     Some(feed)
 }
@@ -169,7 +172,7 @@ fn looks_like_a_protocol(field: &Field<'_>) -> bool {
 }
 
 fn is_known(table: &str) -> bool {
-    TABLES.contains(&table) || ["limits", "endpoints", "backup"].contains(&table)
+    TABLES.contains(&table) || ["limits", "endpoints", "backup", "profile"].contains(&table)
 }
 
 /// Exactly one protocol, else a problem.
@@ -299,7 +302,7 @@ fn rate(walk: &mut Walk<'_>, mut table: Table<'_>) -> Option<Rate> {
 
 /// A message that is allowed to come must be able to wait.
 fn check_inbox(walk: &mut Walk<'_>, feed: &FeedConfig, at: Range<usize>) {
-    let FeedConfig { name: _, title: _, format: _, source, backups, endpoints: _, limits } = feed;
+    let FeedConfig { name: _, title: _, format: _, source, backups, endpoints: _, limits, pins: _ } = feed;
     let Limits { series: _, inbox_messages: _, inbox_bytes, rate: _ } = limits;
     let sources = backups.iter().map(|backup| &backup.source).chain([source]);
     let Some(max_message) = sources.filter_map(|source| source.configured().max_message()).max() else { return };

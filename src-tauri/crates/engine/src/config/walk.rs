@@ -226,6 +226,20 @@ impl<'a> Field<'a> {
         count
     }
 
+    /// A finite number.
+    pub(super) fn number(&self, walk: &mut Walk<'_>) -> Option<f64> {
+        let number = match self.value() {
+            DeValue::Integer(number) if number.radix() == 10 => number.as_str().replace('_', "").parse().ok(),
+            DeValue::Float(number) => number.as_str().replace('_', "").parse().ok(),
+            _ => None,
+        };
+        let finite = number.filter(|number: &f64| number.is_finite());
+        if finite.is_none() {
+            self.wrong(walk, "a number", &format!("{} = 1.5", self.key));
+        }
+        finite
+    }
+
     /// A size in bytes within a range.
     pub(super) fn size(&self, walk: &mut Walk<'_>, range: RangeInclusive<u64>) -> Option<u64> {
         self.united(walk, &SIZE, range)

@@ -12,6 +12,7 @@ mod ask;
 mod drill;
 mod feeds;
 mod history;
+mod integrity;
 mod listeners;
 mod options;
 mod picture;

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+use crate::config::Starter;
+
 use super::Level;
 
 /// What the page wants drawn; the answer is bytes, see [`crate::frame`].
@@ -73,9 +75,43 @@ pub struct NewFeed {
     /// The environment variable that holds the bearer token; empty: none.
     #[serde(default)]
     pub token_env: String,
+    /// The starter profile that was picked; empty: that of the address, if there is one; `none`: none.
+    #[serde(default)]
+    pub starter: String,
     /// The protocol that a look at this address found, where the address leaves it open; empty: nobody looked.
     #[serde(default)]
     pub found: String,
+}
+
+/// A starter profile: a feed of a well-known shape.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+pub struct StarterRow {
+    /// For [`NewFeed::starter`].
+    pub id: String,
+    /// What people call it.
+    pub title: String,
+    /// With which it is listed.
+    pub group: String,
+    /// What it is, and what it needs.
+    pub about: String,
+    /// An address to begin with.
+    pub address: String,
+    /// Messages that subscribe.
+    pub subscribe: Vec<String>,
+}
+
+impl From<&Starter> for StarterRow {
+    fn from(starter: &Starter) -> StarterRow {
+        let Starter { id, title, group, about, address, subscribe, .. } = starter;
+        StarterRow {
+            id: (*id).to_owned(),
+            title: title.clone(),
+            group: group.clone(),
+            about: about.clone(),
+            address: address.clone(),
+            subscribe: subscribe.clone(),
+        }
+    }
 }
 
 /// What a look at an address shows so far, pushed a few times a second.

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use feedwatch_model::{Message, Point, Reading, Time, TimeUnit, Value};
+use feedwatch_model::{Message, Point, Reading, SeriesKind, Time, TimeUnit, Value};
 
 use super::{Plan, SKIP, SLOW, Watch, What};
 use crate::catalogue::{Catalogue, Samples, Series};
+use crate::format::states;
 use crate::json::leaf::{Leaf, LeafKind};
 use crate::json::number::{Bits, number};
 use crate::json::scan::Scanner;
@@ -135,14 +136,14 @@ impl Plan {
             around.time = if leaf.element == 0 { None } else { self.element_time(seen, leaf.element) };
         }
         let number = leaf.number(seen.payload());
-        if !number.is_number() {
+        if !number.is_number() && !self.tells_truth(slot, leaf, seen) {
             return;
         }
         let Some(series) = self.series(slot, leaf.element, seen, found, around) else { return };
-        let (time, points) = (around.time, &mut found.reading.points);
+        let time = around.time;
         match number.float() {
-            Some(float) => points.push(Point { series, time, value: Value::F64(float) }),
-            None => push(points, series, time, number),
+            Some(float) => found.reading.points.push(Point { series, time, value: Value::F64(float) }),
+            None => push(found, series, time, leaf, number, seen),
         }
     }
 
@@ -164,11 +165,18 @@ impl Plan {
             What::Time(unit) => {
                 found.reading.time = self.clock.time_of(leaf, unit, seen).or(found.reading.time);
             }
+            What::State(state) => self.count_state(state, leaf, seen, found),
             What::Unseen if strict => return Err(Unknown),
             What::Pending if strict && tells(leaf) => return Err(Unknown),
             _ => {}
         }
         Ok(())
+    }
+
+    #[cold]
+    fn tells_truth(&self, slot: u32, leaf: &Leaf, seen: &Seen<'_>) -> bool {
+        let is_boolean = self.slots.get(slot as usize).is_some_and(|slot| slot.kind == SeriesKind::Boolean);
+        is_boolean && truth(leaf, seen).is_some()
     }
 
     fn is_deep(&self) -> bool {
@@ -288,7 +296,8 @@ impl Plan {
     fn key_text<'a>(&mut self, field: usize, element: u32, seen: &'a Seen<'a>) -> Option<&'a [u8]> {
         let key = self.keys.get_mut(field)?;
         if key.node == TOPIC {
-            return seen.message.meta.as_ref().and_then(|meta| meta.topic.as_deref()).map(str::as_bytes);
+            let topic = seen.message.meta.as_ref().and_then(|meta| meta.topic.as_deref());
+            return topic.map(|topic| key.of_topic(topic).as_bytes());
         }
         let leaf = if key.element == ROOT {
             find(seen.leaves, key.node, &mut key.guess)?
@@ -350,9 +359,23 @@ fn tells(leaf: &Leaf) -> bool {
     }
 }
 
+/// A value that is no float: a whole number, a truth value, or, of a boolean, a word for one.
 #[inline(never)]
-pub(super) fn push(points: &mut Vec<Point>, series: u32, time: Option<Time>, number: Bits) {
-    number.give(|value| points.push(Point { series, time, value }));
+pub(super) fn push(found: &mut Found<'_>, series: u32, time: Option<Time>, leaf: &Leaf, number: Bits, seen: &Seen<'_>) {
+    let points = &mut found.reading.points;
+    if number.is_number() {
+        number.give(|value| points.push(Point { series, time, value }));
+    } else if found.catalogue.series.get(series as usize).is_some_and(|series| series.kind == SeriesKind::Boolean)
+        && let Some(yes) = truth(leaf, seen)
+    {
+        points.push(Point { series, time, value: Value::Bool(yes) });
+    }
+}
+
+/// What a word for yes or no means.
+#[cold]
+fn truth(leaf: &Leaf, seen: &Seen<'_>) -> Option<bool> {
+    leaf.is_string().then(|| states::pair(leaf.raw(seen.payload())))?.map(|(_, yes)| yes)
 }
 
 impl Clock {
@@ -362,7 +385,7 @@ impl Clock {
         match unit {
             TimeUnit::Rfc3339 => self.rfc3339.read(raw),
             TimeUnit::Local => None,
-            _ => stamp::from_epoch(number(raw)?, unit),
+            _ => stamp::from_epoch(number(raw)?, unit).filter(|time| stamp::is_set(*time)),
         }
     }
 }

@@ -56,10 +56,10 @@ impl Plan {
                 self.fill(key, row, slot as usize);
                 continue;
             }
-            let (number, points) = (leaf.number(seen.payload()), &mut found.reading.points);
+            let number = leaf.number(seen.payload());
             match number.float() {
-                Some(float) => points.push(Point { series, time: None, value: Value::F64(float) }),
-                None => push(points, series, None, number),
+                Some(float) => found.reading.points.push(Point { series, time: None, value: Value::F64(float) }),
+                None => push(found, series, None, leaf, number, seen),
             }
         }
         Ok(())

@@ -9,7 +9,9 @@ use rustc_hash::FxHashMap;
 use super::place::{Place, Step, is_modulus};
 use super::{Per, Scope};
 use crate::catalogue::{self, Catalogue};
+use crate::json::trie::Trie;
 use crate::learn::kinds::find;
+use crate::learn::learned::path_of;
 use crate::learn::roles::Seen;
 
 /// Scopes of which one number is known and that are not in a rule yet.
@@ -81,6 +83,23 @@ impl RuleState {
             turn: (0, 0),
             fallen: false,
         }
+    }
+
+    /// One that is believed without evidence.
+    pub(crate) fn pinned(
+        node: u32,
+        first: Option<u32>,
+        rule: SequenceRule,
+        modulus: Option<u64>,
+        scope: Scope,
+    ) -> RuleState {
+        RuleState { first, modulus, named: true, ..RuleState::new(node, rule, scope, Vec::new()) }
+    }
+
+    /// What the catalogue says of it.
+    pub(crate) fn told(&self, trie: &Trie) -> catalogue::Rule {
+        let paths = self.paths().map(|node| Arc::from(path_of(trie, node))).collect();
+        catalogue::Rule { paths, rule: self.rule, modulus: self.modulus }
     }
 
     /// The paths it reads: first and last number, or the one.

@@ -59,6 +59,11 @@ fn line() -> impl Strategy<Value = String> {
         "exchange = \"e\"",
         "routing_keys = [\"#\"]",
         "[feed.a.limits]",
+        "[feed.a.profile]",
+        "keys = [\"/a\", \"topic:/1\"]",
+        "times = [{ path = \"/t\", unit = \"ms\" }]",
+        "series = [{ path = \"/v\", low = 1, high = 0 }]",
+        "sequence = [{ paths = [\"/n\"], rule = \"plus-one\" }]",
         "[feed.a.backup.b.websocket]",
         "[feed.a.backup.b]",
         "[feed.a.endpoints]",
@@ -396,8 +401,9 @@ fn feed() -> impl Strategy<Value = FeedConfig> {
         .prop_map(|(series, inbox_messages, inbox_bytes, rate)| Limits { series, inbox_messages, inbox_bytes, rate });
     let format = of(prop::sample::select(Format::ALL.to_vec()));
     let limits = prop_oneof![Just(Limits::default()), limits];
-    ("[a-zA-Z0-9_.-]{1,12}", of("[ -~äöü„“]{0,9}[!-~]"), format, source(), shared(), limits).prop_map(
-        |(name, title, format, source, (backups, endpoints), limits)| FeedConfig {
+    let title = of("[ -~äöü„“]{0,9}[!-~]");
+    ("[a-zA-Z0-9_.-]{1,12}", title, format, source(), shared(), limits, super::profile::pins()).prop_map(
+        |(name, title, format, source, (backups, endpoints), limits, pins)| FeedConfig {
             name,
             title,
             format,
@@ -405,6 +411,7 @@ fn feed() -> impl Strategy<Value = FeedConfig> {
             backups,
             endpoints,
             limits,
+            pins,
         },
     )
 }

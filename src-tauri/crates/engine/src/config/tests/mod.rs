@@ -8,6 +8,7 @@ mod endpoints;
 mod kafka;
 mod lines;
 mod messages;
+mod profile;
 mod reading;
 mod tail;
 
