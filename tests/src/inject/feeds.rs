@@ -223,3 +223,20 @@ pub fn heartbeats(count: usize) -> (Vec<Line>, Vec<Rule>) {
     });
     (lines, vec![Rule::new(SequenceRule::PlusOne, "/sequence", &["/product_id"]).of("/type", &["match"])])
 }
+
+/// Books as a large exchange sends them: what comes first of each names nothing, and the numbers stand in a list of one.
+pub fn books(count: usize) -> (Vec<Line>, Vec<Rule>) {
+    let mut last = [10_000_000_u64, 20_000_000, 30_000_000];
+    let lines = feed(count, 15, |at, ms, random| {
+        let which = if at < PRODUCTS.len() { at } else { random.within(0, PRODUCTS.len()) };
+        let (action, previous) =
+            if at < PRODUCTS.len() { ("snapshot", "-1".to_owned()) } else { ("update", last[which].to_string()) };
+        last[which] += random.within(1, 9) as u64;
+        let (product, this, price) = (PRODUCTS[which], last[which], level(random, at));
+        format!(
+            r#"{{"arg":{{"channel":"books","instId":"{product}"}},"action":"{action}","data":[{{"asks":[["{price}","3"]],"ts":"{ms}","prevSeqId":{previous},"seqId":{this}}}]}}"#
+        )
+    });
+    let rule = Rule::of_two(SequenceRule::NamesPrevious, ["/data/*/prevSeqId", "/data/*/seqId"], &["/arg/instId"]);
+    (lines, vec![Rule { restarts: Some(("/action", &["snapshot"])), ..rule }])
+}

@@ -122,7 +122,7 @@ fn judge(home: &Home, row: &Row, checks: &[Check], books: bool) -> Option<Told> 
 fn table(title: &str, rows: &[Row], checks: impl Fn(&Row) -> Vec<Check>, books: bool) {
     let home = Home::new();
     let mut wrong = String::new();
-    eprintln!("{title:<44} {:>6} {:>6} {:>9} {:>6}", "faults", "hits", "precision", "recall");
+    let mut lines = format!("\n{title:<44} {:>6} {:>6} {:>9} {:>6}\n", "faults", "hits", "precision", "recall");
     for row in rows {
         let Some(told) = judge(&home, row, &checks(row), books) else { continue };
         let later = LATER.iter().find(|(name, _)| *name == row.name);
@@ -131,14 +131,15 @@ fn table(title: &str, rows: &[Row], checks: impl Fn(&Row) -> Vec<Check>, books: 
             Some(_) => "  passes: take it off LATER".to_owned(),
             None => String::new(),
         };
-        eprintln!("{}{remark}", told.line);
-        if later.is_some() && std::env::var_os(MORE).is_some() {
-            eprint!("{}", told.wrong);
-        }
-        if later.is_none() && !told.wrong.is_empty() {
-            wrong.push_str(&format!("{}:\n{}", row.name, told.wrong));
+        lines.push_str(&format!("{}{remark}\n", told.line));
+        match later {
+            None if !told.wrong.is_empty() => wrong.push_str(&format!("{}:\n{}", row.name, told.wrong)),
+            Some(_) if std::env::var_os(MORE).is_some() => lines.push_str(&told.wrong),
+            _ => {}
         }
     }
+    // In one piece: another table is made at the same time.
+    eprint!("{lines}");
     assert!(wrong.is_empty(), "{wrong}");
 }
 
