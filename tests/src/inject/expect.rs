@@ -73,7 +73,8 @@ impl Tale<'_> {
             What::Damaged { next } => {
                 let rejected = self.at(Check::Decode, FindingKind::Rejected, own?);
                 let gap = next.and_then(|next| self.gap(source, source, self.place(next)?));
-                (own?, std::iter::once(rejected).chain(gap).collect())
+                let rejected = (fault == Fault::Unreadable).then_some(rejected);
+                (own?, rejected.into_iter().chain(gap).collect())
             }
             What::Copied => {
                 let copy = *self.places.get(&(source, true))?;

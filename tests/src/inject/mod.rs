@@ -8,6 +8,7 @@
 //! - a swap, or a message that is late by at most [`HELD_MESSAGES`] messages of its scope and [`HELD_SECONDS`], is one
 //!   message out of order and no gap; one that is later is a gap, and then healed;
 //! - a message that cannot be read is rejected, and missing;
+//! - one whose number is damaged is missing by its true number; what is said of the other one is not laid down;
 //! - what changes from a message on is shown by the first message that has it.
 //!
 //! Faults of messages keep clear of each other: between two of them in one scope stands at least one message that nothing
@@ -79,6 +80,8 @@ pub enum Fault {
     },
     /// A byte is flipped so that a message cannot be read.
     Unreadable,
+    /// The number of a message has a further digit, so that it is far off.
+    Misnumber,
     /// A digit is another one, so that a checksum does not fit.
     Digit {
         /// Where; empty: anywhere before the last `*` of a line.

@@ -35,7 +35,7 @@ pub(super) struct Placed {
 pub(super) enum What {
     /// All of `source..=last` in the scope are gone; `next` shows it.
     Lost { last: usize, next: usize },
-    /// It came unreadable; `next` shows that its number is missing.
+    /// It came unreadable, or with another number; `next` shows that its number is missing.
     Damaged { next: Option<usize> },
     /// There is a copy.
     Copied,
@@ -106,6 +106,7 @@ impl<'a> Moves<'a> {
                 Fault::Swap => self.swap(at),
                 Fault::Delay { by } => self.delay(at, *by),
                 Fault::Unreadable => self.damage(at),
+                Fault::Misnumber => self.misnumber(at),
                 Fault::Digit { path } => self.digit(at, path),
                 Fault::Spike { path } => self.spike(at, path),
                 Fault::Slow { one_in } => self.slow(at, *one_in),
@@ -164,6 +165,16 @@ impl<'a> Moves<'a> {
         let chosen = [marks.first()?, marks.get(1)?, marks.last()?][self.random.within(0, 3)];
         line.payload[*chosen] ^= 1;
         Some(What::Damaged { next })
+    }
+
+    fn misnumber(&mut self, at: usize) -> Option<What> {
+        let rule = &self.rules[self.marks[at].as_ref()?.rule];
+        let (path, next) = (rule.paths.last()?, self.take(at, at)?);
+        let payload = &mut self.items[at].as_mut()?.line.payload;
+        let number = text::find(payload, path).into_iter().next()?.value;
+        let first = number.start + usize::from(payload[number.start] == b'"');
+        payload.insert(first, b'9');
+        Some(What::Damaged { next: Some(next) })
     }
 
     /// The last message of the scope of `at` that came up to `slot`.

@@ -244,6 +244,15 @@ fn few_messages_come_or_many() {
 }
 
 #[test]
+fn what_has_a_damaged_number_is_missing_by_its_true_one() {
+    let injected = inject(&lines(200, 0.1), &plan(counted(), vec![Fault::Misnumber]), 5);
+    let truth = &injected.truth[0];
+    let number = truth.source as u64;
+    assert_eq!(heads(&injected), [(Check::Sequence, FindingKind::Gap, Some((number, number)), Some(1))]);
+    assert_eq!(numbers(&injected)[truth.message].to_string(), format!("9{number}"));
+}
+
+#[test]
 fn a_digit_is_another_one() {
     let injected = inject(&lines(200, 0.1), &plan(vec![], vec![Fault::Digit { path: "/v/*" }; 3]), 5);
     for truth in &injected.truth {

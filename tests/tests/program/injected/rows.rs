@@ -35,6 +35,7 @@ pub(super) const LATER: &[(&str, &str)] = &[
         "made: heartbeats that repeat numbers",
         "behind a gap a heartbeat fits, and joins the rule that it has no part in",
     ),
+    ("made: damaged numbers", "one opens a hole as wide as it is off, and all that come behind it fill that late"),
     ("made: two bytes that go round once", "a fault where it goes round is not understood"),
     ("retype to text: coinbase price", SCHEMA),
     ("retype to boolean: binance B", SCHEMA),
@@ -144,6 +145,13 @@ pub(super) fn numbered() -> Vec<Row> {
         made("made: a chain with snapshots", feeds::snapshots),
         made("made: books that begin with a snapshot", feeds::books),
         made("made: heartbeats that repeat numbers", feeds::heartbeats),
+        // One finding more of each is no harm: that its number is odd.
+        Row {
+            faults: vec![Fault::Misnumber; 3],
+            least: 3,
+            floor: (0.5, 1.0),
+            ..made("made: damaged numbers", feeds::per_key)
+        },
         Row { faults: copies(), least: 5, ..made("made: ids without a number", feeds::ids) },
         Row { faults: copies(), least: 5, ..made("made: neither number nor id", feeds::plain) },
     ]
