@@ -8,6 +8,7 @@ pub mod binary;
 pub mod certificates;
 pub mod desktop;
 pub mod home;
+pub mod inject;
 pub mod kafka;
 pub mod keyring;
 pub mod log;

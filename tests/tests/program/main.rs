@@ -12,6 +12,7 @@ mod export;
 mod faults;
 mod hostile;
 mod imports;
+mod injected;
 mod kafka;
 mod keyring;
 mod killed;

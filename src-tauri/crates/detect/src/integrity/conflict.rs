@@ -69,6 +69,8 @@ impl Contents {
     #[inline]
     fn keep(&mut self, seen: Seen) {
         if self.ring.len() < REMEMBERED {
+            // All at once, so that it never grows again.
+            self.ring.reserve_exact(REMEMBERED - self.ring.len());
             self.ring.push(seen);
         } else if let Some(oldest) = self.ring.get_mut(self.next) {
             *oldest = seen;

@@ -55,6 +55,13 @@ fn a_feed_that_updates_what_it_sent_without_a_newer_time_has_no_conflicts() {
         feed.identified(round % 5, Some(1000), &format!("content {round}"));
     }
     assert_eq!(feed.finish(), []);
+    // Nor one of which not enough is known.
+    let mut feed = Shaped::new();
+    for id in 0..30 {
+        feed.identified(id, Some(1000), "first");
+    }
+    assert_eq!(feed.identified(7, Some(1000), "second"), Arrival::Fresh);
+    assert_eq!(feed.finish(), []);
 }
 
 #[test]

@@ -94,6 +94,13 @@ fn a_counter_is_never_a_finding() {
         feed.value(f64::from(count));
     }
     assert_eq!(feed.finish(), []);
+    // One that was nearly at rest, and one that falls.
+    for sign in [1.0, -1.0] {
+        let mut feed = Shaped::new();
+        (0..5000).for_each(|count| feed.value(sign * (10.0 + f64::from(count) / 1000.0)));
+        [1e6, 2e6, 3e6, 4e9].iter().for_each(|count| feed.value(sign * count));
+        assert_eq!(feed.finish(), []);
+    }
 }
 
 #[test]
@@ -154,6 +161,15 @@ fn a_jump_a_thousand_times_as_large_and_as_fast_is_told_once() {
     let found = feed.finish();
     assert_eq!(brief(&found), [(Check::Range, FindingKind::TooFast, Some(5000))]);
     assert!(found[0].text.contains(" per second, where it was at most "), "{}", found[0].text);
+}
+
+#[test]
+fn a_sweep_that_begins_anew_is_no_jump() {
+    let (mut feed, mut random) = (Shaped::new(), fastrand::Rng::with_seed(7));
+    for round in 0..12_000 {
+        feed.value(f64::from(round % 6000) / 100.0 + noise(&mut random) / 50.0);
+    }
+    assert_eq!(feed.finish(), []);
 }
 
 #[test]
