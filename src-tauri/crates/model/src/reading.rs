@@ -30,6 +30,8 @@ pub struct SequenceMark {
     pub last: u64,
     /// The sequence begins anew with it (a snapshot): it is not compared with what came before.
     pub restarts: bool,
+    /// It is no number of this message: the last one of its scope before its rule was known. It stands first.
+    pub before: bool,
 }
 
 words! {

@@ -57,7 +57,8 @@ impl Chain {
         if this == self.last || self.recent.contains(&this) {
             return Step::Repeated;
         }
-        let (after, messages) = (self.last, self.messages);
+        // This message opens it; those behind it are counted.
+        let (after, messages) = (self.last, self.messages + 1);
         self.holes.push(Hole {
             from: named,
             to: named,

@@ -7,13 +7,14 @@
 
 use std::sync::Arc;
 
-use feedwatch_model::Time;
+use feedwatch_model::{NANOS_PER_SECOND, Time};
 
 /// Open holes per scope.
 pub(super) const MAX_HOLES: usize = 1024;
 /// So many messages of the scope may come before a hole is called a gap.
 const HELD_MESSAGES: u64 = 8;
-/// A number this far behind may be a sequence that starts anew; nearer ones are repetitions.
+/// A number this far behind may be a sequence that starts anew; nearer ones are repetitions. One this far ahead may be
+/// damaged: the next one tells.
 const FAR: u64 = 1000;
 /// So many consecutive numbers far behind are a new start.
 pub(super) const RESTART_RUN: u32 = 3;
@@ -101,6 +102,8 @@ pub(super) struct Lane {
     epoch: u32,
     /// Holes still held.
     held: u32,
+    /// The last number is far ahead of the highest, and waits for the next one.
+    doubtful: bool,
     cold: Option<Box<Cold>>,
 }
 
@@ -112,6 +115,10 @@ struct Cold {
     messages: u64,
     restart_next: u64,
     restart_run: u32,
+    /// A number far ahead: a gap if the next one goes on behind it, else a damaged number.
+    ahead: Option<Place>,
+    /// One that was found to be damaged.
+    alone: Option<Place>,
 }
 
 impl Lane {
@@ -124,7 +131,7 @@ impl Lane {
     }
 
     pub(super) fn is_holding(&self) -> bool {
-        self.held > 0
+        self.held > 0 || self.doubtful
     }
 
     /// The common case: the next number of a lane that waits for nothing. `false`: use [`Lane::step`].
@@ -132,6 +139,7 @@ impl Lane {
     pub(super) fn next(&mut self, place: &Place) -> bool {
         let follows = self.epoch != 0
             && self.held == 0
+            && !self.doubtful
             && self.highest.checked_add(1) == Some(place.first)
             && place.last >= place.first;
         if follows {
@@ -154,6 +162,12 @@ impl Lane {
         if self.held > 0 {
             self.cold().messages += 1;
         }
+        let jumped = self.decide_jump(first, reconnected);
+        if first > self.highest && first - self.highest > FAR && !reconnected && !jumped {
+            self.doubtful = true;
+            self.cold().ahead = Some(*place);
+            return Step::Next;
+        }
         let step = if self.highest.checked_add(1).is_some_and(|next| first <= next) && last > self.highest {
             Step::Next
         } else if first > self.highest {
@@ -164,7 +178,33 @@ impl Lane {
         };
         self.highest = last;
         self.last_message = place.message;
-        step
+        if jumped { Step::Hole } else { step }
+    }
+
+    /// What the number far ahead was, now that the next one came; whether it opened a hole.
+    fn decide_jump(&mut self, next: u64, reconnected: bool) -> bool {
+        if !std::mem::take(&mut self.doubtful) {
+            return false;
+        }
+        let Some(ahead) = self.cold().ahead.take() else { return false };
+        let goes_on = next > ahead.last && next - ahead.last <= FAR;
+        if goes_on || reconnected {
+            self.jump(&ahead);
+        } else {
+            self.cold().alone = Some(ahead);
+        }
+        goes_on
+    }
+
+    /// All before a number far ahead is missing.
+    fn jump(&mut self, ahead: &Place) {
+        self.open(ahead.first, ahead, false);
+        self.highest = ahead.last.max(ahead.first);
+        self.last_message = ahead.message;
+    }
+
+    pub(super) fn take_alone(&mut self) -> Option<Place> {
+        self.cold.as_mut()?.alone.take()
     }
 
     /// Begins anew with these numbers. Holes still held must have been taken with [`Lane::take_due`].
@@ -178,9 +218,11 @@ impl Lane {
         self.highest = last;
         self.last_message = message;
         self.held = 0;
+        self.doubtful = false;
         if let Some(cold) = &mut self.cold {
             cold.holes.clear();
             cold.restart_run = 0;
+            cold.ahead = None;
         }
     }
 
@@ -261,6 +303,13 @@ impl Lane {
     /// Holes to be called gaps: those that waited long enough, and the oldest where there are
     /// more than can be remembered. Appends to `due`.
     pub(super) fn take_due(&mut self, opened_before: Time, wait: Wait, due: &mut Vec<Hole>) {
+        if self.doubtful
+            && let Some(ahead) =
+                self.cold().ahead.take_if(|ahead| wait == Wait::No || doubt_ends(ahead) <= opened_before)
+        {
+            self.doubtful = false;
+            self.jump(&ahead);
+        }
         let Some(cold) = &mut self.cold else { return };
         let excess = cold.holes.len().saturating_sub(MAX_HOLES);
         if self.held > 0 {
@@ -280,8 +329,15 @@ impl Lane {
         }
     }
 
-    /// When the oldest hole still held opened.
+    /// When the oldest hole still held opened; of a number far ahead, a minute later.
     pub(super) fn held_since(&self) -> Option<Time> {
-        self.cold.as_ref()?.holes.iter().filter(|hole| hole.held).map(|hole| hole.at).min()
+        let cold = self.cold.as_ref()?;
+        let holes = cold.holes.iter().filter(|hole| hole.held).map(|hole| hole.at);
+        holes.chain(cold.ahead.as_ref().map(doubt_ends)).min()
     }
+}
+
+/// From when on a number far ahead is believed although nothing came behind it.
+fn doubt_ends(ahead: &Place) -> Time {
+    ahead.at.plus_nanos(60 * NANOS_PER_SECOND)
 }

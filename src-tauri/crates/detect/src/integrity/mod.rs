@@ -28,7 +28,7 @@
 //! let mut findings = Vec::new();
 //! for (number, sequence) in [16, 20].into_iter().enumerate() {
 //!     let message = Message::new(number as u64, Time::from_millis(100 * number as i64), "");
-//!     let mark = SequenceMark { rule: 0, scope: 0, first: sequence, last: sequence, restarts: false };
+//!     let mark = SequenceMark { rule: 0, scope: 0, first: sequence, last: sequence, restarts: false, before: false };
 //!     let reading = Reading { marks: vec![mark], ..Reading::default() };
 //!     assert_eq!(integrity.observe(&message, &reading, &Names, &mut findings), Arrival::Fresh);
 //! }

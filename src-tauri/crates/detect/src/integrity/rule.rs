@@ -48,6 +48,14 @@ impl Rule {
         step.unwrap_or(Step::Next)
     }
 
+    /// A number that turned out to stand alone, once.
+    pub(super) fn take_alone(&mut self, at: usize) -> Option<Place> {
+        match self {
+            Rule::Counting(lanes) => lanes.get_mut(at)?.take_alone(),
+            Rule::Chain(_) | Rule::Rising(..) => None,
+        }
+    }
+
     pub(super) fn begin(&mut self, at: usize, place: &Place) {
         match self {
             Rule::Counting(lanes) => drop(lanes.get_mut(at).map(|lane| lane.begin(place))),

@@ -122,13 +122,17 @@ impl Sequences {
             };
             let goes_on = match self.rule(mark, scopes) {
                 None => true,
-                Some(Rule::Counting(lanes)) if !mark.restarts => {
+                Some(Rule::Counting(lanes)) if !mark.restarts && !mark.before => {
                     lanes.get_mut(mark.scope as usize).is_some_and(|lane| lane.next(&place))
                 }
                 Some(_) => false,
             };
             if goes_on {
                 any_new = true;
+                continue;
+            }
+            if mark.before {
+                self.begin(mark, &place);
                 continue;
             }
             let step = self.slow(mark, &place, scopes, out);
@@ -164,6 +168,14 @@ impl Sequences {
         Some(rule)
     }
 
+    /// A scope begins behind a number that came before its rule was known.
+    #[cold]
+    fn begin(&mut self, mark: &SequenceMark, place: &Place) {
+        if let Some(rule) = self.rules.get_mut(mark.rule as usize) {
+            rule.begin(mark.scope as usize, place);
+        }
+    }
+
     /// A number that is not simply the next one of those that count.
     fn slow(&mut self, mark: &SequenceMark, place: &Place, scopes: &dyn Scopes, out: &mut Vec<Finding>) -> Step {
         let at = mark.scope as usize;
@@ -177,22 +189,54 @@ impl Sequences {
         let was_holding = rule.is_holding(at);
         let since = rule.last_message(at);
         let step = rule.step(at, place);
-        if step == Step::Hole {
-            if let Some(hole) = rule.newest(at) {
+        if let Some(alone) = rule.take_alone(at) {
+            out.push(self.alone(mark, &alone, scopes));
+        }
+        let Some(rule) = self.rules.get_mut(mark.rule as usize) else { return Step::Next };
+        if step == Step::Hole || rule.is_holding(at) && !was_holding {
+            if let Some(hole) = rule.newest(at).filter(|_| step == Step::Hole) {
                 let missing = hole.missing();
                 hole.here = attribute(&mut self.drops, since, place.message, missing);
-                self.deadline = self.deadline.min(hole.at.plus_nanos(HELD_NANOS));
             }
-            if !was_holding {
-                let (per, (_, modulus)) = (scopes.per(mark.rule, mark.scope), scopes.rule(mark.rule));
-                self.holding.push(Holding { rule: mark.rule, scope: mark.scope, per, modulus });
+            if let Some(held_since) = rule.held_since(at) {
+                self.deadline = self.deadline.min(held_since.plus_nanos(HELD_NANOS));
+            }
+            let known = self.holding.iter().any(|held| (held.rule, held.scope) == (mark.rule, mark.scope));
+            if !known {
+                let per = scopes.per(mark.rule, mark.scope);
+                self.holding.push(Holding { rule: mark.rule, scope: mark.scope, per, modulus: None });
             }
         }
         if was_holding || step == Step::Hole {
+            // It may have become known since the hole was opened that the numbers go round.
+            let (_, modulus) = scopes.rule(mark.rule);
+            for held in self.holding.iter_mut().filter(|held| (held.rule, held.scope) == (mark.rule, mark.scope)) {
+                held.modulus = modulus;
+            }
             let wait = if self.overlapping { Wait::Time } else { Wait::TimeOrMessages };
             self.decide_scope(mark, wait, out);
         }
         step
+    }
+
+    /// A number far ahead of all others, behind which the numbers go on as before.
+    #[cold]
+    fn alone(&self, mark: &SequenceMark, place: &Place, scopes: &dyn Scopes) -> Finding {
+        let per = scopes.per(mark.rule, mark.scope);
+        let (_, modulus) = scopes.rule(mark.rule);
+        let (from, to) = (shown(place.first, modulus), shown(place.last, modulus));
+        let text = format!(
+            "{}{} stands alone, far ahead of those before and behind it: the number is damaged.",
+            words::range(from, to),
+            words::of(&words::label(&per))
+        );
+        Finding {
+            per,
+            message: Some(place.message),
+            from: Some(from),
+            to: Some(to),
+            ..Finding::new(Check::Order, FindingKind::OutOfOrder, self.feed, place.at, Severity::Warning, text)
+        }
     }
 
     /// Tells what was held long enough in one scope.

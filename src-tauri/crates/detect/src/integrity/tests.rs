@@ -80,7 +80,7 @@ impl Play {
 }
 
 fn mark(scope: u32, sequence: u64) -> SequenceMark {
-    SequenceMark { rule: 0, scope, first: sequence, last: sequence, restarts: false }
+    SequenceMark { rule: 0, scope, first: sequence, last: sequence, restarts: false, before: false }
 }
 
 /// Kind, message, from, to, missing.
@@ -235,8 +235,8 @@ fn a_new_start_within_a_connection_is_told_once_and_its_messages_are_new() {
 fn hostile_numbers_cost_one_finding_each() {
     let mut play = Play::new();
     play.send_all([5, 1_000_000_000_000_000_000, u64::MAX, u64::MAX, 0]);
-    play.marks(&[SequenceMark { rule: u32::MAX, scope: u32::MAX, first: 1, last: 0, restarts: false }]);
-    play.marks(&[SequenceMark { rule: 0, scope: 0, first: 9, last: 2, restarts: false }]);
+    play.marks(&[SequenceMark { rule: u32::MAX, scope: u32::MAX, first: 1, last: 0, restarts: false, before: false }]);
+    play.marks(&[SequenceMark { rule: 0, scope: 0, first: 9, last: 2, restarts: false, before: false }]);
     let found = play.finish();
     assert!(found.len() <= 6, "{found:#?}");
 }
@@ -285,5 +285,43 @@ fn unreadable_messages_are_told_at_once_and_then_together() {
             "99 messages could not be read, 1 to 99. The first of them: byte 17: a comma was expected.",
             "50 messages could not be read, 100 to 149. The first of them: byte 17: a comma was expected.",
         ]
+    );
+}
+
+#[test]
+fn a_number_far_ahead_is_a_gap_if_the_next_one_goes_on_behind_it() {
+    let mut play = Play::new();
+    play.send_all([10, 11, 5000, 5001, 5002]);
+    let found = play.finish();
+    assert_eq!(heads(&found), [(FindingKind::Gap, Some(2), Some(12), Some(4999), Some(4988))]);
+
+    // Also if nothing comes behind it.
+    let mut play = Play::new();
+    play.send_all([10, 11, 5000]);
+    assert_eq!(heads(&play.finish()), [(FindingKind::Gap, Some(2), Some(12), Some(4999), Some(4988))]);
+    let mut play = Play::new();
+    play.send_all([10, 11, 5000]);
+    play.wait(59_000);
+    assert_eq!(play.found, []);
+    play.wait(3_000);
+    assert_eq!(play.found.len(), 1);
+}
+
+#[test]
+fn a_damaged_number_is_told_by_itself_and_what_it_should_have_been_is_missing() {
+    let mut play = Play::new();
+    play.send_all([7798, 7799, 97_800, 7801, 7802]);
+    play.send_all(7803..7900);
+    let found = play.finish();
+    assert_eq!(
+        heads(&found),
+        [
+            (FindingKind::OutOfOrder, Some(2), Some(97_800), Some(97_800), None),
+            (FindingKind::Gap, Some(3), Some(7800), Some(7800), Some(1))
+        ]
+    );
+    assert_eq!(
+        found[0].text,
+        "97800 of P0 stands alone, far ahead of those before and behind it: the number is damaged."
     );
 }

@@ -250,7 +250,14 @@ impl Sparkplug {
             let per = place.key().into_iter().filter(|(path, _)| &**path != "topic:/4").collect();
             catalogue.scopes.push(Scope { rule, per });
             node.sequence = Some(Sequence { scope, last: seq });
-            return sheet.reading.marks.push(SequenceMark { rule, scope, first: seq, last: seq, restarts: false });
+            return sheet.reading.marks.push(SequenceMark {
+                rule,
+                scope,
+                first: seq,
+                last: seq,
+                restarts: false,
+                before: false,
+            });
         };
         let (first, number) = if place.sort == "NBIRTH" {
             // What is left of the turn is nobody's.
@@ -263,7 +270,14 @@ impl Sparkplug {
             (number, number)
         };
         *last = number.max(*last);
-        sheet.reading.marks.push(SequenceMark { rule, scope: *scope, first, last: number, restarts: false });
+        sheet.reading.marks.push(SequenceMark {
+            rule,
+            scope: *scope,
+            first,
+            last: number,
+            restarts: false,
+            before: false,
+        });
     }
 
     /// The rule of `seq`, with its evidence.

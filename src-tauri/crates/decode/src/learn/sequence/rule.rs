@@ -152,7 +152,7 @@ impl RuleState {
                 let named = self.scope.parts().filter_map(|per| Some((path_of(per), readable((said.text)(per)?))));
                 catalogue.scopes.push(catalogue::Scope { rule: number, per: named.collect() });
             }
-            SequenceMark { rule: number, scope: place.scope, first, last, restarts }
+            SequenceMark { rule: number, scope: place.scope, first, last, restarts, before: false }
         });
         self.places = places;
         mark

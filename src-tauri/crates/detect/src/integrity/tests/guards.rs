@@ -15,7 +15,7 @@ fn texts(found: &[Finding]) -> Vec<&str> {
 fn a_checksum_that_does_not_fit_is_told_at_once_with_what_stands_there() {
     let mut feed = Shaped::new();
     feed.guard(BOOK, true);
-    let mark = SequenceMark { rule: 0, scope: 3, first: 1, last: 1, restarts: false };
+    let mark = SequenceMark { rule: 0, scope: 3, first: 1, last: 1, restarts: false, before: false };
     let guard = Guard { rule: BOOK, fits: false, stated: 0xDEAD_BEEF, computed: 0x17 };
     feed.play("", &Reading { guards: vec![guard], marks: vec![mark], ..Reading::default() });
     assert_eq!(brief(&feed.found), [(Check::Checksum, FindingKind::Mismatch, Some(1))]);

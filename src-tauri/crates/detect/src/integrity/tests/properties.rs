@@ -59,9 +59,9 @@ proptest! {
                 1 => play.integrity.connected(play.now),
                 2 => play.integrity.dropped(first, last, play.now),
                 3 => play.integrity.elapse(play.now, &mut play.found),
-                4 => drop(play.marks(&[SequenceMark { rule: 0, scope, first: first % 64, last: last % 64, restarts: false }])),
-                5 => drop(play.marks(&[SequenceMark { rule: scope, scope, first, last: first.saturating_add(last % 5), restarts: false }])),
-                _ => drop(play.marks(&[SequenceMark { rule: 0, scope, first, last, restarts: false }])),
+                4 => drop(play.marks(&[SequenceMark { rule: 0, scope, first: first % 64, last: last % 64, restarts: false, before: false }])),
+                5 => drop(play.marks(&[SequenceMark { rule: scope, scope, first, last: first.saturating_add(last % 5), restarts: false, before: false }])),
+                _ => drop(play.marks(&[SequenceMark { rule: 0, scope, first, last, restarts: false, before: false }])),
             }
         }
         let messages = play.number as usize;

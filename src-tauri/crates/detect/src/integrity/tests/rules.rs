@@ -38,7 +38,7 @@ impl Play {
 
     fn mark(&mut self, first: u64, last: u64, restarts: bool, identity: Option<u64>) -> Arrival {
         let at = Time::from_millis(50 * self.number as i64);
-        let marks = vec![SequenceMark { rule: 0, scope: 0, first, last, restarts }];
+        let marks = vec![SequenceMark { rule: 0, scope: 0, first, last, restarts, before: false }];
         let reading = Reading { marks, identity, ..Reading::default() };
         let message = Message::new(self.number, at, "");
         self.number += 1;
@@ -190,6 +190,30 @@ fn a_counter_that_goes_round_is_told_in_its_own_numbers() {
     let found = play.finish();
     assert_eq!((found[0].from, found[0].to, found[0].missing), (Some(255), Some(1), Some(3)));
     assert_eq!(found[0].text, "Lost 3 messages of BTC: 255 to 1 never came.");
+}
+
+#[test]
+fn a_scope_that_begins_behind_a_known_number_tells_what_is_missing_between_them() {
+    let mut play = Play::of(SequenceRule::PlusOne);
+    let at = Time::from_millis(0);
+    let mark =
+        |number, before| SequenceMark { rule: 0, scope: 0, first: number, last: number, restarts: false, before };
+    let reading = Reading { marks: vec![mark(302, true), mark(305, false)], ..Reading::default() };
+    let arrival = play.integrity.observe(&Message::new(0, at, ""), &reading, &play.names, &mut play.found);
+    assert_eq!(arrival, Arrival::Fresh);
+    assert_eq!(heads(&play.finish()), [(Check::Sequence, FindingKind::Gap, Some(0), Some(303), Some(2))]);
+}
+
+#[test]
+fn a_link_is_out_of_order_up_to_the_eighth_message_behind_its_hole() {
+    for (further, kind) in [(8, FindingKind::OutOfOrder), (9, FindingKind::Healed)] {
+        let mut play = Play::of(SequenceRule::NamesPrevious);
+        play.named(1, 2);
+        play.named(3, 4);
+        (0..further - 1).for_each(|at| assert_eq!(play.named(4 + at, 5 + at), Arrival::Fresh));
+        play.named(2, 3);
+        assert_eq!(play.finish().last().map(|finding| finding.kind), Some(kind), "{further}");
+    }
 }
 
 proptest! {

@@ -130,7 +130,7 @@ impl Shaped {
     }
 
     pub(super) fn numbered(&mut self, sequence: u64, payload: &str) -> Arrival {
-        let mark = SequenceMark { rule: 0, scope: 0, first: sequence, last: sequence, restarts: false };
+        let mark = SequenceMark { rule: 0, scope: 0, first: sequence, last: sequence, restarts: false, before: false };
         self.play(payload, &Reading { marks: vec![mark], ..Reading::default() })
     }
 
