@@ -40,7 +40,10 @@ impl Decoder {
             rule: rule.rule,
             modulus: rule.modulus,
             restarts: rule.restarts.first().map(|kind| learned.kinds.matches(*kind as usize, &self.trie)),
-            per: rule.scope.parts().map(|per| per.path(&self.trie)).collect(),
+            per: match rule.scope_paths.as_slice() {
+                [] => rule.scope.parts().map(|per| per.path(&self.trie)).collect(),
+                known => known.iter().map(ToString::to_string).collect(),
+            },
             checked: rule.checked,
             violations: rule.violations,
         });

@@ -48,6 +48,8 @@ pub(crate) struct Facts {
     texts: u32,
     /// Of the numbers and digits: whole and not negative.
     whole: u32,
+    /// Of them: -1, which may stand for none.
+    none: u32,
     /// Of the numbers and digits: from 0 to 1e8, which is before 1973 in every unit. A clock that was not set tells it, and
     /// a time that is not known is 0.
     small: u32,
@@ -145,6 +147,7 @@ impl Facts {
         }
         *(if quoted { &mut self.digits } else { &mut self.numbers }) += 1;
         self.whole += u32::from(whole);
+        self.none += u32::from(size == -1.0);
         self.small += u32::from((0.0..1e8).contains(&size));
         (self.min, self.max) = (self.min.min(size), self.max.max(size));
         if let Some((unit, time)) = stamp::epoch(value, received).or_else(|| long_ago(value)) {
@@ -183,6 +186,11 @@ impl Facts {
     /// Whether all of it is whole numbers (also as strings).
     pub(crate) fn is_whole(&self) -> bool {
         self.whole > 0 && self.whole == self.told()
+    }
+
+    /// The same where -1 may stand for none: a message that names the one before it, and is the first.
+    pub(crate) fn is_whole_or_none(&self) -> bool {
+        self.whole > 0 && self.whole + self.none == self.told()
     }
 
     /// Whether its texts can be names at all.
@@ -260,7 +268,8 @@ impl Facts {
         if hints::is_version(name) && self.distinct.len() == 1 {
             return Verdict::Setting;
         }
-        if self.is_whole() { self.whole_number(name) } else { Verdict::Number }
+        let is_whole = self.is_whole() || (hints::is_previous(name) && self.is_whole_or_none());
+        if is_whole { self.whole_number(name) } else { Verdict::Number }
     }
 
     fn whole_number(&self, name: &str) -> Verdict {
@@ -269,7 +278,7 @@ impl Facts {
             () if hints::is_date_part(name, self.min, self.max) => Verdict::Clock,
             () if hints::is_checksum(name) => Verdict::Checksum,
             () if hints::is_sequence(name) || hints::is_ordinal(name) => Verdict::Sequence,
-            () if hints::is_update_number(name) && self.min >= 1e6 => Verdict::Sequence,
+            () if hints::is_update_number(name) && self.max >= 1e6 => Verdict::Sequence,
             () if hints::is_identifier(name) || hints::is_registered_number(name) => Verdict::Identifier,
             () if hints::is_label(name) => Verdict::Identifier,
             () if !hints::is_measure(name) && self.is_identifying() => Verdict::Identifier,

@@ -201,9 +201,9 @@ impl Plan {
 
     /// Numbers on trial are tried per key too.
     fn scope_trials(&mut self, kind: u32, around: &mut Surroundings<'_>) {
-        let scopes = self.scopes();
         for (node, role) in (0..).zip(&self.roles) {
             if matches!(role.watch, Watch::Trial(_)) {
+                let scopes = self.scopes(node, around.trie);
                 around.sequences.scope(node, kind, &scopes);
             }
         }

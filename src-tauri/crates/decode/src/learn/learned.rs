@@ -10,12 +10,13 @@ use super::kinds::{Kinds, decide, starts_kinds};
 use super::names::Names;
 use super::observed::Observed;
 use super::pinned;
-use super::roles::{EVENT_ID, Found, LAST_PLACE, Plan, Seen, Watch, What};
-use super::sequence::{Accepted, Per, Said, Sequences};
+use super::roles::{EVENT_ID, Found, LAST_PLACE, Plan, Seen, Watch, Watched, What};
+use super::sequence::{Accepted, Joins, Per, Said, Sequences};
 use super::shapes::Shapes;
 use super::watch::last_place;
 use crate::catalogue::Catalogue;
 use crate::hash::hash64;
+use crate::json::leaf::Leaf;
 use crate::json::scan::Scanner;
 use crate::json::trie::Trie;
 use crate::pins::Pins;
@@ -30,7 +31,7 @@ pub(crate) struct Learned {
     pub(crate) names: Names,
     pins: Arc<Pins>,
     shapes: Shapes,
-    watched: Vec<(u32, Watch, u64)>,
+    watched: Vec<Watched>,
     /// Path, candidate and number of what is on trial, of one message.
     tried: Vec<(u32, u16, u64)>,
     /// Messages that could be read.
@@ -94,18 +95,27 @@ impl Learned {
         use crate::json::number::unsigned;
         let Learned { plans, sequences, tried, .. } = self;
         let Some(plan) = plans.get(kind as usize) else { return };
+        let mut element = 0;
         tried.clear();
-        for leaf in message.leaves.iter().filter(|leaf| leaf.element == 0) {
-            let Watch::Trial(candidate) = plan.role(leaf.node).watch else { continue };
-            tried.extend(unsigned(leaf.raw(&message.payload)).map(|value| (leaf.node, candidate, value)));
-        }
         if let (Watch::Trial(candidate), Some(id)) = (plan.event_id, &message.id) {
             tried.extend(unsigned(id.as_bytes()).map(|value| (EVENT_ID, candidate, value)));
         }
         if let (Watch::Trial(candidate), Some(leaf)) = (plan.last_place, last_place(trie, &message.leaves)) {
             tried.extend(unsigned(leaf.raw(&message.payload)).map(|value| (LAST_PLACE, candidate, value)));
         }
-        sequences.observe(kind, tried, &|per| message.scoping(per));
+        // The numbers of the message itself may stand before and behind those of its elements.
+        let is_inner = |leaf: &&Leaf| leaf.element != 0;
+        let (inner, outer): (Vec<&Leaf>, Vec<&Leaf>) = message.leaves.iter().partition(is_inner);
+        for leaf in outer.into_iter().chain(inner) {
+            let Watch::Trial(candidate) = plan.role(leaf.node).watch else { continue };
+            if leaf.element != element {
+                sequences.observe(kind, tried, &|per| message.scoping(per, element));
+                element = leaf.element;
+                tried.clear();
+            }
+            tried.extend(unsigned(leaf.raw(&message.payload)).map(|value| (leaf.node, candidate, value)));
+        }
+        sequences.observe(kind, tried, &|per| message.scoping(per, element));
     }
 
     /// Lets the kinds that carry an accepted rule carry it, and the others join it if they may.
@@ -127,12 +137,13 @@ impl Learned {
                     continue;
                 }
                 let carries = accepted.kinds.contains(&kind);
-                let watch = match (carries, accepted.open) {
+                let watch = match (carries, accepted.open && !accepted.never.contains(&kind)) {
                     (true, _) => Watch::Rule(accepted.rule),
                     (false, true) => Watch::May(accepted.rule),
+                    (false, false) if accepted.never.contains(&kind) => Watch::No,
                     (false, false) => continue,
                 };
-                if carries {
+                if carries || accepted.never.contains(&kind) {
                     for node in accepted.first.into_iter().chain([accepted.node]) {
                         plan.count_messages(node, &mut self.names);
                     }
@@ -195,13 +206,15 @@ impl Learned {
             && let Some(id) = seen.message.meta.as_ref().and_then(|meta| meta.id.as_deref())
         {
             let value = crate::json::number::unsigned(id.as_bytes());
-            self.watched.extend(value.map(|value| (EVENT_ID, plan.event_id, value)));
+            let (node, watch) = (EVENT_ID, plan.event_id);
+            self.watched.extend(value.map(|value| Watched { node, watch, value, element: 0 }));
         }
         if plan.last_place != Watch::No
             && let Some(leaf) = last_place(trie, seen.leaves)
         {
             let value = leaf.unsigned(seen.text);
-            self.watched.extend(value.map(|value| (LAST_PLACE, plan.last_place, value)));
+            let (node, watch) = (LAST_PLACE, plan.last_place);
+            self.watched.extend(value.map(|value| Watched { node, watch, value, element: 0 }));
         }
     }
 
@@ -238,13 +251,20 @@ impl Learned {
     ) {
         let Learned { kinds, plans, catalogue, sequences, watched, tried, .. } = self;
         let is_snapshot = |kind: u32| hints::is_snapshot(&kinds.label(kind as usize));
+        let (mut element, mut any) = (0, false);
         tried.clear();
-        for &(node, watch, value) in watched.iter() {
+        for &Watched { node, watch, value, element: own } in watched.iter() {
             let (rule, joins) = match watch {
                 Watch::No => continue,
                 Watch::Trial(_) if held => continue,
                 Watch::Trial(candidate) if sequences.is_on_trial(candidate) => {
+                    if own != element {
+                        sequences.observe(kind, tried, &|per| seen.text(per, element));
+                        tried.clear();
+                        element = own;
+                    }
                     tried.push((node, candidate, value));
+                    any = true;
                     continue;
                 }
                 Watch::Trial(_) => {
@@ -257,22 +277,35 @@ impl Learned {
                 Watch::May(rule) => (rule, true),
             };
             let Some(state) = sequences.rules.get_mut(usize::from(rule)) else { continue };
-            let first = state.first_of(seen);
-            let said = Said { kind, value, first, text: |per: Per| seen.text(per) };
+            let first = state.first_of(seen, own);
+            let said = Said { kind, value, first, text: |per: Per| seen.text(per, own) };
             if joins {
-                if !state.joins(&said, || is_snapshot(kind)) {
+                let watch = match state.joins(&said, || is_snapshot(kind)) {
+                    Joins::NotYet => continue,
+                    Joins::Never => Watch::No,
+                    Joins::Yes => Watch::Rule(rule),
+                };
+                if let Some(plan) = plans.get_mut(kind as usize) {
+                    plan.set_watch(node, watch);
+                }
+                if watch == Watch::No {
                     continue;
                 }
                 state.kinds.push(kind);
-                if let Some(plan) = plans.get_mut(kind as usize) {
-                    plan.set_watch(node, Watch::Rule(rule));
-                }
             }
-            let name = |per: Per| Arc::from(per.path(trie));
-            reading.marks.extend(state.mark(rule.into(), &said, || is_snapshot(kind), name, catalogue, max_scopes));
+            let plan = plans.get(kind as usize);
+            let label = |per: Per| match per {
+                Per::Path(node) => {
+                    let text = String::from_utf8_lossy(seen.text(per, own)?);
+                    Some((Arc::from(trie.path(node)), Arc::from(text.as_ref())))
+                }
+                Per::Topic => plan?.topic_of(seen.message.meta.as_ref()?.topic.as_deref()?),
+            };
+            let marks = &mut reading.marks;
+            state.mark(rule.into(), &said, || is_snapshot(kind), label, catalogue, max_scopes, marks);
         }
-        if !tried.is_empty() {
-            sequences.observe(kind, tried, &|per| seen.text(per));
+        if any {
+            sequences.observe(kind, tried, &|per| seen.text(per, element));
             let accepted = sequences.accept(true, &is_snapshot);
             self.put_in_force(trie, &accepted);
         }

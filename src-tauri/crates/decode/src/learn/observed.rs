@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use feedwatch_model::{Message, Time};
 
-use super::roles::Seen;
+use super::roles::{Seen, is_around};
 use super::sequence::Per;
 use crate::json::leaf::Leaf;
 use crate::json::scan::Scanner;
@@ -52,10 +52,13 @@ impl Observed {
         }
     }
 
-    /// What scopes a sequence.
-    pub(crate) fn scoping(&self, per: Per) -> Option<&[u8]> {
+    /// What scopes a sequence whose number stands in `element`.
+    pub(crate) fn scoping(&self, per: Per, element: u32) -> Option<&[u8]> {
         match per {
-            Per::Path(node) => self.text(node),
+            Per::Path(node) => {
+                let there = |leaf: &&Leaf| leaf.node == node && is_around(&self.elements, leaf.element, element);
+                self.leaves.iter().find(there).and_then(|leaf| text_of(leaf, &self.payload))
+            }
             Per::Topic => self.topic.as_deref().map(str::as_bytes),
         }
     }

@@ -49,7 +49,15 @@ impl Sequences {
             let Some(rule) = self.rules.get_mut(at).filter(|rule| !rule.kinds.contains(&kind)) else { continue };
             rule.kinds.push(kind);
             let Ok(number) = u16::try_from(at) else { continue };
-            accepted.push(Accepted { rule: number, node, first, kinds: vec![kind], open: false, copy: false });
+            accepted.push(Accepted {
+                rule: number,
+                node,
+                first,
+                kinds: vec![kind],
+                never: Vec::new(),
+                open: false,
+                copy: false,
+            });
         }
         accepted
     }

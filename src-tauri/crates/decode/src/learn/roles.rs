@@ -15,7 +15,7 @@ use super::sequence::Per;
 use super::table::KeyTable;
 use crate::json::trie::{NONE, ROOT};
 
-pub(crate) use self::read::{Found, Seen};
+pub(crate) use self::read::{Found, Seen, Watched, is_around};
 pub(crate) use self::state::State;
 
 /// Stands for the topic among key paths.
@@ -180,6 +180,12 @@ pub(crate) struct Plan {
 impl Plan {
     pub(crate) fn role(&self, node: u32) -> Role {
         self.roles.get(node as usize).copied().unwrap_or_default()
+    }
+
+    /// What a topic says of the entity: the path and the text of the key that it is, else all of it.
+    pub(crate) fn topic_of(&self, topic: &str) -> Option<(Arc<str>, Arc<str>)> {
+        let key = self.keys.iter().find(|key| key.node == TOPIC);
+        Some(key.map_or_else(|| ("topic".into(), topic.into()), |key| (key.path.clone(), key.of_topic(topic).into())))
     }
 
     pub(crate) fn watch(&self, node: u32) -> Watch {

@@ -30,7 +30,7 @@ use feedwatch_model::SequenceRule;
 
 use self::pairs::Pairs;
 use self::place::Place;
-pub(crate) use self::rule::{RuleState, Said};
+pub(crate) use self::rule::{Joins, RuleState, Said};
 pub(crate) use self::scope::{Per, Scope};
 pub(crate) use self::trial::Name;
 use self::trial::{Candidate, Group, salt};
@@ -47,6 +47,8 @@ pub(crate) struct Accepted {
     /// The first number of two.
     pub(crate) first: Option<u32>,
     pub(crate) kinds: Vec<u32>,
+    /// Kinds that only repeat the number before.
+    pub(crate) never: Vec<u32>,
     /// Whether kinds that come later may join.
     pub(crate) open: bool,
     /// It only repeats the number of another rule: there is nothing to check, and nothing to chart.
@@ -175,7 +177,15 @@ impl Sequences {
         if copies {
             candidate.seen = MAX_TRIAL;
             let (node, kinds) = (candidate.node, candidate.kinds.clone());
-            return vec![Accepted { rule: u16::MAX, node, first: None, kinds, open: false, copy: true }];
+            return vec![Accepted {
+                rule: u16::MAX,
+                node,
+                first: None,
+                kinds,
+                never: Vec::new(),
+                open: false,
+                copy: true,
+            }];
         }
         let (trial, only) = candidate.scoped_alike(trial).map_or((trial, None), |(at, text)| (at, Some(text)));
         let Some(chosen) = candidate.trials.get(trial) else { return Vec::new() };
@@ -204,7 +214,8 @@ impl Sequences {
             }
             self.rules.push(state);
             let (node, open) = (candidate.node, !chosen.each_kind);
-            accepted.push(Accepted { rule: number, node, first: None, kinds: group.kinds, open, copy: false });
+            let (kinds, never) = (group.kinds, group.never);
+            accepted.push(Accepted { rule: number, node, first: None, kinds, never, open, copy: false });
         }
         if !accepted.is_empty() {
             candidate.seen = MAX_TRIAL;
@@ -242,6 +253,14 @@ impl Sequences {
         for candidate in self.candidates.iter_mut().filter(|candidate| pair.contains(&candidate.node)) {
             candidate.seen = MAX_TRIAL;
         }
-        Some(Accepted { rule: number, node: found.last, first: Some(found.first), kinds, open: true, copy: false })
+        Some(Accepted {
+            rule: number,
+            node: found.last,
+            first: Some(found.first),
+            kinds,
+            never: Vec::new(),
+            open: true,
+            copy: false,
+        })
     }
 }

@@ -44,10 +44,15 @@ impl Plan {
         let name = name(around.trie, path.node);
         let role = self.role(path.node);
         let of_message = around.trie.element_of(path.node) == ROOT;
-        if !of_message || !path.facts.is_whole() || role.watch != Watch::No {
+        let is_whole = path.facts.is_whole() || (hints::is_previous(&name) && path.facts.is_whole_or_none());
+        if !is_whole || role.watch != Watch::No {
             return;
         }
         let Some(said) = self.said(path, &name) else { return };
+        // Of the elements of arrays, which are many, only what is called so.
+        if !of_message && said < Name::Update && !hints::is_identifier(&name) {
+            return;
+        }
         let pairs = said >= Name::Update || (said != Name::Time && path.facts.is_large());
         self.put_on_trial(path.node, said, pairs, kind, around);
     }
@@ -92,7 +97,7 @@ impl Plan {
         let watch = match around.sequences.open_rule(node) {
             Some(rule) => Watch::May(rule),
             None => {
-                let (scopes, told) = (self.scopes(), self.told_scope(node, around.trie));
+                let (scopes, told) = (self.scopes(node, around.trie), self.told_scope(node, around.trie));
                 let tried = around.sequences.try_out(node, (name, pairs), kind, &scopes, told);
                 tried.map_or(Watch::No, Watch::Trial)
             }
@@ -114,10 +119,13 @@ impl Plan {
         }
     }
 
-    /// What may scope a sequence: the keys of the message, then what else may, then two of the first three.
-    pub(super) fn scopes(&self) -> Vec<Scope> {
-        let of_message = self.keys.iter().filter(|key| key.element == ROOT);
-        let keys = of_message.map(|key| if key.node == TOPIC { Per::Topic } else { Per::Path(key.node) });
+    /// What may scope the sequence of a number: the keys of its element and of those around it, then what else may, then two
+    /// of the first three.
+    pub(super) fn scopes(&self, node: u32, trie: &Trie) -> Vec<Scope> {
+        let is_beside = matches!(node, EVENT_ID | LAST_PLACE);
+        let around =
+            self.keys.iter().filter(|key| key.element == ROOT || (!is_beside && trie.is_above(key.element, node)));
+        let keys = around.map(|key| if key.node == TOPIC { Per::Topic } else { Per::Path(key.node) });
         let single: Vec<Per> = keys.chain(self.scoping.iter().copied()).take(MAX_SCOPING + 2).collect();
         let mut scopes: Vec<Scope> = single.iter().map(|per| Scope::one(*per)).collect();
         if let [a, b, rest @ ..] = single.as_slice() {

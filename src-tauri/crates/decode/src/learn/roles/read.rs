@@ -38,11 +38,35 @@ pub(super) struct Around {
 #[derive(Debug)]
 pub(crate) struct Unknown;
 
+/// A whole number that may number messages.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Watched {
+    pub(crate) node: u32,
+    pub(crate) watch: Watch,
+    pub(crate) value: u64,
+    /// The element it stands in; 0: the message itself.
+    pub(crate) element: u32,
+}
+
+/// Whether `outer` is `element` or stands around it.
+pub(crate) fn is_around(elements: &[u32], outer: u32, element: u32) -> bool {
+    let mut at = element;
+    loop {
+        if at == outer {
+            return true;
+        }
+        if at == 0 {
+            return false;
+        }
+        at = elements.get(at as usize).copied().unwrap_or(0);
+    }
+}
+
 /// Where reading puts what it finds.
 pub(crate) struct Found<'a> {
     pub(crate) reading: &'a mut Reading,
     /// Whole numbers on watch.
-    pub(crate) watched: &'a mut Vec<(u32, Watch, u64)>,
+    pub(crate) watched: &'a mut Vec<Watched>,
     pub(crate) catalogue: &'a mut Catalogue,
     pub(crate) names: &'a mut Names,
     pub(crate) max_series: usize,
@@ -71,11 +95,12 @@ impl Seen<'_> {
         self.text
     }
 
-    /// What scopes a sequence.
-    pub(crate) fn text(&self, per: Per) -> Option<&[u8]> {
+    /// What scopes a sequence whose number stands in `element`.
+    pub(crate) fn text(&self, per: Per, element: u32) -> Option<&[u8]> {
         match per {
             Per::Path(node) => {
-                self.leaves.iter().find(|leaf| leaf.node == node).and_then(|leaf| text_of(leaf, self.payload()))
+                let there = |leaf: &&Leaf| leaf.node == node && is_around(self.elements, leaf.element, element);
+                self.leaves.iter().find(there).and_then(|leaf| text_of(leaf, self.payload()))
             }
             Per::Topic => self.message.meta.as_ref().and_then(|meta| meta.topic.as_deref()).map(str::as_bytes),
         }
@@ -157,8 +182,10 @@ impl Plan {
         around: &mut Around,
     ) -> Result<(), Unknown> {
         let role = self.role(leaf.node);
-        if role.watch != Watch::No && leaf.element == 0 {
-            found.watched.extend(leaf.unsigned(seen.payload()).map(|value| (leaf.node, role.watch, value)));
+        if role.watch != Watch::No {
+            let (node, watch, element) = (leaf.node, role.watch, leaf.element);
+            let value = leaf.unsigned(seen.payload());
+            found.watched.extend(value.map(|value| Watched { node, watch, value, element }));
         }
         match role.what {
             What::Series(slot) => self.read_value(slot, leaf, seen, deep, found, around),

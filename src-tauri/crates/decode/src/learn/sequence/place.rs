@@ -51,6 +51,21 @@ impl Step {
     }
 }
 
+/// So many numbers there are, if a counter that stood at `last` and is at `value` now has gone round: few are missing or come
+/// late where it did so.
+pub(super) fn round(last: u64, value: u64) -> Option<u64> {
+    let next = last.checked_add(1)?;
+    let binary = next.max(1 << 7).checked_next_power_of_two();
+    let decimal = 10_u64
+        .checked_pow(next.max(1000).ilog10())
+        .and_then(|power| if power < next { power.checked_mul(10) } else { Some(power) });
+    [binary, decimal].into_iter().flatten().find(|count| {
+        // The last number, those that are missing, and the one that came.
+        let around = (count - last).saturating_add(value);
+        value < last && around <= (count / 28).clamp(1, 9)
+    })
+}
+
 /// Whether a counter that begins anew behind so many numbers tells that by this alone: a power of two or of ten that
 /// nobody counts to by chance.
 pub(super) fn is_modulus(count: u64) -> bool {
@@ -164,6 +179,16 @@ mod tests {
         assert_eq!([0, 1, 255, 250, 100].map(|value| place.lifted(value, 256)), [512, 513, 511, 506, 612]);
         assert_eq!(Place::new(0).lifted(255, 256), 255, "there is no turn before the first");
         assert_eq!(Place::new(u64::MAX).lifted(3, 256), u64::MAX - 252, "the end of all numbers");
+    }
+
+    #[test]
+    fn a_counter_goes_round_also_where_a_few_are_missing() {
+        assert_eq!([(255, 0), (254, 0), (250, 2), (255, 5)].map(|(last, value)| round(last, value)), [Some(256); 4]);
+        assert_eq!(round(65_534, 0), Some(65_536));
+        assert_eq!(round(9_998, 1), Some(10_000));
+        assert_eq!(round(u64::MAX - 1, 0), None);
+        let none = [(240, 0), (255, 40), (100, 0), (300, 0), (59, 0), (5, 255), (0, 0), (u64::MAX, 0)];
+        assert!(none.iter().all(|(last, value)| round(*last, *value).is_none()));
     }
 
     #[test]

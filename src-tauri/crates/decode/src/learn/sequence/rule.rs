@@ -6,7 +6,7 @@ use std::sync::Arc;
 use feedwatch_model::{SequenceMark, SequenceRule};
 use rustc_hash::FxHashMap;
 
-use super::place::{Place, Step, is_modulus};
+use super::place::{Place, round};
 use super::{Per, Scope};
 use crate::catalogue::{self, Catalogue};
 use crate::json::trie::Trie;
@@ -40,6 +40,8 @@ pub(crate) struct RuleState {
     latest: u32,
     /// The one text the trial saw (its hash), while the connection may be the scope as well.
     pub(super) unsettled: Option<u64>,
+    /// What its scope is called, once there is one.
+    pub(crate) scope_paths: Vec<Arc<str>>,
     pub(super) places: FxHashMap<u64, Place>,
     /// Scopes of kinds that may join: one number of each.
     waiting: FxHashMap<u64, Place>,
@@ -49,6 +51,16 @@ pub(crate) struct RuleState {
     /// So many numbers there were when it last began anew, and how often it did so in a row.
     turn: (u64, u32),
     fallen: bool,
+}
+
+/// Whether a kind of message belongs to a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Joins {
+    Yes,
+    /// This message does not tell.
+    NotYet,
+    /// It only repeats the number of the message before.
+    Never,
 }
 
 /// What a message says where a rule looks.
@@ -75,6 +87,7 @@ impl RuleState {
             follow: Vec::new(),
             latest: u32::MAX,
             unsettled: None,
+            scope_paths: Vec::new(),
             places: FxHashMap::default(),
             waiting: FxHashMap::default(),
             checked: 0,
@@ -109,8 +122,12 @@ impl RuleState {
 
     /// The first number of two.
     #[inline]
-    pub(crate) fn first_of(&mut self, seen: &Seen<'_>) -> Option<u64> {
-        let leaf = find(seen.leaves, self.first?, &mut self.guess)?;
+    pub(crate) fn first_of(&mut self, seen: &Seen<'_>, element: u32) -> Option<u64> {
+        let first = self.first?;
+        let leaf = match element {
+            0 => find(seen.leaves, first, &mut self.guess)?,
+            _ => seen.leaves.iter().find(|leaf| leaf.node == first && leaf.element == element)?,
+        };
         leaf.unsigned(seen.text)
     }
 
@@ -120,23 +137,25 @@ impl RuleState {
         self.fallen || (!self.named && self.checked >= 16 && self.violations * 5 > self.checked)
     }
 
-    /// The place of a message in the sequence.
+    /// The place of a message in the sequence, behind the last number of its scope that is known from the trial alone.
+    /// `label`: path and text of what scopes it.
     pub(crate) fn mark<'a, T: Fn(Per) -> Option<&'a [u8]>>(
         &mut self,
         number: u32,
         said: &Said<T>,
         is_snapshot: impl Fn() -> bool,
-        path_of: impl Fn(Per) -> Arc<str>,
+        label: impl Fn(Per) -> Option<(Arc<str>, Arc<str>)>,
         catalogue: &mut Catalogue,
         max_scopes: usize,
-    ) -> Option<SequenceMark> {
+        marks: &mut Vec<SequenceMark>,
+    ) {
         if self.is_refuted() {
-            return None;
+            return;
         }
         if let Some(known) = self.unsettled {
             self.settle(known, said);
         }
-        let hash = self.scope.hash(&said.text)?;
+        let Some(hash) = self.scope.hash(&said.text) else { return };
         let mut places = std::mem::take(&mut self.places);
         let full = places.len() >= max_scopes;
         let found = match places.entry(hash) {
@@ -144,18 +163,29 @@ impl RuleState {
             Entry::Vacant(_) if full => None,
             Entry::Vacant(new) => Some((new.insert(Place::new(said.value)), true)),
         };
-        let mark = found.map(|(place, is_new)| {
+        if let Some((place, is_new)) = found {
+            let known = place.last();
             let (first, last, restarts) = self.step(place, said, is_new, is_snapshot, number, catalogue);
             if place.scope == u32::MAX {
-                place.scope = catalogue.scopes.len() as u32;
-                let readable = |text| Arc::from(String::from_utf8_lossy(text).as_ref());
-                let named = self.scope.parts().filter_map(|per| Some((path_of(per), readable((said.text)(per)?))));
-                catalogue.scopes.push(catalogue::Scope { rule: number, per: named.collect() });
+                let scope = catalogue.scopes.len() as u32;
+                place.scope = scope;
+                let per: Vec<_> = self.scope.parts().filter_map(label).collect();
+                self.scope_paths = per.iter().map(|(path, _)| path.clone()).collect();
+                catalogue.scopes.push(catalogue::Scope { rule: number, per });
+                if !is_new {
+                    marks.push(SequenceMark {
+                        rule: number,
+                        scope,
+                        first: known,
+                        last: known,
+                        restarts: false,
+                        before: true,
+                    });
+                }
             }
-            SequenceMark { rule: number, scope: place.scope, first, last, restarts, before: false }
-        });
+            marks.push(SequenceMark { rule: number, scope: place.scope, first, last, restarts, before: false });
+        }
         self.places = places;
-        mark
     }
 
     /// Moves a scope on: first and last number of the mark, and whether it begins anew.
@@ -173,8 +203,9 @@ impl RuleState {
         if is_new {
             return (said.first.unwrap_or(value), value, false);
         }
-        // A first number that is missing, or -1, names nothing.
-        let begins = self.restarts.contains(&said.kind) || (self.first.is_some() && said.first.is_none());
+        // A first number that is missing, 0 or -1 names nothing.
+        let names_none = self.rule == SequenceRule::NamesPrevious && said.first == Some(0) && place.last() != 0;
+        let begins = self.restarts.contains(&said.kind) || (self.first.is_some() && said.first.is_none()) || names_none;
         if begins || self.begins_late(place, said, is_snapshot) {
             place.set(value);
             return (value, value, true);
@@ -184,12 +215,12 @@ impl RuleState {
             None => value,
         };
         if self.rule == SequenceRule::PlusOne
-            && let Step::Wrap(count) = Step::of(place.last(), value)
-            && self.turns(count, number, catalogue)
+            && value < place.last()
+            && let Some(count) = self.turns(place.last(), value, number, catalogue)
         {
-            let lifted = place.lifted(0, count);
-            place.set(lifted);
-            self.checked += 1;
+            let lifted = place.lifted(value, count);
+            let (checked, broken) = place.count(lifted, false);
+            (self.checked, self.violations) = (self.checked + checked, self.violations + broken);
             return (lifted, lifted, false);
         }
         let first = said.first.unwrap_or(value);
@@ -233,48 +264,61 @@ impl RuleState {
         begins
     }
 
-    /// Whether a counter that fell to 0 behind so many numbers begins a further turn: then it has a modulus from now on.
+    /// Whether a counter that fell from `last` to `value` has gone round, and how many numbers there are: then it has that
+    /// modulus from now on.
     #[cold]
-    fn turns(&mut self, count: u64, number: u32, catalogue: &mut Catalogue) -> bool {
-        self.turn = if self.turn.0 == count { (count, self.turn.1 + 1) } else { (count, 1) };
-        let twice = self.turn.1 > 1 && count > 1;
-        if twice && !self.named && !is_modulus(count) {
+    fn turns(&mut self, last: u64, value: u64, number: u32, catalogue: &mut Catalogue) -> Option<u64> {
+        let mut found = round(last, value).filter(|count| self.named || (value == 0 && *count == last + 1));
+        if value == 0 && found.is_none() {
+            let count = last.saturating_add(1);
+            self.turn = if self.turn.0 == count { (count, self.turn.1 + 1) } else { (count, 1) };
+            let twice = self.turn.1 > 1 && count > 1;
             // Minutes, columns, places in a batch.
-            self.fallen = true;
+            self.fallen |= twice && !self.named;
+            found = (twice && self.named).then_some(count);
         }
-        let turns = is_modulus(count) || (twice && self.named);
-        if turns {
-            (self.rule, self.modulus) = (SequenceRule::PlusOneModulo, Some(count));
-            if let Some(rule) = catalogue.rules.get_mut(number as usize) {
-                (rule.rule, rule.modulus) = (self.rule, self.modulus);
-            }
+        let count = found?;
+        (self.rule, self.modulus) = (SequenceRule::PlusOneModulo, Some(count));
+        if let Some(rule) = catalogue.rules.get_mut(number as usize) {
+            (rule.rule, rule.modulus) = (self.rule, self.modulus);
         }
-        turns
+        Some(count)
     }
 
     /// Whether the number is the next one of its scope: then its kind belongs to the rule. In a scope of which nothing is
     /// known the second number tells. A snapshot belongs to it in any case: what does not follow begins it anew.
-    pub(crate) fn joins<'a, T>(&mut self, said: &Said<T>, is_snapshot: impl Fn() -> bool) -> bool
+    pub(crate) fn joins<'a, T>(&mut self, said: &Said<T>, is_snapshot: impl Fn() -> bool) -> Joins
     where
         T: Fn(Per) -> Option<&'a [u8]>,
     {
-        let Some(scope) = self.scope.hash(&said.text) else { return false };
+        let counts = matches!(self.rule, SequenceRule::PlusOne | SequenceRule::PlusOneModulo);
+        let Some(scope) = self.scope.hash(&said.text) else { return Joins::NotYet };
         if let Some(place) = self.places.get(&scope) {
             let follows = self.follows(place, said);
             let begins = !follows && self.restarts.len() < MAX_RESTARTS && is_snapshot();
             if begins {
                 self.restarts.push(said.kind);
             }
-            return follows || begins;
+            let repeats = counts && !begins && said.value == self.bare(place.last());
+            return match (follows || begins, repeats) {
+                (true, _) => Joins::Yes,
+                (false, true) => Joins::Never,
+                (false, false) => Joins::NotYet,
+            };
         }
         let Some(place) = self.waiting.remove(&scope).filter(|place| self.follows(place, said)) else {
             if self.waiting.len() < MAX_WAITING {
                 self.waiting.insert(scope, Place::new(said.value));
             }
-            return false;
+            return Joins::NotYet;
         };
         self.places.insert(scope, place);
-        true
+        Joins::Yes
+    }
+
+    /// A number as messages say it.
+    fn bare(&self, number: u64) -> u64 {
+        self.modulus.and_then(|modulus| number.checked_rem(modulus)).unwrap_or(number)
     }
 
     fn follows<T>(&self, place: &Place, said: &Said<T>) -> bool {

@@ -114,7 +114,15 @@ pub(super) struct Group {
     pub(super) kinds: Vec<u32>,
     /// Kinds that begin the numbers anew.
     pub(super) restarts: Vec<u32>,
+    /// Kinds that only repeat the number before.
+    pub(super) never: Vec<u32>,
     pub(super) score: Score,
+}
+
+impl Group {
+    fn of(kinds: Vec<u32>, score: Score) -> Group {
+        Group { kinds, restarts: Vec::new(), never: Vec::new(), score }
+    }
 }
 
 impl Candidate {
@@ -260,13 +268,16 @@ impl Trial {
 
     fn counting(&self, kinds: &[u32], is_snapshot: &impl Fn(u32) -> bool) -> Vec<Group> {
         let groups = self.together(kinds).into_iter().map(|kinds| {
-            let mut group = Group { kinds: Vec::new(), restarts: Vec::new(), score: Score::default() };
+            let mut group = Group::of(Vec::new(), Score::default());
             for kind in kinds {
                 let score = self.score(kind);
                 if !self.each_kind && score.pairs > 0 && score.next == 0 && is_snapshot(kind) {
                     group.restarts.push(kind);
                     group.kinds.push(kind);
-                } else if !score.only_repeats() {
+                } else if score.only_repeats() {
+                    group.never.push(kind);
+                } else if score.pairs != 1 || score.equal == 0 {
+                    // One that was seen once, and to repeat, is left open.
                     group.score = group.score.with(score);
                     group.kinds.push(kind);
                 }
@@ -285,7 +296,7 @@ impl Trial {
         };
         let groups = together.into_iter().map(|kinds| {
             let score = kinds.iter().fold(Score::default(), |sum, kind| sum.with(self.score(*kind)));
-            Group { kinds, restarts: Vec::new(), score }
+            Group::of(kinds, score)
         });
         let grows = |group: &Group| {
             let broken = if strictly { group.score.without_up() } else { group.score.without_up() - group.score.equal };
@@ -297,7 +308,7 @@ impl Trial {
             true => {
                 let kinds = groups.iter().flat_map(|group| group.kinds.iter().copied()).collect();
                 let score = groups.iter().fold(Score::default(), |sum, group| sum.with(group.score));
-                vec![Group { kinds, restarts: Vec::new(), score }]
+                vec![Group::of(kinds, score)]
             }
             false => groups,
         }
