@@ -31,6 +31,8 @@ pub(crate) struct Learned {
     pub(crate) names: Names,
     pins: Arc<Pins>,
     shapes: Shapes,
+    /// By kind: whether it is called a snapshot.
+    snapshots: Vec<bool>,
     watched: Vec<Watched>,
     /// Path, candidate and number of what is on trial, of one message.
     tried: Vec<(u32, u16, u64)>,
@@ -189,6 +191,7 @@ impl Learned {
             // One kind needs no name.
             let names = (0..kinds.len()).map(|kind| if kinds.len() > 1 { kinds.label(kind) } else { String::new() });
             catalogue.kinds = names.map(Arc::from).collect();
+            self.snapshots = catalogue.kinds.iter().map(|name| hints::is_snapshot(name)).collect();
         }
         self.read += 1;
         self.watch_beside(trie, seen, kind);
@@ -249,8 +252,8 @@ impl Learned {
         max_scopes: usize,
         reading: &mut Reading,
     ) {
-        let Learned { kinds, plans, catalogue, sequences, watched, tried, .. } = self;
-        let is_snapshot = |kind: u32| hints::is_snapshot(&kinds.label(kind as usize));
+        let Learned { snapshots, plans, catalogue, sequences, watched, tried, .. } = self;
+        let is_snapshot = |kind: u32| snapshots.get(kind as usize).copied().unwrap_or_default();
         let (mut element, mut any) = (0, false);
         tried.clear();
         for &Watched { node, watch, value, element: own } in watched.iter() {
