@@ -268,7 +268,9 @@ impl RuleState {
     /// modulus from now on.
     #[cold]
     fn turns(&mut self, last: u64, value: u64, number: u32, catalogue: &mut Catalogue) -> Option<u64> {
-        let mut found = round(last, value).filter(|count| self.named || (value == 0 && *count == last + 1));
+        // A small count that nobody names is believed only if nothing is missing.
+        let exact = |count: u64| value == 0 && count == last + 1;
+        let mut found = round(last, value).filter(|count| self.named || *count >= 4096 || exact(*count));
         if value == 0 && found.is_none() {
             let count = last.saturating_add(1);
             self.turn = if self.turn.0 == count { (count, self.turn.1 + 1) } else { (count, 1) };
