@@ -1,7 +1,7 @@
 //! Is everything there, once, in order, and does the feed speak at all?
 //!
 //! One [`Integrity`] per feed sees every message. Inside, each check is a small pure value of its own: sequence
-//! numbers, identities, the rhythm of arrivals, unreadable messages. Further checks join as further fields.
+//! numbers, identities, the rhythm of arrivals, unreadable messages, clocks, lateness, rates. Further checks join as further fields.
 //! No check reads a clock: receive times and [`Integrity::elapse`] are all the time there is, and a finding does not
 //! depend on how often `elapse` is called, only on whether it was called late enough.
 //!
@@ -36,13 +36,17 @@
 //! ```
 
 mod certificates;
+mod clock;
 mod identity;
 mod lane;
+mod lateness;
+mod rate;
 mod rejects;
 mod sequence;
 mod silence;
 #[cfg(test)]
 mod tests;
+mod timing;
 pub(crate) mod words;
 
 use std::sync::Arc;
@@ -54,6 +58,7 @@ use identity::Identities;
 use rejects::Rejects;
 use sequence::Sequences;
 use silence::Silence;
+use timing::Timing;
 
 /// What a message is, judged by its numbers and its identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +111,7 @@ pub struct Integrity {
     identities: Identities,
     silence: Silence,
     rejects: Rejects,
+    timing: Timing,
     of_states: bool,
 }
 
@@ -117,6 +123,7 @@ impl Integrity {
             identities: Identities::new(feed),
             silence: Silence::new(feed),
             rejects: Rejects::new(feed),
+            timing: Timing::new(feed),
             of_states: false,
         }
     }
@@ -124,13 +131,13 @@ impl Integrity {
     /// The same for a feed whose messages are what a state was each time it was asked for. What has the same number, or is
     /// the same, did not change; what is missing between two numbers was never asked for. So neither is judged.
     pub fn of_states(feed: FeedId) -> Integrity {
-        Integrity { of_states: true, ..Integrity::new(feed) }
+        Integrity { of_states: true, timing: Timing::of_states(feed), ..Integrity::new(feed) }
     }
 
     /// The same for a feed to which nobody is connected: whether its senders have nothing to say or are gone cannot be
     /// known, so silence is not judged.
     pub fn of_calls(feed: FeedId) -> Integrity {
-        Integrity { silence: Silence::unjudged(feed), ..Integrity::new(feed) }
+        Integrity { silence: Silence::unjudged(feed), timing: Timing::of_calls(feed), ..Integrity::new(feed) }
     }
 
     /// Takes a decoded message in, in the order of receipt.
@@ -144,6 +151,18 @@ impl Integrity {
         self.silence.message(message.number, message.received, out);
         self.rejects.elapse(message.received, out);
         self.sequences.elapse(message.received, out);
+        let arrival = self.arrival(message, reading, scopes, out);
+        self.timing.observe(message, reading, arrival, scopes, out);
+        arrival
+    }
+
+    fn arrival(
+        &mut self,
+        message: &Message,
+        reading: &Reading,
+        scopes: &dyn Scopes,
+        out: &mut Vec<Finding>,
+    ) -> Arrival {
         if self.of_states {
             return Arrival::Fresh;
         }
@@ -161,6 +180,7 @@ impl Integrity {
         self.silence.message(message.number, message.received, out);
         self.sequences.elapse(message.received, out);
         self.rejects.observe(message, why, out);
+        self.timing.rejected(message.received, out);
     }
 
     /// Messages `first` and the `count - 1` behind it were dropped at our inbox. A sequence gap that shows up later
@@ -168,6 +188,7 @@ impl Integrity {
     pub fn dropped(&mut self, first: u64, count: u64, at: Time) {
         self.silence.alive(at);
         self.sequences.dropped(first, count);
+        self.timing.dropped(count, at);
     }
 
     /// The other side was asked and has nothing new: that is no silence, and tells nothing of the rhythm.
@@ -178,6 +199,7 @@ impl Integrity {
     /// The connection stands (again).
     pub fn connected(&mut self, at: Time) {
         self.silence.connected(at);
+        self.timing.connected(at);
         self.sequences.connected();
     }
 
@@ -190,6 +212,18 @@ impl Integrity {
     /// The connection is lost: until [`Integrity::connected`] no silence is judged.
     pub fn lost(&mut self, _at: Time) {
         self.silence.lost();
+        self.timing.lost();
+    }
+
+    /// This computer's clock was set: receive times from `at` on are later by so many nanoseconds. Call it before two
+    /// seconds of such messages are observed, so that the source's clock is not blamed.
+    pub fn own_step(&mut self, at: Time, nanos: i64, out: &mut Vec<Finding>) {
+        self.timing.own_step(at, nanos, out);
+    }
+
+    /// How many messages were found late so far.
+    pub fn late(&self) -> u64 {
+        self.timing.late()
     }
 
     /// Time passes. Call it a few times a second; it costs nothing when nothing is due.
@@ -197,11 +231,13 @@ impl Integrity {
         self.silence.elapse(now, out);
         self.rejects.elapse(now, out);
         self.sequences.elapse(now, out);
+        self.timing.elapse(now, out);
     }
 
     /// Nothing more will come: what is still held is decided.
     pub fn finish(&mut self, out: &mut Vec<Finding>) {
         self.sequences.finish(out);
         self.rejects.finish(out);
+        self.timing.finish(out);
     }
 }

@@ -1,4 +1,8 @@
+mod clock;
+mod flow;
+mod lateness;
 mod properties;
+mod rate;
 mod silence;
 mod states;
 
