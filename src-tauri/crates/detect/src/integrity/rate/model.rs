@@ -17,6 +17,7 @@ const MIN_HOUR_NANOS: i64 = HOUR_NANOS / 4;
 const NEAR_NANOS: i64 = 600 * NANOS_PER_SECOND;
 const HOURS: usize = 24;
 const MIN_DAYS: u8 = 2;
+const MAX_SETTLED: u32 = 3600;
 const MARGIN: f64 = 1.5;
 const LEAST_OVER: f64 = 0.01;
 
@@ -170,10 +171,14 @@ impl Model {
         }
     }
 
-    /// The rate (per second) is usual from now on.
-    pub(super) fn settle_at(&mut self, rate: f64) {
+    /// The rate (per second) that the last slots had is usual from now on.
+    pub(super) fn settle_at(&mut self, rate: f64, slots: u32, nanos: i64, end: Time) {
         self.fast = (rate.max(1e-9) / 1e9).ln();
         self.slow = self.fast;
+        let count = (rate * nanos as f64 / 1e9).round() as u64;
+        for back in (0..slots.min(MAX_SETTLED)).rev() {
+            self.by_hour(count, nanos, end.plus_nanos(nanos.saturating_neg().saturating_mul(i64::from(back))));
+        }
     }
 
     /// The one for a run of so many slots, and its own number of slots.

@@ -331,8 +331,9 @@ impl Rhythm {
         }
         if episode.slots >= HABIT_SLOTS && end.nanos_since(episode.since) >= HABIT_NANOS {
             let rate = episode.count as f64 / slot / f64::from(episode.slots);
+            let slots = episode.slots;
             self.episode = None;
-            self.model.settle_at(rate);
+            self.model.settle_at(rate, slots, self.nanos, end);
             return if told { Told::Stays(way, rate) } else { Told::Nothing };
         }
         Told::Nothing
