@@ -121,17 +121,17 @@ impl Lateness {
         let (allowed, known) = (self.disorder.allowed(), self.disorder.known());
         let Some(source) = self.sources.get_mut(index) else { return };
         let beyond = lag.saturating_sub(source.lag);
-        if known && beyond > allowed && source.messages > MIN_OF_SOURCE {
+        if known && beyond > allowed && source.messages >= MIN_OF_SOURCE {
             self.is_late(message, event, beyond);
             return;
         }
-        if source.messages < MIN_OF_SOURCE {
-            source.lag = if source.messages == 0 { lag } else { source.lag.min(lag) };
-        } else {
-            self.disorder.add(beyond);
-            source.lag = source.lag.saturating_add(beyond.min(allowed) / 16);
-        }
         source.messages = source.messages.saturating_add(1);
+        if source.messages <= MIN_OF_SOURCE {
+            source.lag = lag;
+            return;
+        }
+        self.disorder.add(beyond);
+        source.lag = source.lag.saturating_add(beyond.min(allowed) / 16);
         if self.row.is_some() {
             self.confirm(out);
         }
@@ -163,6 +163,8 @@ impl Lateness {
             if self.ahead < IN_A_ROW {
                 return 0;
             }
+            // What others lag behind this is not known yet.
+            self.sources.fill(Source::default());
         }
         self.ahead = 0;
         *greatest = Greatest { event, received };

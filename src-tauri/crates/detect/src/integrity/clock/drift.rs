@@ -5,8 +5,8 @@
 //!
 //! - has at least 20 points, rises or falls by at least 50 ms, and by at most 2 % of the time (what is faster is a
 //!   backlog, or a replay),
-//! - leaves residuals of at most a fifteenth of that (1.48 times their median), and
-//! - goes on alike: the slopes of both halves are 0.5 to 1.5 times its own.
+//! - leaves residuals of at most a fortieth of that (1.48 times their median), and
+//! - goes on alike: the slopes of both halves are 0.7 to 1.3 times its own.
 //!
 //! The same drift is told once: after it ended, only one that is 1.5 times as steep as the one told.
 
@@ -17,7 +17,7 @@ const MIN_POINTS: usize = 20;
 const PER_LONG: usize = 10;
 const MIN_BY: f64 = 0.05;
 const MAX_SLOPE: f64 = 0.02;
-const RESIDUAL_SHARE: f64 = 1.0 / 15.0;
+const RESIDUAL_SHARE: f64 = 1.0 / 40.0;
 const STEEPER: f64 = 1.5;
 const LARGE: f64 = 1.0;
 
@@ -140,7 +140,7 @@ fn line(points: &[(f64, f64)]) -> Option<(f64, f64, f64)> {
     let centre = median(residuals(0.0).collect());
     let stray = 1.48 * median(residuals(centre).map(f64::abs).collect());
     let (older, newer) = points.split_at(points.len() / 2);
-    let alike = |half: &[(f64, f64)]| (0.5..=1.5).contains(&(self::slope(half) / slope));
+    let alike = |half: &[(f64, f64)]| (0.7..=1.3).contains(&(self::slope(half) / slope));
     (stray <= RESIDUAL_SHARE * by.abs() && alike(older) && alike(newer)).then_some((slope, by, over))
 }
 

@@ -1,8 +1,8 @@
 //! How much disorder is usual: a histogram of what messages lag, in half octaves of nanoseconds.
 //!
 //! The greatest 5 % of those that lag are a tail with the edge `u` and the index `xi` (Hill's estimator with a prior
-//! worth 10 messages of 0.15): `allowed = u (share / 1e-6)^xi`, at least 4 times the greatest, at least 1 s. Computed
-//! anew whenever there is a new greatest one, and every 1,024 messages. Counts fade by half every 65,536 messages.
+//! worth 10 messages of 0.3): `allowed = u (share / 1e-6)^xi`, at least 4 times the greatest, at least 1 s. Computed
+//! anew whenever there is a new greatest one, and after a quarter more messages, 1,024 at most. Counts fade by half every 65,536 messages.
 
 use feedwatch_model::NANOS_PER_SECOND;
 
@@ -15,7 +15,7 @@ const GREATEST_TIMES: i64 = 4;
 const CHANCE: f64 = 1e-6;
 const TAIL_SHARE: f64 = 0.05;
 const PRIOR: f64 = 10.0;
-const PRIOR_XI: f64 = 0.15;
+const PRIOR_XI: f64 = 0.3;
 const REFRESH: u32 = 1024;
 const FADE_AFTER: u32 = 65_536;
 const BIN_LN: f64 = std::f64::consts::LN_2 / 2.0;
@@ -32,7 +32,7 @@ pub(super) struct Disorder {
 
 impl Disorder {
     pub(super) fn new() -> Disorder {
-        Disorder { bins: [0; BINS], messages: 0, next: REFRESH, greatest: 0, allowed: MIN_ALLOWED_NANOS, told: 0 }
+        Disorder { bins: [0; BINS], messages: 0, next: 16, greatest: 0, allowed: MIN_ALLOWED_NANOS, told: 0 }
     }
 
     /// Enough came to say what is usual.
@@ -76,7 +76,7 @@ impl Disorder {
 
     #[cold]
     fn refresh(&mut self, lag: i64) {
-        self.next = self.messages.saturating_add(REFRESH);
+        self.next = self.messages.saturating_add((self.messages / 4).clamp(16, REFRESH));
         if self.messages >= FADE_AFTER {
             self.bins.iter_mut().for_each(|bin| *bin /= 2);
             self.messages /= 2;

@@ -97,8 +97,8 @@ fn kinds_that_jump_together_are_one_step() {
 fn a_clock_that_stands_is_told_once_and_again_when_it_goes() {
     for seed in 0..20 {
         let mut sent = exponential(seed, 120.0, 10.0, 0.02);
-        for index in 0..sent.len() {
-            sent[index].kind = index as u32 % 2;
+        for (index, sent) in sent.iter_mut().enumerate() {
+            sent.kind = index as u32 % 2;
         }
         let (from, to) = (MIDNIGHT + 60_000_000_000, MIDNIGHT + 80_000_000_000);
         change(&mut sent, 60.0, |event| if event < to { from } else { event });
@@ -182,6 +182,45 @@ fn a_snapshot_with_one_time_behind_a_reconnect_is_no_standstill() {
     assert_eq!(out, []);
 }
 
+#[test]
+fn a_delay_that_wanders_is_no_drift() {
+    for seed in 0..20 {
+        for step in [0.002, 0.01, 0.03] {
+            let (mut draw, mut level) = (Draw::new(seed), 0.5f64);
+            let sent = feed(
+                7200.0,
+                &mut draw,
+                |draw, _| draw.exponential(0.5),
+                |draw| {
+                    level = (level + 0.7 * step * draw.normal()).clamp(0.01, 5.0);
+                    level + draw.exponential(0.02)
+                },
+            );
+            assert_eq!(play(&sent, None), [], "{seed} {step}");
+        }
+    }
+}
+
+/// Each message says since when things are as they are.
+#[test]
+fn a_state_that_changes_seldom_is_no_standstill() {
+    for seed in 0..20 {
+        for mean in [3.0, 10.0, 60.0] {
+            let (mut draw, mut next, mut state) = (Draw::new(seed), 0.0, 0.0);
+            let mut sent = feed(10_000.0, &mut draw, |_, _| 1.0, |draw| draw.exponential(0.02));
+            change(&mut sent, 0.0, |event| {
+                while next <= (event - MIDNIGHT) as f64 / SECOND {
+                    state = next;
+                    next += draw.exponential(mean);
+                }
+                MIDNIGHT + (state * SECOND) as i64
+            });
+            let found: Vec<_> = play(&sent, None).into_iter().filter(|finding| finding.check == Check::Clock).collect();
+            assert_eq!(found, [], "{seed} {mean}");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
@@ -205,7 +244,7 @@ proptest! {
     }
 
     #[test]
-    fn slow_latency_is_no_drift(seed: u64, step in 0.0005f64..0.05) {
+    fn a_delay_that_wanders_is_no_step(seed: u64, step in 0.0005f64..0.05) {
         let mut draw = Draw::new(seed);
         let mut level = 0.2f64;
         let sent = feed(3600.0, &mut draw, |draw, _| draw.exponential(0.2), |draw| {

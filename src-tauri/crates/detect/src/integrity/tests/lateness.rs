@@ -1,9 +1,10 @@
 //! Late messages.
 
-use feedwatch_model::{Check, Finding, FindingKind, Severity};
+use feedwatch_model::{Check, FeedId, Finding, FindingKind, Message, Reading, SequenceMark, Severity, Time};
 use proptest::prelude::*;
 
-use super::flow::{Draw, MIDNIGHT, SECOND, Sent, feed, heads, play};
+use super::super::Integrity;
+use super::flow::{Draw, Kinds, MIDNIGHT, SECOND, Sent, feed, heads, play};
 
 fn late(sent: &[Sent]) -> Vec<Finding> {
     play(sent, None).into_iter().filter(|finding| finding.check == Check::Lateness).collect()
@@ -68,14 +69,32 @@ fn a_burst_of_late_messages_is_told_together() {
 }
 
 #[test]
-fn what_numbers_know_as_late_is_not_told_again_and_a_clock_set_back_is_no_lateness() {
-    let mut sent = sources(6, 5, 0.01);
-    for sent in &mut sent {
-        if sent.received > MIDNIGHT + 60_000_000_000 {
-            sent.event = sent.event.map(|event| event - 30_000_000_000);
+fn a_clock_set_back_is_no_lateness_whoever_begins_to_send_then() {
+    for count in [1, 5, 2000] {
+        let mut sent = sources(6, count, 0.01);
+        for sent in &mut sent {
+            if sent.received > MIDNIGHT + 60_000_000_000 {
+                sent.event = sent.event.map(|event| event - 30_000_000_000);
+            }
         }
+        assert_eq!(late(&sent), [], "{count}");
     }
-    assert_eq!(late(&sent), []);
+}
+
+#[test]
+fn what_numbers_know_as_late_is_told_by_them_alone() {
+    let mut integrity = Integrity::new(FeedId(1));
+    let mut out = Vec::new();
+    for (number, sequence) in (1..400u64).filter(|&sequence| sequence != 300).chain([300]).enumerate() {
+        let at = Time::from_nanos(MIDNIGHT + number as i64 * 100_000_000);
+        let event = Time::from_nanos(MIDNIGHT + sequence as i64 * 100_000_000);
+        let mark = SequenceMark { rule: 0, scope: 0, first: sequence, last: sequence, restarts: false };
+        let reading = Reading { time: Some(event), marks: vec![mark], ..Reading::default() };
+        integrity.observe(&Message::new(number as u64, at, ""), &reading, &Kinds, &mut out);
+    }
+    integrity.finish(&mut out);
+    assert_eq!(integrity.late(), 0);
+    assert_eq!(out.iter().map(|finding| finding.kind).collect::<Vec<_>>(), [FindingKind::Gap, FindingKind::Healed]);
 }
 
 #[test]

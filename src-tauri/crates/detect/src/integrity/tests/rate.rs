@@ -77,6 +77,28 @@ fn a_kind_that_falls_silent_while_others_go_on_is_told_and_nothing_else() {
 }
 
 #[test]
+fn one_kind_at_another_rate_is_told_of_that_kind() {
+    for (factor, kind) in [(0.025, FindingKind::Low), (10.0, FindingKind::Burst)] {
+        for (of, share) in [(1, 0.2), (1, 0.7)] {
+            for seed in 0..10 {
+                let mut sent = changed(seed, 50.0 * share, factor);
+                for sent in &mut sent {
+                    sent.kind = of;
+                }
+                let mut others = changed(seed + 100, 50.0 * (1.0 - share), 1.0);
+                others.append(&mut sent);
+                others.sort_by_key(|sent| sent.received);
+                let found = rates(&others);
+                let expected = [(kind, Severity::Warning), (kind, Severity::Info)];
+                assert_eq!(heads(&found), expected, "{factor} {share} {seed}: {found:#?}");
+                assert!(found[0].text.contains("of kind 1"), "{found:#?}");
+                assert!(after(&found[0]) < 630.0, "{found:#?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn all_kinds_together_are_one_finding() {
     for (factor, kind) in [(0.025, FindingKind::Low), (10.0, FindingKind::Burst)] {
         for seed in 0..10 {
@@ -171,7 +193,7 @@ fn polls_and_calls_have_no_rate_of_their_own() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(40))]
+    #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
     fn usual_traffic_is_never_told(
