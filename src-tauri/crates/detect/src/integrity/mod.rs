@@ -1,7 +1,8 @@
 //! Is everything there, once, in order, and does the feed speak at all?
 //!
 //! One [`Integrity`] per feed sees every message. Inside, each check is a small pure value of its own: sequence
-//! numbers, identities, the rhythm of arrivals, unreadable messages, clocks, lateness, rates. Further checks join as further fields.
+//! numbers, identities, the rhythm of arrivals, unreadable messages, clocks, lateness, rates. Further checks join as
+//! further fields.
 //! No check reads a clock: receive times and [`Integrity::elapse`] are all the time there is, and a finding does not
 //! depend on how often `elapse` is called, only on whether it was called late enough.
 //!

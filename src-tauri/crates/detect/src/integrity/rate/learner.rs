@@ -10,7 +10,8 @@ const MAX_FINE: usize = 128;
 const MIN_MESSAGES: u64 = 200;
 const MIN_NANOS: i64 = 60 * NANOS_PER_SECOND;
 const MIN_SLOTS: usize = 16;
-const PER_SLOT: f64 = 20.0;
+/// So many messages a slot should have.
+pub(super) const PER_SLOT: f64 = 20.0;
 /// Half a day, about.
 pub(super) const MAX_NANOS: i64 = FINE_NANOS << 15;
 

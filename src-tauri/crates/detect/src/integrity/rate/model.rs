@@ -7,6 +7,8 @@
 
 use feedwatch_model::{NANOS_PER_SECOND, Time};
 
+use super::learner::PER_SLOT;
+
 const FAST: f64 = 1.0 / 16.0;
 const SLOW: f64 = 1.0 / 256.0;
 const SPREAD: f64 = 1.0 / 64.0;
@@ -90,7 +92,13 @@ impl Model {
             }
         }
         let slot = nanos as f64;
-        Expected { few: few.exp() * slot, many: many.exp() * slot }
+        // What had all but ceased may come again as before.
+        Expected { few: few.exp() * slot, many: (many.exp() * slot).max(PER_SLOT) }
+    }
+
+    /// How many slots were learned.
+    pub(super) fn slots(&self) -> u32 {
+        self.slots
     }
 
     /// Messages per second, of late.

@@ -1,7 +1,7 @@
 //! The rhythm of a feed, or of one kind of its messages: counts in slots, and the run of unusual ones.
 //!
 //! A slot with less than a quarter or more than 4 times of what is expected begins a run. While it goes on its slots are
-//! not learned. Messages that are missing in the slots before (16 at most) and then come at once are no burst.
+//! not learned; one that was not told for half an hour and 64 slots is how things are. Messages that are missing in the slots before (16 at most) and then come at once are no burst.
 
 use feedwatch_model::{NANOS_PER_SECOND, Time};
 
@@ -10,6 +10,9 @@ use super::learner::{Learner, suiting};
 use super::model::{Expected, Model};
 
 const FACTOR: f64 = 4.0;
+/// While less than this is known, what is unusual must be more so.
+const YOUNG_NANOS: i64 = 600 * NANOS_PER_SECOND;
+const YOUNG_FACTOR: f64 = 8.0;
 const MIN_SURPRISE: f64 = 16.0;
 const MIN_SLOTS: u32 = 2;
 /// How far beyond what was ever seen a run must be.
@@ -229,6 +232,13 @@ impl Rhythm {
         run.expected.many += expected.many;
         run.longest = run.longest.max(longest);
         let run = *run;
+        if run.slots >= HABIT_SLOTS && end.nanos_since(run.since) >= HABIT_NANOS {
+            // Not told for so long: it is how things are.
+            self.run = None;
+            let rate = run.count.max(0.0) / end.secs_since(run.since);
+            self.model.settle_at(rate, run.slots, self.nanos, end);
+            return Told::Nothing;
+        }
         if self.improbable(&run) { Told::Unusual(run) } else { Told::Nothing }
     }
 
@@ -297,9 +307,11 @@ impl Rhythm {
     fn improbable(&self, run: &Run) -> bool {
         let (expected, ratio) = (run.expected(), run.ratio());
         let (least, greatest) = self.model.extremes(run.slots);
+        let young = self.nanos.saturating_mul(self.model.slots().into()) < YOUNG_NANOS;
+        let factor = if young { YOUNG_FACTOR } else { FACTOR };
         let beyond = match run.way {
-            Way::Low => ratio < (1.0 / FACTOR).min(least / BEYOND),
-            Way::Burst => ratio > FACTOR.max(greatest * BEYOND),
+            Way::Low => ratio < (1.0 / factor).min(least / BEYOND),
+            Way::Burst => ratio > factor.max(greatest * BEYOND),
         };
         run.slots >= MIN_SLOTS
             && beyond

@@ -262,3 +262,21 @@ proptest! {
         prop_assert!(out.len() <= 4 * times.len());
     }
 }
+
+#[test]
+fn a_kind_that_ceased_for_hours_may_come_again() {
+    let mut draw = Draw::new(5);
+    let mut sent = feed(6.0 * 3600.0, &mut draw, |draw, _| draw.exponential(0.2), |_| 0.0);
+    for sent in &mut sent {
+        sent.kind = draw.0.u32(0..2);
+    }
+    let (from, to) = (MIDNIGHT + 3_600_000_000_000, MIDNIGHT + 4 * 3_600_000_000_000);
+    sent.retain(|sent| sent.kind == 0 || !(from..to).contains(&sent.received));
+    let found = rates(&sent);
+    assert_eq!(
+        heads(&found),
+        [(FindingKind::Low, Severity::Warning), (FindingKind::Low, Severity::Info)],
+        "{found:#?}"
+    );
+    assert!(found[1].text.contains("taken as usual now"), "{found:#?}");
+}
