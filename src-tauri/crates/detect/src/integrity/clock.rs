@@ -4,11 +4,11 @@
 //! start of a minute) have a sharp offset too. Each kind is measured by its own usual offset, however far off.
 //!
 //! - `step`: the offset left its usual level by more than `max(1 s, 10 times its usual 5 to 95 % range)`
-//!   ([`level`](self::level)) and stays at a new one for 6 such messages and 2 s. Where it grew though event times did
+//!   ([`level`]) and stays at a new one for 6 such messages and 2 s. Where it grew though event times did
 //!   not go back, messages may have been held up as well: that is told after 60 s, and not where they catch up.
-//! - `skew`: the offset drifts steadily, by 50 ms or more over minutes ([`drift`](self::drift)).
+//! - `skew`: the offset drifts steadily, by 50 ms or more over minutes ([`drift`]).
 //! - `stopped`: the event time is the same on 9 messages and for `max(2 s, 5 typical, 3 longest)` while messages come,
-//!   where it moved at least 20 times before ([`hold`](self::hold)).
+//!   where it moved at least 20 times before ([`hold`]).
 //!
 //! What several kinds show at once is told once. When the clock goes again, is back where it was or no longer drifts,
 //! that is told with the same kind, as information. When our own clock is set ([`Clock::own_step`]), all that is known

@@ -5,7 +5,7 @@
 //! A source is the first series of the message, or its kind where it has none; its usual lag is a running mean, judged
 //! from its 5th message on. What a message lags beyond that is its disorder; the allowed lateness is what a message
 //! exceeds with a chance of 1e-6, and at least 1 s and 4 times the greatest disorder, by all that came
-//! ([`disorder`](self::disorder)). Nothing is late before 64 such messages, nor what numbers or flags know as late or repeated.
+//! ([`disorder`]). Nothing is late before 64 such messages, nor what numbers or flags know as late or repeated.
 //!
 //! Late messages in a row are held until one comes that is not: then they are told, the first of a burst at once,
 //! further ones together every 10 s. Where 8 in a row for 2 s are late it was the source's clock that went back, and

@@ -1,9 +1,9 @@
 //! Rate: far fewer or far more messages than this feed, or one kind of its messages, usually has.
 //!
 //! Nothing is set: counts in slots of 1 s times a power of two, long enough for 20 messages and for twice the longest
-//! pause ([`rhythm`](self::rhythm)), are measured by what is usual ([`model`](self::model)). Told is a run of 2 slots or
+//! pause ([`rhythm`]), are measured by what is usual ([`model`]). Told is a run of 2 slots or
 //! more with less than a quarter (more than 4 times) of the usual count (an eighth, 8 times, till 10 minutes are known), half (twice) as far as anything seen of late, and
-//! with a chance below 1e-7 by a negative binomial count that varies as this feed does ([`chance`](self::chance)).
+//! with a chance below 1e-7 by a negative binomial count that varies as this feed does ([`chance`]).
 //! `low` of the feed is told while it speaks: a pause of half of the run is a matter of silence. `low` of a kind is told
 //! while the others go on. What all kinds show is told of the feed, what one shows of that kind.
 //!
