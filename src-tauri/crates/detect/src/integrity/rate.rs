@@ -1,9 +1,10 @@
 //! Rate: far fewer or far more messages than this feed, or one kind of its messages, usually has.
 //!
 //! Nothing is set: counts in slots of 1 s times a power of two, long enough for 20 messages and for twice the longest
-//! pause ([`rhythm`]), are measured by what is usual ([`model`]). Told is a run of 2 slots or
-//! more with less than a quarter (more than 4 times) of the usual count (an eighth, 8 times, till 10 minutes are known), half (twice) as far as anything seen of late, and
-//! with a chance below 1e-7 by a negative binomial count that varies as this feed does ([`chance`]).
+//! pause ([`rhythm`]), are measured by what is usual ([`model`]). Told is a run of 2 slots or more with less than a
+//! quarter (more than 4 times) of the usual count, or an eighth (8 times) till 10 minutes are known; half (twice) as far
+//! as anything seen of late; and with a chance below 1e-7 by a negative binomial count that varies as this feed does
+//! ([`chance`]).
 //! `low` of the feed is told while it speaks: a pause of half of the run is a matter of silence. `low` of a kind is told
 //! while the others go on. What all kinds show is told of the feed, what one shows of that kind.
 //!
@@ -11,8 +12,8 @@
 //! slots, when its rate is taken as usual. Its slots are not learned. An unusual rate that comes twice is a habit.
 //!
 //! Slots end by time, whoever tells it, message or [`Rate::elapse`]; where nothing comes for 16 slots they begin anew
-//! with the next message. Limits: 32 kinds, further ones count for the feed only; at most 1 message in half an hour or so
-//! is too rare to be judged.
+//! with the next message. Limits: 32 kinds, further ones count for the feed only; less than 1 message in half an hour is too
+//! rare to be judged.
 
 mod chance;
 mod learner;
