@@ -2,7 +2,7 @@
 //!
 //! One [`Integrity`] per feed sees every message. Inside, each check is a small pure value of its own: sequence
 //! numbers, identities and content, the rhythm of arrivals, unreadable messages, shapes, values, checksums and signatures,
-//! who publishes. Further checks join as further fields.
+//! who publishes, clocks, lateness, rates. Further checks join as further fields.
 //! No check reads a clock: receive times and [`Integrity::elapse`] are all the time there is, and a finding does not
 //! depend on how often `elapse` is called, only on whether it was called late enough.
 //!
@@ -38,11 +38,14 @@
 
 mod certificates;
 mod chain;
+mod clock;
 mod conflict;
 mod guards;
 mod identity;
 mod lane;
+mod lateness;
 mod range;
+mod rate;
 mod rejects;
 mod rising;
 mod rule;
@@ -52,6 +55,7 @@ mod sequence;
 mod silence;
 #[cfg(test)]
 mod tests;
+mod timing;
 pub(crate) mod words;
 
 use std::sync::Arc;
@@ -68,6 +72,7 @@ use schema::Schema;
 use security::Security;
 use sequence::Sequences;
 use silence::Silence;
+use timing::Timing;
 
 /// What a message is, judged by its numbers and its identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,6 +131,7 @@ pub struct Integrity {
     range: Range,
     guards: Guards,
     security: Security,
+    timing: Timing,
     of_states: bool,
 }
 
@@ -142,6 +148,7 @@ impl Integrity {
             range: Range::new(feed),
             guards: Guards::new(feed),
             security: Security::new(feed),
+            timing: Timing::new(feed),
             of_states: false,
         }
     }
@@ -149,13 +156,13 @@ impl Integrity {
     /// The same for a feed whose messages are what a state was each time it was asked for. What has the same number, or is
     /// the same, did not change; what is missing between two numbers was never asked for. So neither is judged.
     pub fn of_states(feed: FeedId) -> Integrity {
-        Integrity { of_states: true, ..Integrity::new(feed) }
+        Integrity { of_states: true, timing: Timing::of_states(feed), ..Integrity::new(feed) }
     }
 
     /// The same for a feed to which nobody is connected: whether its senders have nothing to say or are gone cannot be
     /// known, so silence is not judged.
     pub fn of_calls(feed: FeedId) -> Integrity {
-        Integrity { silence: Silence::unjudged(feed), ..Integrity::new(feed) }
+        Integrity { silence: Silence::unjudged(feed), timing: Timing::of_calls(feed), ..Integrity::new(feed) }
     }
 
     /// Takes a decoded message in, in the order of receipt.
@@ -176,6 +183,7 @@ impl Integrity {
         if arrival == Arrival::Fresh {
             self.range.observe(message, reading, scopes, out);
         }
+        self.timing.observe(message, reading, arrival, scopes, out);
         arrival
     }
 
@@ -209,6 +217,7 @@ impl Integrity {
         self.silence.message(message.number, message.received, out);
         self.sequences.elapse(message.received, out);
         self.rejects.observe(message, why, out);
+        self.timing.rejected(message.received, out);
     }
 
     /// Messages `first` and the `count - 1` behind it were dropped at our inbox. A sequence gap that shows up later
@@ -216,6 +225,7 @@ impl Integrity {
     pub fn dropped(&mut self, first: u64, count: u64, at: Time) {
         self.silence.alive(at);
         self.sequences.dropped(first, count);
+        self.timing.dropped(count, at);
     }
 
     /// The other side was asked and has nothing new: that is no silence, and tells nothing of the rhythm.
@@ -226,6 +236,7 @@ impl Integrity {
     /// The connection stands (again).
     pub fn connected(&mut self, at: Time) {
         self.silence.connected(at);
+        self.timing.connected(at);
         self.sequences.connected();
     }
 
@@ -260,6 +271,18 @@ impl Integrity {
     /// The connection is lost: until [`Integrity::connected`] no silence is judged.
     pub fn lost(&mut self, _at: Time) {
         self.silence.lost();
+        self.timing.lost();
+    }
+
+    /// This computer's clock was set: receive times from `at` on are later by so many nanoseconds. Call it before two
+    /// seconds of such messages are observed, so that the source's clock is not blamed.
+    pub fn own_step(&mut self, at: Time, nanos: i64, out: &mut Vec<Finding>) {
+        self.timing.own_step(at, nanos, out);
+    }
+
+    /// How many messages were found late so far.
+    pub fn late(&self) -> u64 {
+        self.timing.late()
     }
 
     /// Time passes. Call it a few times a second; it costs nothing when nothing is due.
@@ -270,6 +293,7 @@ impl Integrity {
         self.contents.elapse(now, out);
         self.guards.elapse(now, out);
         self.security.elapse(now, out);
+        self.timing.elapse(now, out);
     }
 
     /// Nothing more will come: what is still held is decided.
@@ -281,6 +305,7 @@ impl Integrity {
         self.range.finish(out);
         self.guards.finish(out);
         self.security.finish(out);
+        self.timing.finish(out);
     }
 }
 

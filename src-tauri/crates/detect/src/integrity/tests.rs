@@ -1,7 +1,11 @@
+mod clock;
 mod conflict;
+mod flow;
 mod guards;
+mod lateness;
 mod properties;
 mod range;
+mod rate;
 mod rules;
 mod schema;
 mod shaped;
