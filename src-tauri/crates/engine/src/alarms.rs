@@ -7,9 +7,14 @@
 //! | security | a server's certificate expires within 14 days, or is another than before | warning | none of those in use expires soon, at the next connection |
 //! | sequence | messages are lost | warning | nothing was lost for 60 s |
 //! | decode | a message cannot be read | warning | all could be read for 60 s |
+//! | conflict | the same identity came with other content | warning | nothing of it for 60 s |
+//! | checksum, signature | one does not fit | warning; critical | nothing of it for 60 s |
+//! | agreement | redundant lines bring different things | warning | nothing of it for 60 s |
+//! | rate | the feed, or a kind of message, comes at a fraction of its rate | warning | the rate is back |
+//! | clock | the source's clock stands or was set | warning | it goes again; nothing of it for 60 s |
 //! | anomaly | an episode above the bar for a lone series | warning | the series is usual again |
 //!
-//! Repeated and reordered messages are findings only. A lone series has a daily budget per feed: one alarm in 30 min
+//! Repeated, late and reordered messages, changes of the schema and implausible values are findings only. A lone series has a daily budget per feed: one alarm in 30 min
 //! on average, 48 at once; what is beyond stays a finding, and that is said once.
 
 mod losses;
@@ -211,7 +216,7 @@ impl Alarms {
         let quiet: Vec<AlarmSource> = self
             .open
             .values()
-            .filter(|alarm| alarm.state.is_active() && ends_by_quiet(alarm.source.check))
+            .filter(|alarm| alarm.state.is_active() && ends_by_quiet(alarm))
             .filter(|alarm| now.nanos_since(alarm.last_seen) >= QUIET)
             .map(|alarm| alarm.source.clone())
             .collect();
@@ -268,8 +273,14 @@ impl Alarms {
     }
 }
 
-fn ends_by_quiet(check: Check) -> bool {
-    matches!(check, Check::Sequence | Check::Decode)
+fn ends_by_quiet(alarm: &Alarm) -> bool {
+    match alarm.source.check {
+        Check::Sequence | Check::Decode | Check::Conflict | Check::Checksum | Check::Signature | Check::Agreement => {
+            true
+        }
+        Check::Clock => alarm.kind != FindingKind::Stopped,
+        _ => false,
+    }
 }
 
 /// The alarm that a finding of the feed's integrity raises, if it raises one.
@@ -279,6 +290,9 @@ pub fn cause_of(finding: &Finding) -> Option<Found> {
         (Check::Sequence, FindingKind::Gap)
             | (Check::Silence, FindingKind::Silent)
             | (Check::Decode, FindingKind::Rejected)
+            | (Check::Conflict | Check::Checksum | Check::Signature | Check::Agreement, _)
+            | (Check::Rate, FindingKind::Low)
+            | (Check::Clock, FindingKind::Stopped | FindingKind::Step)
             | (Check::Security, FindingKind::Certificate)
             | (Check::Connection, FindingKind::Closed | FindingKind::Refused | FindingKind::FailedOver)
     );
@@ -292,7 +306,11 @@ pub fn cause_of(finding: &Finding) -> Option<Found> {
 
 /// The alarm that a finding ends, if it ends one.
 pub fn ended_by(finding: &Finding) -> Option<AlarmSource> {
-    (finding.kind == FindingKind::Resumed).then(|| source_of(finding))
+    // What is back to normal is told by the same kind of finding, as information.
+    let is_back =
+        matches!((finding.check, finding.kind), (Check::Rate, FindingKind::Low) | (Check::Clock, FindingKind::Stopped))
+            && finding.severity == Severity::Info;
+    (finding.kind == FindingKind::Resumed || is_back).then(|| source_of(finding))
 }
 
 fn source_of(finding: &Finding) -> AlarmSource {

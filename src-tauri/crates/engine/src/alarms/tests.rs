@@ -119,6 +119,42 @@ fn a_decimal_point_does_not_end_the_headline() {
     assert_eq!(headline("Flat."), ("Flat".to_owned(), String::new()));
 }
 
+#[test]
+fn a_failed_check_of_what_came_needs_a_person_and_a_rate_until_it_is_back() {
+    let found = |check, kind, severity| Finding::new(check, kind, FeedId(1), at(1), severity, "So it is.".to_owned());
+    for (check, kind) in [
+        (Check::Checksum, FindingKind::Mismatch),
+        (Check::Signature, FindingKind::Mismatch),
+        (Check::Conflict, FindingKind::SameIdentity),
+        (Check::Agreement, FindingKind::LinesDiffer),
+        (Check::Clock, FindingKind::Step),
+    ] {
+        let mut alarms = Alarms::default();
+        alarms.raise(cause_of(&found(check, kind, Severity::Warning)).unwrap(), at(1));
+        alarms.elapse(at(62));
+        assert!(alarms.open().all(|alarm| alarm.state == AlarmState::Returned), "{check:?}");
+    }
+    for (check, kind) in [(Check::Rate, FindingKind::Low), (Check::Clock, FindingKind::Stopped)] {
+        let mut alarms = Alarms::default();
+        alarms.raise(cause_of(&found(check, kind, Severity::Warning)).unwrap(), at(1));
+        alarms.elapse(at(3600));
+        assert!(alarms.open().all(|alarm| alarm.state == AlarmState::Unacknowledged), "{check:?}");
+        let over = found(check, kind, Severity::Info);
+        assert!(cause_of(&over).is_none());
+        alarms.clear(&ended_by(&over).unwrap(), at(3601), &over.text);
+        assert!(alarms.open().all(|alarm| alarm.state == AlarmState::Returned), "{check:?}");
+    }
+    for (check, kind) in [
+        (Check::Schema, FindingKind::Lost),
+        (Check::Rate, FindingKind::Burst),
+        (Check::Range, FindingKind::Outside),
+        (Check::Lateness, FindingKind::Late),
+        (Check::Duplicate, FindingKind::Repeated),
+    ] {
+        assert!(cause_of(&found(check, kind, Severity::Warning)).is_none(), "{check:?} is a finding only");
+    }
+}
+
 proptest! {
     #[test]
     fn every_source_has_at_most_one_open_alarm(steps in proptest::collection::vec((0u8..4, 0u32..3), 0..80)) {

@@ -46,7 +46,8 @@ impl Book {
     }
 
     fn lost_messages(&mut self, finding: &Finding, shared: &mut Shared) {
-        self.tally.lost += finding.missing.unwrap_or(0);
+        // Of messages that name the one before them at least that one is missing.
+        self.tally.lost += finding.missing.unwrap_or(1);
         let gap = Gap {
             feed: self.id,
             from: finding.at,
