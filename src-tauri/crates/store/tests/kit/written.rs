@@ -80,8 +80,14 @@ pub(crate) fn message(feed: u32, number: u64, size: usize) -> StoredMessage {
 
 fn finding(number: u64, in_series: bool) -> Finding {
     let at = Time::from_millis(1_700_000_000_000 + number as i64);
-    let head =
-        Finding::new(Check::Sequence, FindingKind::Gap, FeedId(1), at, Severity::Warning, format!("Lost {number}."));
+    let head = Finding::new(
+        Check::Sequence,
+        FindingKind::Gap,
+        FeedId(1),
+        at,
+        Severity::Warning,
+        format!("Lost {number}, {in_series}."),
+    );
     Finding { series: in_series.then_some(SeriesId(1)), message: Some(number), missing: Some(1), ..head }
 }
 
