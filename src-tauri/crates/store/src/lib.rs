@@ -5,6 +5,8 @@
 //! waits for it. What was submitted is committed as a group, at the latest [`Options::commit_every`] after it came,
 //! with `synchronous=FULL`: what is told as committed survives `kill -9` and a power cut.
 //!
+//! What is written proves itself by a hash chain: `chain/mod.rs` says how, and [`verify`] looks.
+//!
 //! Limits: the backlog of the writer is bounded by [`Options::backlog_bytes`]; raw messages by
 //! [`Options::message_bytes_per_feed`] and [`Options::message_age`]; every answer of a reader by the number of its rows.
 //!
