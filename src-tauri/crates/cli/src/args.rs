@@ -27,6 +27,8 @@ pub enum Command {
     Backtest(Backtest),
     /// CSV from a history
     Export(Export),
+    /// A history: is it whole, and is it what was written
+    Verify(Verify),
     /// A capture as a live feed
     Replay(Replay),
     /// Every problem of a configuration with file:line:column, and the cure
@@ -119,6 +121,16 @@ pub struct Export {
     pub out: Option<PathBuf>,
     /// One JSON object as the last line (needs --out)
     #[arg(long, requires = "out")]
+    pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Verify {
+    /// A history file, also one that is being written
+    #[arg(value_name = "FILE|DIR")]
+    pub file: PathBuf,
+    /// One JSON object as the last line
+    #[arg(long)]
     pub json: bool,
 }
 

@@ -16,6 +16,7 @@ mod probe;
 mod replay;
 mod run;
 mod signals;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Backtest(args) => backtest::run(&args),
         Command::Export(args) => export::run(&args),
+        Command::Verify(args) => verify::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Drill(args) => drill::run(&args),

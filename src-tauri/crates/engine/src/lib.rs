@@ -27,6 +27,7 @@ pub mod replay;
 pub mod report;
 pub mod sources;
 pub mod text;
+pub mod verify;
 pub mod wire;
 
 pub use console::Console;

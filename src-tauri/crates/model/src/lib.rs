@@ -19,6 +19,7 @@ mod certificate;
 mod feed;
 mod finding;
 mod gap;
+mod ledger;
 mod message;
 mod profile;
 mod reading;
@@ -32,6 +33,7 @@ pub use certificate::Certificate;
 pub use feed::{FeedId, FeedState, Protocol, SeriesId, SeriesMeta};
 pub use finding::{Check, Expectation, Finding, FindingKind, Severity};
 pub use gap::{Gap, GapCause};
+pub use ledger::{CheckCounts, LedgerBook, LedgerCounts, LedgerSlot, LedgerWidth, Line, MINUTES_HELD, Scorecard};
 pub use message::{CSV_HEADER, Cut, Message, MessageMeta, Position};
 pub use profile::{
     Checksum, Ignored, KindProfile, MatchValue, Matches, Profile, SequencePaths, SequenceProfile, SequenceRule,

@@ -2,8 +2,10 @@
 //! SQLite written in the same run.
 //!
 //! ```text
-//! cargo run --release -p feedwatch-store --example measure -- [samples in millions] [trickle | bulk]
+//! cargo run --release -p feedwatch-store --example measure -- [samples in millions] [trickle | bulk | messages]
 //! ```
+//!
+//! `messages` are raw messages of 275 bytes, a tenth as many, without samples.
 //!
 //! CPU time is that of the whole process (`/proc/self/stat`), so it runs on Linux only.
 #![allow(clippy::print_stdout, reason = "its output is its purpose")]
@@ -11,8 +13,9 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use feedwatch_model::{Quality, Sample, SeriesId, Time, Value};
-use feedwatch_store::{Batch, Options, open};
+use bytes::Bytes;
+use feedwatch_model::{FeedId, Quality, Sample, SeriesId, Time, Value};
+use feedwatch_store::{Batch, Options, Outcome, StoredMessage, open};
 use rusqlite::{Connection, params};
 
 type Failure = Box<dyn std::error::Error>;
@@ -159,11 +162,46 @@ fn plain(folder: &Path, samples: usize, rounds: usize) -> Result<f64, Failure> {
     Ok(rate)
 }
 
+/// Raw messages in commits of so many.
+fn messages(folder: &Path, count: usize, each: usize) -> Result<(), Failure> {
+    let path = folder.join("messages.db");
+    let options = Options { path: path.clone(), commit_every: Duration::from_millis(1), ..Options::default() };
+    let (writer, _reader) = open(options, || Time::from_nanos(0), |_| {})?;
+    let payload = Bytes::from(vec![b'x'; 275]);
+    let message = |number: usize| StoredMessage {
+        feed: FeedId(1),
+        number: number as u64,
+        received: Time::from_millis(1_700_000_000_000 + number as i64),
+        topic: None,
+        meta: None,
+        outcome: Outcome::Read,
+        payload: payload.clone(),
+    };
+    let mut spent = 0.0;
+    for first in (0..count).step_by(each * 50) {
+        let batch = |part: usize| (first + part * each..first + (part + 1) * each).map(message).collect();
+        let batches: Vec<Batch> = (0..50).map(|part| Batch { messages: batch(part), ..Batch::default() }).collect();
+        let before = cpu()?;
+        for batch in batches {
+            writer.submit(batch).map_err(|_| "the backlog is full")?;
+            writer.flush(LONG);
+        }
+        spent += cpu()? - before;
+    }
+    let before = cpu()?;
+    writer.close(LONG)?;
+    println!("messages: {:.3} M per CPU second; {:.2} s to close", count as f64 / spent / 1e6, cpu()? - before);
+    Ok(())
+}
+
 fn main() -> Result<(), Failure> {
     let millions: f64 = std::env::args().nth(1).map_or(Ok(2.0), |millions| millions.parse())?;
     let samples = (millions * 1e6) as usize;
     let folder = tempfile::tempdir()?;
     let only = std::env::args().nth(2);
+    if only.as_deref().is_none_or(|only| only == "messages") {
+        messages(folder.path(), samples / 10, 2000)?;
+    }
     for (rounds, name) in [(20, "trickle"), (2000, "bulk")] {
         if only.as_ref().is_some_and(|only| only != name) {
             continue;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use feedwatch_model::{
-    Alarm, AlarmTransition, Certificate, FeedId, Finding, Gap, Position, Protocol, Sample, SeriesMeta, Time,
+    Alarm, AlarmTransition, Certificate, FeedId, Finding, Gap, LedgerSlot, Position, Protocol, Sample, SeriesMeta, Time,
 };
 
 /// Everything of a stretch of work that belongs in one transaction: the data, and the position behind it.
@@ -37,6 +37,8 @@ pub struct Batch {
     pub certificates: Vec<(FeedId, String, Certificate)>,
     /// What drills have measured: the feed, when it was cut, and a JSON object.
     pub drills: Vec<(FeedId, Time, String)>,
+    /// What is to be added to the ledger: counts of feeds by the minute.
+    pub ledger: Vec<LedgerSlot>,
     /// How many messages of each feed have their data in this batch.
     pub counted: Vec<(FeedId, u64)>,
 }
@@ -123,6 +125,7 @@ impl Batch {
             && self.heartbeats.is_empty()
             && self.drills.is_empty()
             && self.certificates.is_empty()
+            && self.ledger.is_empty()
             && self.counted.is_empty()
     }
 
@@ -156,6 +159,7 @@ impl Batch {
                 .sum::<usize>()
             + self.positions.iter().map(|(_, position)| position_bytes(position)).sum::<usize>()
             + self.outlived.iter().map(|(_, lane)| 24 + lane.len()).sum::<usize>()
+            + size_of::<LedgerSlot>() * self.ledger.len()
             + 16 * (self.heartbeats.len() + self.counted.len())
     }
 }

@@ -7,10 +7,11 @@ use feedwatch_model::{Sample, SeriesId, Time};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use rustc_hash::FxHashMap;
 
+use crate::chain::Chain;
 use crate::pending::Pending;
 use crate::queue::Committed;
 use crate::seal::Sealer;
-use crate::{Batch, Options, evidence, journal};
+use crate::{Batch, Options, evidence, journal, ledger};
 
 /// A minute, in nanoseconds.
 pub(crate) const MINUTE: i64 = 60 * feedwatch_model::NANOS_PER_SECOND;
@@ -33,6 +34,7 @@ pub(crate) struct Pen {
     samples: Vec<Sample>,
     pending: Pending,
     sealer: Sealer,
+    chain: Chain,
     clock: fn() -> Time,
     #[cfg(test)]
     pub(crate) page_limit: std::sync::Arc<std::sync::atomic::AtomicU32>,
@@ -45,6 +47,8 @@ impl Pen {
             "INSERT OR REPLACE INTO state (key, value) VALUES ('written_by', ?1)",
             [format!("Feedwatch {} at {}", options.version, clock())],
         )?;
+        let chain = Chain::new(options.key.clone(), options.message_bytes_per_feed);
+        chain.begin(&connection, clock())?;
         let feeds = connection
             .prepare("SELECT id, feed FROM series")?
             .query_map([], |row| Ok((SeriesId(row.get(0)?), row.get(1)?)))?
@@ -60,6 +64,7 @@ impl Pen {
             samples: Vec::new(),
             pending: Pending::load(&connection, options.commit_rows, clock())?,
             sealer: Sealer::default(),
+            chain,
             clock,
             connection,
             #[cfg(test)]
@@ -85,8 +90,25 @@ impl Pen {
         let written = self.transact(batches);
         if written.is_err() {
             self.sealer.clear();
+            self.chain.forget();
         }
         written
+    }
+
+    /// At a good end: what no block covers yet is covered.
+    pub(crate) fn end(&mut self) {
+        if let Err(error) = self.write_end() {
+            tracing::warn!(%error, "the last block of the history's chain could not be written; the next start writes it");
+        }
+    }
+
+    fn write_end(&mut self) -> Result<(), rusqlite::Error> {
+        #[cfg(test)]
+        self.limit_pages()?;
+        let now = (self.clock)();
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        self.chain.end(&transaction, now)?;
+        transaction.commit()
     }
 
     fn transact(&mut self, batches: &[Batch]) -> Result<Committed, rusqlite::Error> {
@@ -100,12 +122,18 @@ impl Pen {
         let now = (self.clock)();
         let in_order = self.pending.is_due(usize::try_from(samples).unwrap_or(usize::MAX), now);
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let keep = evidence::Keep { bytes: self.message_bytes_per_feed, since: now.minus(self.message_age) };
+        self.chain.open(&transaction, samples > 0 || in_order, now)?;
+        let keep = evidence::Keep { bytes: self.message_bytes_per_feed, since: now.minus(self.message_age), now };
         for batch in batches {
             journal::write(&transaction, batch)?;
-            evidence::write(&transaction, &batch.messages, keep)?;
+            ledger::write(&transaction, &batch.ledger)?;
+            if let Some(segments) = self.chain.segments() {
+                evidence::write(&transaction, &batch.messages, keep, segments)?;
+            }
         }
-        self.tended = evidence::tend(&transaction, self.tended, keep)?;
+        if let Some(segments) = self.chain.segments() {
+            self.tended = evidence::tend(&transaction, self.tended, keep, segments)?;
+        }
         self.samples.clear();
         if in_order {
             self.samples.extend_from_slice(self.pending.samples());
@@ -127,6 +155,7 @@ impl Pen {
         if samples > 0 {
             set_number(&transaction, "samples", total.cast_signed())?;
         }
+        self.chain.settle(&transaction, now)?;
         transaction.commit()?;
         if in_order {
             self.pending.deleted();

@@ -28,6 +28,16 @@ pub enum StoreError {
         /// The newest schema this program knows.
         known: i64,
     },
+    /// The file was written by a version that knows less, and is not brought up to date by reading it.
+    #[error(
+        "This history was written by an older Feedwatch (schema {schema}, this one knows {known}). Let this Feedwatch write to it once: that brings it up to date."
+    )]
+    Older {
+        /// The file's schema.
+        schema: i64,
+        /// The newest schema this program knows.
+        known: i64,
+    },
     /// The file is something else.
     #[error("{} is not a history of Feedwatch ({why}). It was left as it is; choose another history file.", path.display())]
     NotOurs {

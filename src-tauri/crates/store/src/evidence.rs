@@ -3,21 +3,23 @@
 //! Pruning is part of the transaction that adds, in slices: it removes at most some thousand messages more than came,
 //! so that a smaller budget than before does not make one commit long. Each commit looks after one feed more, in turn:
 //! one that sends nothing any more gets old too.
+//!
+//! What goes are whole segments of the chain (`chain/segments.rs`): so a message may stay a minute longer than its age, and
+//! with its segment it goes a 64th of the budget too early.
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use feedwatch_model::{FeedId, NANOS_PER_MILLI, Protocol, Time};
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
+use crate::chain::{Segments, segments};
 use crate::values::word;
 use crate::{Outcome, StoreError, StoredMessage};
 
 /// How many messages a commit may remove beyond twice those it adds.
 const SLICE: usize = 1024;
-/// Messages that are looked at in one go.
-const PIECE: usize = 256;
-
 /// What is kept.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Keep {
@@ -25,6 +27,8 @@ pub(crate) struct Keep {
     pub(crate) bytes: u64,
     /// Messages received before are too old.
     pub(crate) since: Time,
+    /// Now.
+    pub(crate) now: Time,
 }
 
 /// Adds messages and removes the oldest that are beyond what is kept.
@@ -32,37 +36,37 @@ pub(crate) fn write(
     transaction: &Transaction<'_>,
     messages: &[StoredMessage],
     keep: Keep,
+    segments: &mut Segments,
 ) -> Result<(), rusqlite::Error> {
-    if messages.is_empty() {
-        return Ok(());
-    }
     let mut added: BTreeMap<FeedId, (u64, usize)> = BTreeMap::new();
-    let mut insert = transaction.prepare_cached(
-        "INSERT INTO message (feed, number, received, topic, outcome, fault_offset, reason, cost, payload, meta)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-    )?;
     for message in messages {
         let (outcome, offset, reason) = outcome_columns(&message.outcome);
-        insert.execute(params![
-            message.feed.0,
-            message.number.cast_signed(),
-            message.received.nanos(),
-            message.topic.as_deref(),
-            outcome,
-            offset,
-            reason,
-            message.cost().cast_signed(),
-            &message.payload[..],
-            message.meta.as_deref(),
-        ])?;
+        let integer = ValueRef::Integer;
+        let values = [
+            integer(i64::from(message.feed.0)),
+            integer(message.number.cast_signed()),
+            integer(message.received.nanos()),
+            text_of(message.topic.as_deref()),
+            text_of(Some(outcome)),
+            offset.map_or(ValueRef::Null, integer),
+            text_of(reason),
+            integer(message.cost().cast_signed()),
+            ValueRef::Blob(&message.payload),
+            text_of(message.meta.as_deref()),
+        ];
+        segments.insert(transaction, &values, keep.now.nanos())?;
         let (bytes, count) = added.entry(message.feed).or_default();
         *bytes += message.cost();
         *count += 1;
     }
     for (feed, (bytes, count)) in added {
-        prune(transaction, feed, bytes, 2 * count + SLICE, keep)?;
+        prune(transaction, feed, bytes, 2 * count + SLICE, keep, segments)?;
     }
     Ok(())
+}
+
+fn text_of(text: Option<&str>) -> ValueRef<'_> {
+    text.map_or(ValueRef::Null, |text| ValueRef::Text(text.as_bytes()))
 }
 
 /// Looks after the feed behind `last` in order of numbers; gives its number, `None` at the end.
@@ -70,13 +74,14 @@ pub(crate) fn tend(
     transaction: &Transaction<'_>,
     last: Option<u32>,
     keep: Keep,
+    segments: &mut Segments,
 ) -> Result<Option<u32>, rusqlite::Error> {
     let next: Option<u32> = transaction
         .prepare_cached("SELECT feed FROM evidence WHERE feed > ?1 ORDER BY feed LIMIT 1")?
         .query_row([last.map_or(-1, i64::from)], |row| row.get(0))
         .optional()?;
     if let Some(feed) = next {
-        prune(transaction, FeedId(feed), 0, SLICE, keep)?;
+        prune(transaction, FeedId(feed), 0, SLICE, keep, segments)?;
     }
     Ok(next)
 }
@@ -94,6 +99,7 @@ fn prune(
     added: u64,
     most: usize,
     keep: Keep,
+    segments: &mut Segments,
 ) -> Result<(), rusqlite::Error> {
     let held: Option<i64> = transaction
         .prepare_cached("SELECT bytes FROM evidence WHERE feed = ?1")?
@@ -102,27 +108,38 @@ fn prune(
     let before = held.unwrap_or(0).cast_unsigned().saturating_add(added);
     let mut bytes = before;
     let since = since_of(transaction, feed, keep)?;
-    let mut oldest = transaction
-        .prepare_cached("SELECT id, cost, received FROM message WHERE feed = ?1 ORDER BY received, id LIMIT ?2")?;
-    let mut delete = transaction.prepare_cached("DELETE FROM message WHERE id = ?1")?;
-    // Read a piece at a time: mostly the first one stays.
-    let mut left = most;
-    'pieces: while left > 0 {
-        let piece = left.min(if left == most { 1 } else { PIECE });
-        let rows: Vec<(i64, i64, i64)> = oldest
-            .query_map(params![feed.0, piece as i64], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
-            .collect::<Result<_, _>>()?;
-        if rows.is_empty() {
+    let of = i64::from(feed.0);
+    let mut left = most as i64;
+    while left > 0 {
+        let Some(segment) = segments::next(transaction, of, -1)? else {
+            // All of it is in the segment that is open.
+            let too_old = segments.newest(of).is_some_and(|newest| newest < since);
+            if (bytes > keep.bytes || too_old) && segments.close(transaction, of, keep.now.nanos())? {
+                continue;
+            }
+            break;
+        };
+        if segment.proof.is_none() {
+            let over = bytes.saturating_sub(keep.bytes).cast_signed();
+            let Some((count, removed)) = segments.prune_before(transaction, of, &segment, left, over, since)? else {
+                break;
+            };
+            bytes = bytes.saturating_sub(removed.cast_unsigned());
+            left -= count.max(1);
+            continue;
+        }
+        if bytes <= keep.bytes && segment.head.to_at >= since {
             break;
         }
-        left -= rows.len();
-        for (id, cost, received) in rows {
-            if bytes <= keep.bytes && received >= since {
-                break 'pieces;
-            }
-            delete.execute([id])?;
-            bytes = bytes.saturating_sub(cost.cast_unsigned());
-        }
+        let head = segment.head;
+        transaction
+            .prepare_cached(
+                "DELETE FROM message WHERE feed = ?1 AND received >= ?2 AND received <= ?3 AND id >= ?4 AND id <= ?5",
+            )?
+            .execute(params![of, head.from_at, head.to_at, head.first, head.last])?;
+        segments.pruned(transaction, of, &segment)?;
+        bytes = bytes.saturating_sub(head.bytes.cast_unsigned());
+        left -= head.count.max(1);
     }
     if added == 0 && bytes == before {
         return Ok(());

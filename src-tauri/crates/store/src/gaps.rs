@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use feedwatch_model::{FeedId, Gap, GapCause, Time};
 use rusqlite::{Connection, Row, Transaction, params};
 
+use crate::chain::{Kind, mark};
 use crate::journal::{Sql, maybe_time, newest, rows, time};
 use crate::values::{unsigned, word};
 use crate::{Reader, StoreError};
@@ -27,6 +28,7 @@ pub(crate) fn write(transaction: &Transaction<'_>, gaps: &[Gap]) -> Sql<()> {
                 gap.missing.map(u64::cast_signed),
                 gap.detail,
             ])?;
+        mark(transaction, Kind::Gap, i64::from(gap.feed.0), gap.from.nanos())?;
     }
     Ok(())
 }

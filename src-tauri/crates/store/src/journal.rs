@@ -6,6 +6,7 @@ use feedwatch_model::{
 };
 use rusqlite::{Connection, Params, Row, Transaction, params};
 
+use crate::chain::{Kind, mark, write_mark};
 use crate::values::{json, protocol, severity, severity_word, to_json, unsigned, word};
 use crate::{Batch, FeedRecord, StoreError, gaps};
 
@@ -31,6 +32,7 @@ pub(crate) fn write(transaction: &Transaction<'_>, batch: &Batch) -> Sql<()> {
         transaction
             .prepare_cached("INSERT OR REPLACE INTO certificate (feed, endpoint, certificate) VALUES (?1, ?2, ?3)")?
             .execute(params![feed.0, endpoint, to_json(certificate)?])?;
+        mark(transaction, Kind::Certificate, i64::from(feed.0), 0)?;
     }
     for (feed, at, report) in &batch.drills {
         transaction.prepare_cached("INSERT INTO drill (feed, at, report) VALUES (?1, ?2, ?3)")?.execute(params![
@@ -38,6 +40,7 @@ pub(crate) fn write(transaction: &Transaction<'_>, batch: &Batch) -> Sql<()> {
             at.nanos(),
             report
         ])?;
+        mark(transaction, Kind::Drill, 0, transaction.last_insert_rowid())?;
     }
     for (feed, at) in &batch.heartbeats {
         transaction
@@ -67,6 +70,7 @@ fn write_names(transaction: &Transaction<'_>, batch: &Batch) -> Sql<()> {
                 "INSERT OR REPLACE INTO feed (id, name, title, protocol, address, thinned) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             )?
             .execute(params![feed.id.0, &*feed.name, feed.title, feed.protocol.word(), feed.address, feed.thinned])?;
+        mark(transaction, Kind::Feed, 0, i64::from(feed.id.0))?;
     }
     for series in &batch.series {
         transaction
@@ -83,6 +87,7 @@ fn write_names(transaction: &Transaction<'_>, batch: &Batch) -> Sql<()> {
                 series.unit.as_deref(),
                 series.kind.word(),
             ])?;
+        mark(transaction, Kind::Series, 0, i64::from(series.id.0))?;
     }
     Ok(())
 }
@@ -91,9 +96,15 @@ fn write_findings(transaction: &Transaction<'_>, findings: &[Finding]) -> Sql<()
     for finding in findings {
         if let Some(series) = finding.series {
             // What is found in a series is told again when it has become worse, or is over.
-            transaction
-                .prepare_cached("DELETE FROM finding WHERE feed = ?1 AND at = ?2 AND series = ?3 AND check_word = ?4")?
-                .execute(params![finding.feed.0, finding.at.nanos(), series.0, finding.check.word()])?;
+            let gone: Vec<i64> = transaction
+                .prepare_cached(
+                    "DELETE FROM finding WHERE feed = ?1 AND at = ?2 AND series = ?3 AND check_word = ?4 RETURNING id",
+                )?
+                .query_map(params![finding.feed.0, finding.at.nanos(), series.0, finding.check.word()], |row| {
+                    row.get(0)
+                })?
+                .collect::<Sql<_>>()?;
+            gone.into_iter().try_for_each(|id| write_mark(transaction, Kind::Finding, 0, id, None))?;
         }
         let expected = finding.expectation;
         transaction
@@ -121,6 +132,7 @@ fn write_findings(transaction: &Transaction<'_>, findings: &[Finding]) -> Sql<()
                 expected.map(|expected| expected.score),
                 finding.text,
             ])?;
+        mark(transaction, Kind::Finding, 0, transaction.last_insert_rowid())?;
     }
     Ok(())
 }
@@ -149,6 +161,7 @@ fn write_alarms(transaction: &Transaction<'_>, batch: &Batch) -> Sql<()> {
                 alarm.title,
                 alarm.text,
             ])?;
+        mark(transaction, Kind::Alarm, 0, alarm.id.0.cast_signed())?;
     }
     for line in &batch.transitions {
         transaction
@@ -160,6 +173,7 @@ fn write_alarms(transaction: &Transaction<'_>, batch: &Batch) -> Sql<()> {
                 line.state.word(),
                 line.note,
             ])?;
+        mark(transaction, Kind::Transition, 0, transaction.last_insert_rowid())?;
     }
     Ok(())
 }

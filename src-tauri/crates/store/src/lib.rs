@@ -5,6 +5,8 @@
 //! waits for it. What was submitted is committed as a group, at the latest [`Options::commit_every`] after it came,
 //! with `synchronous=FULL`: what is told as committed survives `kill -9` and a power cut.
 //!
+//! What is written proves itself by a hash chain: `chain/mod.rs` says how, and [`verify`] looks.
+//!
 //! Limits: the backlog of the writer is bounded by [`Options::backlog_bytes`]; raw messages by
 //! [`Options::message_bytes_per_feed`] and [`Options::message_age`]; every answer of a reader by the number of its rows.
 //!
@@ -30,6 +32,7 @@
 //! ```
 
 mod batch;
+mod chain;
 mod commit;
 mod error;
 mod evidence;
@@ -37,6 +40,7 @@ mod export;
 mod gaps;
 mod guard;
 mod journal;
+mod ledger;
 mod name;
 mod pending;
 mod queue;
@@ -47,6 +51,7 @@ mod sealed;
 mod series;
 mod summary;
 mod values;
+mod verify;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -55,6 +60,7 @@ use std::time::Duration;
 use feedwatch_model::Time;
 
 pub use batch::{Batch, FeedRecord, Outcome, StoredMessage};
+pub use chain::Key;
 pub use error::StoreError;
 pub use export::{ExportReport, Progress, Selection, export, export_to};
 pub use name::sync_name;
@@ -62,6 +68,7 @@ pub use queue::{MessageCounts, WriterStatus};
 pub use reader::Reader;
 pub use schema::true_path;
 pub use series::{Cursor, Page};
+pub use verify::{MOST_PROBLEMS, Uncovered, Verified, verify};
 pub use writer::{StoreEvent, Writer};
 
 /// How a history is written.
@@ -81,6 +88,8 @@ pub struct Options {
     /// How long raw messages are kept at most, by their receive time. Those of captures have times of their own, and are
     /// bounded by bytes only.
     pub message_age: Duration,
+    /// Signs the head of the hash chain, where there is one.
+    pub key: Option<Key>,
     /// The program's version, noted in the history.
     pub version: &'static str,
 }
@@ -94,6 +103,7 @@ impl Default for Options {
             backlog_bytes: 64 << 20,
             message_bytes_per_feed: 64 << 20,
             message_age: Duration::from_secs(30 * 86_400),
+            key: None,
             version: env!("CARGO_PKG_VERSION"),
         }
     }

@@ -113,6 +113,13 @@ pub(crate) fn of_series(connection: &Connection, series: SeriesId, span: Span) -
     Ok(samples)
 }
 
+/// How many samples are pending.
+pub(crate) fn count(connection: &Connection) -> Sql<u64> {
+    let mut count = 0;
+    each_block(connection, |runs, _| count += runs.map(|(_, rows)| rows.len() as u64).sum::<u64>())?;
+    Ok(count)
+}
+
 /// Decodes every block: its runs, and the columns they stand in.
 fn each_block(connection: &Connection, mut take: impl FnMut(Runs<'_>, &Columns)) -> Sql<()> {
     let mut select = connection.prepare_cached("SELECT id, bytes FROM pending ORDER BY id")?;

@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use feedwatch_model::{
-    Alarm, AlarmId, AlarmTransition, Bucket, Certificate, FeedId, Finding, Gap, Position, Sample, SeriesId, SeriesMeta,
-    Time,
+    Alarm, AlarmId, AlarmTransition, Bucket, Certificate, FeedId, Finding, Gap, LedgerCounts, LedgerSlot, LedgerWidth,
+    Position, Sample, Scorecard, SeriesId, SeriesMeta, Time,
 };
 use rusqlite::{Connection, params};
 
 use crate::commit::{MINUTE, number};
-use crate::{Cursor, FeedRecord, Page, StoreError, StoredMessage, evidence, gaps, journal, schema, series};
+use crate::{Cursor, FeedRecord, Page, StoreError, StoredMessage, evidence, gaps, journal, ledger, schema, series};
 
 /// How many idle connections are kept.
 const IDLE: usize = 4;
@@ -253,6 +253,37 @@ impl Reader {
     /// See [`Reader::feeds`].
     pub fn message_bytes(&self) -> Result<u64, StoreError> {
         self.ask(evidence::bytes)
+    }
+
+    /// The ledger's rows of a width that begin in the range, in order of (time, feed). A slot of which nothing was counted
+    /// has none.
+    ///
+    /// # Errors
+    /// See [`Reader::feeds`].
+    pub fn ledger(
+        &self,
+        feed: Option<FeedId>,
+        from: Time,
+        to: Time,
+        width: LedgerWidth,
+    ) -> Result<Vec<LedgerSlot>, StoreError> {
+        self.ask(|connection| ledger::slots(connection, feed, from, to, width, rows(MOST_ROWS)))
+    }
+
+    /// The scorecard of a feed, or of all feeds, over the minutes that begin in the range, and the counts behind it.
+    ///
+    /// # Errors
+    /// See [`Reader::feeds`].
+    pub fn scorecard(
+        &self,
+        feed: Option<FeedId>,
+        from: Time,
+        to: Time,
+    ) -> Result<(Scorecard, LedgerCounts), StoreError> {
+        self.ask(|connection| {
+            let counts = ledger::sum(connection, feed, from, to)?;
+            Ok((Scorecard::of(&counts), counts))
+        })
     }
 
     /// How many samples fall into each of `slots` equal parts of the range, over all series of a feed or of all feeds.

@@ -19,6 +19,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
     include_str!("schema_4.sql"),
+    include_str!("schema_5.sql"),
 ];
 /// How long a statement waits for another process's lock.
 const BUSY: Duration = Duration::from_millis(1000);
@@ -75,9 +76,7 @@ pub(crate) fn open_for_reading(path: &Path) -> Result<Connection, StoreError> {
     connection.set_prepared_statement_cache_capacity(32);
     let schema = check_ours(&connection, path)?;
     if schema < MIGRATIONS.len() as i64 {
-        return Err(StoreError::Failed {
-            what: format!("schema {schema} is older than {}; open it once for writing", MIGRATIONS.len()),
-        });
+        return Err(StoreError::Older { schema, known: MIGRATIONS.len() as i64 });
     }
     Ok(connection)
 }

@@ -13,10 +13,11 @@ use std::collections::VecDeque;
 
 use feedwatch_codec::{Columns, encode};
 use feedwatch_model::{Sample, SeriesId, Time};
-use rusqlite::types::Value as SqlValue;
+use rusqlite::types::{Value as SqlValue, ValueRef};
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 use rustc_hash::FxHashMap;
 
+use crate::chain::{Digest, Hasher, Kind, write_mark};
 use crate::summary::Summary;
 use crate::values::{packed, to_columns};
 use crate::{sealed, series};
@@ -150,7 +151,8 @@ impl Sealer {
             // A chunk is far shorter than what columns hold.
             self.columns.push(packed(sample));
         }
-        connection.prepare_cached("INSERT INTO data (bytes) VALUES (?1)")?.execute([encode(&self.columns)])?;
+        let bytes = encode(&self.columns);
+        connection.prepare_cached("INSERT INTO data (bytes) VALUES (?1)")?.execute([&bytes])?;
         let id = connection.last_insert_rowid();
         let mut summary = Summary::default();
         for (sample, _) in rows {
@@ -158,18 +160,35 @@ impl Sealer {
         }
         let rolled = rolled(rows.len(), from, to);
         let head = [i64::from(series.0), sealed::tier(from, to), from, id, to, rolled].map(SqlValue::Integer);
+        let row: Vec<SqlValue> = head.into_iter().chain(summary.columns()).collect();
+        let digest = chunk_digest(row.iter().map(ValueRef::from), &bytes);
+        write_mark(connection, Kind::Chunk, i64::from(series.0), id, Some(&digest))?;
         connection
             .prepare_cached(
                 "INSERT INTO chunk (series, tier, from_at, id, to_at, rolled,
                                     count, least, most, total, first, first_at, last, last_at)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
             )?
-            .execute(params_from_iter(head.into_iter().chain(summary.columns())))?;
+            .execute(params_from_iter(row))?;
         for level in sealed::levels_of(rolled) {
             roll_up(connection, series, level, id, rows)?;
         }
         Ok(())
     }
+}
+
+/// The digest of a chunk: its row in the order of the table, and its bytes.
+fn chunk_digest<'v>(row: impl Iterator<Item = ValueRef<'v>>, bytes: &[u8]) -> Digest {
+    let mut hasher = Hasher::new();
+    for value in row {
+        hasher.value(match value {
+            // In columns of reals SQLite keeps no sign of a zero.
+            ValueRef::Real(real) => ValueRef::Real(real + 0.0),
+            other => other,
+        });
+    }
+    hasher.value(ValueRef::Blob(bytes));
+    hasher.finish()
 }
 
 /// How many of these rows, in order, make the next chunk.

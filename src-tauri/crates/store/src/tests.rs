@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use feedwatch_model::{FeedId, Quality, Sample, SeriesId, Time, Value};
 
-use crate::{Batch, Options, Outcome, StoreError, StoreEvent, StoredMessage, open};
+use crate::{Batch, Options, Outcome, StoreError, StoreEvent, StoredMessage, open, verify};
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -66,6 +66,8 @@ fn a_full_disk_is_told_once_and_nothing_accepted_is_lost() {
     let counts = writer.counts(FeedId(1));
     assert_eq!((counts.queued, counts.committed, counts.lost), (0, accepted, refused));
     assert!(writer.status().keeping && writer.status().problem.is_none());
+    let verified = verify(reader.path(), None, |_| std::ops::ControlFlow::Continue(())).unwrap();
+    assert_eq!((verified.whole, verified.problems), (Some(true), vec![]));
     assert_eq!(reader.samples_total().unwrap(), accepted);
     assert_eq!(reader.messages(FeedId(1), Time::MIN, Time::MAX, 100).unwrap().len() as u64, accepted);
 }

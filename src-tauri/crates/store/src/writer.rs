@@ -122,6 +122,7 @@ fn run(
             }
         }
     }
+    pen.end();
     pen.checkpoint();
 }
 

@@ -213,9 +213,9 @@ fn a_newer_history_is_refused_with_a_sentence_and_left_alone() {
     let refused = open(options(&path), clock, |_| {}).err().unwrap();
     assert_eq!(
         refused.to_string(),
-        "This history was written by a newer Feedwatch (schema 9, this one knows 4). Update Feedwatch, or start with another history file."
+        "This history was written by a newer Feedwatch (schema 9, this one knows 5). Update Feedwatch, or start with another history file."
     );
-    assert!(matches!(read(&path), Err(StoreError::Newer { schema: 9, known: 4 })));
+    assert!(matches!(read(&path), Err(StoreError::Newer { schema: 9, known: 5 })));
     assert_eq!(std::fs::read(&path).unwrap(), bytes);
 }
 

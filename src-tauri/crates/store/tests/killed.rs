@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use feedwatch_model::{FeedId, Position};
-use feedwatch_store::{Batch, StoreEvent, open};
+use feedwatch_store::{Batch, StoreEvent, open, verify};
 use kit::{all, clock, options, sample, start};
 
 const HISTORY: &str = "FEEDWATCH_TEST_HISTORY";
@@ -66,6 +66,8 @@ fn what_was_committed_survives_a_kill() {
         for count in lines.map_while(Result::ok).filter_map(|line| line.strip_prefix("committed ")?.parse().ok()) {
             committed = count;
         }
+        let verified = verify(&path, None, |_| std::ops::ControlFlow::Continue(())).unwrap();
+        assert_eq!((verified.whole, verified.problems), (Some(true), vec![]));
         let (writer, reader, _events) = start(&path);
         let found = all(&reader, 1, 10_000);
         assert!(found.len() >= committed, "{} of {committed} are there", found.len());

@@ -1,6 +1,8 @@
 //! What the tests of the history share.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod written;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
