@@ -3,13 +3,14 @@
 use std::path::Path;
 use std::{fs, io};
 
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 20] = [
     "subscribe",
     "frame",
     "series",
     "acknowledge",
     "timeline",
     "starters",
+    "integrity",
     "messages",
     "probe_start",
     "probe_stop",

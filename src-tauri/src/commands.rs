@@ -10,8 +10,8 @@ use feedwatch_engine::engine::{HOLD, failure};
 use feedwatch_engine::newfeed::used;
 use feedwatch_engine::probe::Probe;
 use feedwatch_engine::wire::{
-    DrillRow, Failure, FeedChange, FrameRequest, MessagesRequest, MessagesView, NewFeed, ProbeUpdate, Push, SeriesRow,
-    StarterRow, Timeline,
+    DrillRow, Failure, FeedChange, FrameRequest, IntegrityRequest, IntegrityView, MessagesRequest, MessagesView,
+    NewFeed, ProbeUpdate, Push, SeriesRow, StarterRow, Timeline,
 };
 use feedwatch_engine::{Console, clock};
 use feedwatch_model::Time;
@@ -75,6 +75,11 @@ pub(crate) async fn acknowledge(app: AppHandle, ids: Vec<u32>, note: Option<Stri
 pub(crate) async fn timeline(app: AppHandle, from_ms: f64, to_ms: f64, slots: u32) -> Answer<Timeline> {
     let time = |ms: f64| Time::from_millis(if ms.is_finite() { ms as i64 } else { 0 });
     blocking(&app, move |console| console.running()?.timeline(time(from_ms), time(to_ms), slots)).await
+}
+
+#[tauri::command]
+pub(crate) async fn integrity(app: AppHandle, request: IntegrityRequest) -> Answer<IntegrityView> {
+    blocking(&app, move |console| console.running()?.integrity(&request)).await
 }
 
 #[tauri::command]

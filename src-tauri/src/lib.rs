@@ -126,6 +126,7 @@ fn build(console: Arc<Console>) -> tauri::Result<tauri::App> {
             commands::acknowledge,
             commands::timeline,
             commands::starters,
+            commands::integrity,
             commands::messages,
             commands::probe_start,
             commands::probe_stop,

@@ -2,6 +2,7 @@
 
 mod connection;
 mod findings;
+mod ledger;
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use feedwatch_model::{
 };
 use feedwatch_store::{Outcome, StoredMessage};
 
+pub(super) use self::ledger::Entries;
 use super::episode::OpenEpisode;
 use super::lines::Lines;
 use super::link::Link;
@@ -60,6 +62,8 @@ pub(super) struct Book {
     pub(super) drilled_until: Option<Time>,
     /// Which messages a broker may send once more.
     pub(super) redelivery: Redelivery,
+    /// What the ledger needs to know between messages.
+    pub(super) entries: Entries,
 }
 
 /// Counters of a feed.
@@ -194,6 +198,7 @@ impl Book {
         if seen == Seen::Known {
             // The broker's own repetition, which it owns up to: nothing is wrong with the feed.
             self.tally.duplicate += 1;
+            self.enter_other(&message, false, shared);
             return self.keep(message, Outcome::Duplicate, shared);
         }
         let arrival = match seen {
@@ -201,6 +206,7 @@ impl Book {
             Seen::Again => Arrival::Fresh,
             _ => self.integrity.observe(&message, reading, &Names(catalogue), &mut self.findings),
         };
+        self.enter_reading(&message, reading, arrival, shared);
         let held_up = arrival != Arrival::Duplicate && self.held_up(&message, reading);
         let outcome = match arrival {
             Arrival::Fresh => Outcome::Read,
@@ -359,6 +365,7 @@ impl Book {
         self.below = message.number + 1;
         if self.seen(&message) == Seen::Known {
             self.tally.duplicate += 1;
+            self.enter_other(&message, false, shared);
             return self.keep(message, Outcome::Duplicate, shared);
         }
         if message.meta.as_ref().is_some_and(|meta| meta.deleted) {
@@ -368,6 +375,7 @@ impl Book {
             return self.keep(message, Outcome::Read, shared);
         }
         self.tally.rejected += 1;
+        self.enter_other(&message, true, shared);
         self.integrity.rejected(&message, why, &mut self.findings);
         let outcome = Outcome::Rejected { offset: why.offset, reason: why.reason.clone() };
         self.keep(message, outcome, shared);
@@ -397,6 +405,7 @@ impl Book {
 
     pub(super) fn elapse(&mut self, now: Time, shared: &mut Shared) {
         self.release(Some(now), shared);
+        self.enter_time(now, shared);
         self.integrity.elapse(now, &mut self.findings);
         self.certificates.elapse(now, &mut self.findings);
         self.link.tell_filled(now, &self.settings.title, shared);

@@ -56,6 +56,7 @@ impl FeedStage {
             below: 0,
             drilled_until: None,
             redelivery: Redelivery::new(std::mem::take(&mut settings.known), settings.protocol == Protocol::Webhook),
+            entries: super::book::Entries::default(),
             settings,
         };
         FeedStage { decoder: Decoder::new(book.settings.decode.clone()), book, traffic: TrafficMeter::default() }

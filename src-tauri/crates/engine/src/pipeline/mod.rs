@@ -283,6 +283,11 @@ impl Pipeline {
         }
     }
 
+    /// A feed by its number.
+    pub fn stage(&self, feed: FeedId) -> Option<&FeedStage> {
+        self.feeds.iter().flatten().find(|stage| stage.id() == feed)
+    }
+
     /// A feed by its place.
     pub fn feed(&self, place: usize) -> Option<&FeedStage> {
         self.feeds.get(place)?.as_ref()

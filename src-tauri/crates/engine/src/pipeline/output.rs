@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use feedwatch_model::{FeedId, Finding, Gap};
+use feedwatch_model::{FeedId, Finding, Gap, LedgerBook};
 use feedwatch_store::Batch;
 
 use crate::alarms::AlarmChange;
@@ -40,6 +40,8 @@ pub struct Output {
     pub batch: Batch,
     /// For shells and notifications.
     pub news: Vec<News>,
+    /// What is to be added to the ledger.
+    pub(crate) ledger: LedgerBook,
     keep: bool,
     waiting: Vec<(FeedId, u64)>,
     findings: VecDeque<NumberedFinding>,
@@ -120,6 +122,7 @@ impl Output {
     pub(crate) fn take(&mut self) -> Output {
         let mut batch = std::mem::take(&mut self.batch);
         batch.counted = std::mem::take(&mut self.waiting);
+        batch.ledger = self.ledger.take();
         Output { batch, news: std::mem::take(&mut self.news), ..Output::default() }
     }
 }
@@ -147,6 +150,10 @@ impl Output {
         earlier.drills.extend(later.drills);
         earlier.drills.truncate(FINDINGS);
         earlier.heartbeats = later.heartbeats;
+        // What could not be written is added up again.
+        for slot in earlier.ledger.drain(..).chain(later.ledger) {
+            self.ledger.add(&slot);
+        }
         // A disk may be away for days: what replaces what stands already takes its place, and what adds up is bounded.
         // Of findings and transitions the first tell most.
         earlier.alarms = last_of_each(earlier.alarms, |alarm| alarm.id);

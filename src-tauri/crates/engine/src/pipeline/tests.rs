@@ -1,6 +1,7 @@
 mod again;
 mod endpoints;
 mod held_up;
+mod ledger;
 mod limits;
 mod watched;
 

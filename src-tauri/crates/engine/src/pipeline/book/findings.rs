@@ -14,6 +14,7 @@ impl Book {
 
     pub(in super::super) fn flush_findings(&mut self, shared: &mut Shared) {
         for finding in std::mem::take(&mut self.findings) {
+            self.enter_finding(&finding, shared);
             match (finding.check, finding.kind) {
                 (Check::Sequence, FindingKind::Gap) => self.lost_messages(&finding, shared),
                 (Check::Sequence, FindingKind::Healed) => {
