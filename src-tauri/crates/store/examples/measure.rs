@@ -5,17 +5,18 @@
 //! cargo run --release -p feedwatch-store --example measure -- [samples in millions] [trickle | bulk | messages]
 //! ```
 //!
-//! `messages` are raw messages of 275 bytes, a tenth as many, without samples.
+//! `messages` are raw messages of 275 bytes, a tenth as many: without samples, and with five each.
 //!
 //! CPU time is that of the whole process (`/proc/self/stat`), so it runs on Linux only.
 #![allow(clippy::print_stdout, reason = "its output is its purpose")]
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use feedwatch_model::{FeedId, Quality, Sample, SeriesId, Time, Value};
-use feedwatch_store::{Batch, Options, Outcome, StoredMessage, open};
+use feedwatch_store::{Batch, Options, Outcome, StoredMessage, open, verify};
 use rusqlite::{Connection, params};
 
 type Failure = Box<dyn std::error::Error>;
@@ -94,6 +95,7 @@ fn ours(folder: &Path, samples: usize, rounds: usize, name: &str) -> Result<f64,
     let rate = written as f64 / spent / 1e6;
     let size = bytes(&path) as f64 / written as f64;
     println!("{name}: {rate:.2} M samples per CPU second, {size:.2} bytes per sample, {written} samples");
+    verified(&path)?;
 
     let from = Time::from_millis(1_700_000_000_000);
     let to = Time::from_millis(feed.at + 1000);
@@ -162,9 +164,18 @@ fn plain(folder: &Path, samples: usize, rounds: usize) -> Result<f64, Failure> {
     Ok(rate)
 }
 
-/// Raw messages in commits of so many.
-fn messages(folder: &Path, count: usize, each: usize) -> Result<(), Failure> {
-    let path = folder.join("messages.db");
+/// How long it takes to verify a history.
+fn verified(path: &Path) -> Result<(), Failure> {
+    let begin = Instant::now();
+    let told = verify(path, None, |_| ControlFlow::Continue(()))?;
+    let (seconds, megabytes) = (begin.elapsed().as_secs_f64(), bytes(path) as f64 / 1e6);
+    println!("  verified: {:?}, {} records in {seconds:.2} s, {megabytes:.0} MB", told.whole, told.checked);
+    Ok(())
+}
+
+/// Raw messages in commits of so many, each with so many samples.
+fn messages(folder: &Path, count: usize, each: usize, samples: usize) -> Result<(), Failure> {
+    let path = folder.join(format!("messages{samples}.db"));
     let options = Options { path: path.clone(), commit_every: Duration::from_millis(1), ..Options::default() };
     let (writer, _reader) = open(options, || Time::from_nanos(0), |_| {})?;
     let payload = Bytes::from(vec![b'x'; 275]);
@@ -177,10 +188,12 @@ fn messages(folder: &Path, count: usize, each: usize) -> Result<(), Failure> {
         outcome: Outcome::Read,
         payload: payload.clone(),
     };
-    let mut spent = 0.0;
+    let (mut spent, mut feed) = (0.0, Feed::new());
     for first in (0..count).step_by(each * 50) {
         let batch = |part: usize| (first + part * each..first + (part + 1) * each).map(message).collect();
-        let batches: Vec<Batch> = (0..50).map(|part| Batch { messages: batch(part), ..Batch::default() }).collect();
+        let mut samples = || feed.rounds(each * samples / SERIES as usize);
+        let batches: Vec<Batch> =
+            (0..50).map(|part| Batch { messages: batch(part), samples: samples(), ..Batch::default() }).collect();
         let before = cpu()?;
         for batch in batches {
             writer.submit(batch).map_err(|_| "the backlog is full")?;
@@ -190,8 +203,12 @@ fn messages(folder: &Path, count: usize, each: usize) -> Result<(), Failure> {
     }
     let before = cpu()?;
     writer.close(LONG)?;
-    println!("messages: {:.3} M per CPU second; {:.2} s to close", count as f64 / spent / 1e6, cpu()? - before);
-    Ok(())
+    println!(
+        "messages with {samples} samples: {:.3} M per CPU second; {:.2} s to close",
+        count as f64 / spent / 1e6,
+        cpu()? - before
+    );
+    verified(&path)
 }
 
 fn main() -> Result<(), Failure> {
@@ -200,7 +217,9 @@ fn main() -> Result<(), Failure> {
     let folder = tempfile::tempdir()?;
     let only = std::env::args().nth(2);
     if only.as_deref().is_none_or(|only| only == "messages") {
-        messages(folder.path(), samples / 10, 2000)?;
+        for each in [0, 5] {
+            messages(folder.path(), samples / 10, 2000, each)?;
+        }
     }
     for (rounds, name) in [(20, "trickle"), (2000, "bulk")] {
         if only.as_ref().is_some_and(|only| only != name) {

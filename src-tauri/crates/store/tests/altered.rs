@@ -10,10 +10,11 @@ use std::path::Path;
 
 use feedwatch_store::{MOST_PROBLEMS, Verified, verify};
 use kit::written::{SECRET, TABLES, altered, assert_broken, condition, history, look, rows};
+use rusqlite::types::Value as SqlValue;
 use rusqlite::{Connection, params_from_iter};
 
 /// Alters something, looks, and puts it back.
-fn harm(connection: &Connection, path: &Path, sql: &str, with: &[rusqlite::types::Value]) -> Option<Verified> {
+fn harm(connection: &Connection, path: &Path, sql: &str, with: &[SqlValue]) -> Option<Verified> {
     connection.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
     // What cannot be written is no harm: another row is in its place.
     let changed = connection.execute(sql, params_from_iter(with)).ok()?;
@@ -33,17 +34,27 @@ fn any_altered_value_is_seen_whichever_it_is() {
         let rows = rows(&original, table);
         let columns = rows[0].len();
         for column in 0..columns {
-            for _ in 0..3 {
+            for way in 0..4 {
                 let row = &rows[random.usize(..rows.len())];
                 let (name, value) = &row[column];
-                if table == "state" && !row[0].1.eq(&rusqlite::types::Value::Text("chain_head".to_owned())) {
+                if table == "state" && !row[0].1.eq(&SqlValue::Text("chain_head".to_owned())) {
                     continue;
                 }
                 std::fs::copy(&path, &copy).unwrap();
                 let connection = Connection::open(&copy).unwrap();
                 let sql = format!("UPDATE {table} SET {name} = ?{} WHERE {}", columns + 1, condition(row));
                 let mut with: Vec<_> = row.iter().map(|(_, value)| value.clone()).collect();
-                with.push(altered(value, &mut random));
+                // A little, and as far as can be.
+                let ends = [None, None, Some(i64::MAX), Some(i64::MIN)];
+                let other = match (value, ends[way]) {
+                    (SqlValue::Integer(_), Some(end)) => SqlValue::Integer(end),
+                    (_, Some(_)) => continue,
+                    (value, None) => altered(value, &mut random),
+                };
+                if other == *value {
+                    continue;
+                }
+                with.push(other);
                 if let Some(verified) = harm(&connection, &copy, &sql, &with) {
                     assert_broken(&verified, &format!("{table}.{name}: {value:?} to {:?}", with.last()));
                     seen.insert((table, name.clone()));
@@ -125,7 +136,7 @@ fn no_flipped_byte_of_the_file_goes_unseen_where_it_changes_what_is_covered() {
             let mut select = connection.prepare(&format!("SELECT * FROM {table}")).ok()?;
             let count = select.column_count();
             let read = |row: &rusqlite::Row<'_>| {
-                (0..count).map(|index| row.get::<_, rusqlite::types::Value>(index)).collect::<Result<Vec<_>, _>>()
+                (0..count).map(|index| row.get::<_, SqlValue>(index)).collect::<Result<Vec<_>, _>>()
             };
             select.query_map([], read).ok()?.collect::<Result<Vec<_>, _>>().ok()
         });

@@ -83,6 +83,27 @@ fn a_kill_between_blocks_is_no_problem_and_the_next_start_covers_what_it_left() 
 }
 
 #[test]
+fn wherever_the_kill_falls_it_is_whole_then_and_after_the_next_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("h.db");
+    let small = |path: &Path| Options { commit_rows: 400, message_bytes_per_feed: 9_000, ..signed(path) };
+    let (writer, _reader) = begin(small(&path));
+    writer.submit(names()).unwrap();
+    for round in 0..24 {
+        write(&writer, round..round + 1);
+        let copy = folder.path().join(format!("{round}.db"));
+        killed_copy(&path, &copy);
+        assert_whole(&look(&copy));
+        let (next, _reader) = begin(small(&copy));
+        write(&next, 30..30 + round % 3);
+        next.close(LONG).unwrap();
+        let verified = look(&copy);
+        assert_whole(&verified);
+        assert_eq!(verified.uncovered, Uncovered::default(), "{round}");
+    }
+}
+
+#[test]
 fn what_is_behind_the_last_block_is_looked_at_too_but_a_new_row_there_is_not_told_apart() {
     let folder = tempfile::tempdir().unwrap();
     let (path, copy) = (folder.path().join("h.db"), folder.path().join("copy.db"));

@@ -26,7 +26,7 @@ pub(crate) struct Hasher {
 }
 
 /// So much is gathered, in bytes; a value that is longer is digested where it stands.
-const GATHERED: usize = 1024;
+const GATHERED: usize = 4096;
 
 impl fmt::Debug for Hasher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -55,8 +55,8 @@ impl Hasher {
     }
 
     fn number(&mut self, tag: u8, bits: u64) {
-        self.put(&[tag]);
-        self.put(&bits.to_le_bytes());
+        let [a, b, c, d, e, f, g, h] = bits.to_le_bytes();
+        self.put(&[tag, a, b, c, d, e, f, g, h]);
     }
 
     fn bytes(&mut self, tag: u8, bytes: &[u8]) {
@@ -64,6 +64,7 @@ impl Hasher {
         self.put(bytes);
     }
 
+    #[inline]
     fn put(&mut self, bytes: &[u8]) {
         if self.held.len() + bytes.len() > GATHERED {
             self.context.update(&self.held);

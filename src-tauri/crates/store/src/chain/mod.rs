@@ -181,7 +181,7 @@ impl Chain {
     /// Behind everything else of a transaction: a block, if it is time.
     pub(crate) fn settle(&mut self, transaction: &Transaction<'_>, now: Time) -> Sql<()> {
         let Some(known) = &mut self.known else { return Ok(()) };
-        let marks = last_mark(transaction)? - known.head.last;
+        let marks = last_mark(transaction)?.saturating_sub(known.head.last);
         let old = now.nanos().abs_diff(known.head.at) >= BLOCK_NANOS.unsigned_abs();
         let due = old && (marks > 0 || known.segments.is_due() || ledger::is_due(transaction, now)?);
         if due || marks >= MARKS || known.segments.bytes() >= BYTES {
@@ -226,8 +226,8 @@ fn write_block(
     now: Time,
     messages: i64,
 ) -> Sql<Block> {
-    let (seq, first) = before.map_or((1, 1), |before| (before.seq + 1, before.last + 1));
-    let last = last_mark(connection)?.max(first - 1);
+    let (seq, first) = before.map_or((1, 1), |before| (before.seq.saturating_add(1), before.last.saturating_add(1)));
+    let last = last_mark(connection)?.max(first.saturating_sub(1));
     let digest = marks_digest(connection, first, last)?;
     let mut block = Block {
         seq,

@@ -141,7 +141,7 @@ impl Segments {
         now: i64,
     ) -> Sql<()> {
         // The number is given here: one that was deleted must not come again.
-        let id = self.last + 1;
+        let id = self.last.saturating_add(1);
         let row = [ValueRef::Integer(id)].into_iter().chain(values.iter().copied());
         connection
             .prepare_cached(
@@ -210,7 +210,7 @@ impl Segments {
         let Some(Open { hasher, head }) = self.open.remove(&feed) else { return Ok(false) };
         let digest = hasher.finish();
         let mut lane = lane(connection, feed)?.unwrap_or_default();
-        let mut segment = Segment { seq: lane.seq + 1, at: now, head, proof: None };
+        let mut segment = Segment { seq: lane.seq.saturating_add(1), at: now, head, proof: None };
         let hash = segment.hash(feed, &digest, &lane.hash);
         segment.proof = Some((digest, hash));
         lane.seq = segment.seq;

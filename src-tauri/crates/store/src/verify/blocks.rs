@@ -11,15 +11,18 @@ pub(super) fn check(look: &mut Look<'_>) -> Step {
     let sql = format!("SELECT {} FROM chain ORDER BY seq", Block::COLUMNS);
     let mut select = connection.prepare(&sql)?;
     let mut rows = select.query([])?;
-    let (mut seq, mut last, mut before) = (0, 0, GENESIS);
+    let (mut seq, mut last, mut before) = (0i64, 0i64, GENESIS);
     let mut head: Option<Block> = None;
     while let Some(row) = rows.next()? {
         let block = Block::read(row)?;
         let place = format!("block {} of {}", block.seq, names::second(block.at));
-        if block.seq != seq + 1 {
-            look.problem(format!("The chain has no block {}: {place} is the next one there is.", seq + 1));
+        if Some(block.seq) != seq.checked_add(1) {
+            look.problem(format!(
+                "The chain has no block {}: {place} is the next one there is.",
+                seq.saturating_add(1)
+            ));
         }
-        if block.first != last + 1 || block.last < last {
+        if Some(block.first) != last.checked_add(1) || block.last < last {
             look.problem(format!("The chain is broken: {place} does not begin where the one before ends."));
         }
         let marks = marks_digest(connection, block.first, block.last)?;

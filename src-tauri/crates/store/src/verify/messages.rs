@@ -124,7 +124,7 @@ impl Cursor {
         }
         let (digest, hash) = segment.proof.unwrap_or((GENESIS, GENESIS));
         let (seq, before) = self.before;
-        if segment.seq != seq + 1 || hash != segment.hash(self.feed, &digest, &before) {
+        if Some(segment.seq) != seq.checked_add(1) || hash != segment.hash(self.feed, &digest, &before) {
             let (place, feed) = (place(&segment), names::feed(look.connection, self.feed));
             look.problem(format!("The chain of messages of {feed} is broken at segment {}, {place}.", segment.seq));
         }
@@ -165,7 +165,7 @@ impl Cursor {
     fn settle(&mut self, look: &mut Look<'_>, segment: &Segment) {
         let hasher = std::mem::replace(&mut self.hasher, Hasher::new());
         let count = segment.head.count;
-        let said = match self.seen - count {
+        let said = match self.seen.saturating_sub(count) {
             0 if segment.seq == 0 || segment.proof.is_some_and(|(digest, _)| digest == hasher.finish()) => return,
             0 => "are not what was written".to_owned(),
             more if more > 0 => format!("are {} instead of {count}", self.seen),

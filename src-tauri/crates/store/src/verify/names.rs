@@ -46,5 +46,5 @@ pub(super) fn thing(connection: &Connection, table: &Table, owner: i64, item: i6
 
 /// A moment to the second: as exact as blocks are.
 pub(super) fn second(nanos: i64) -> Time {
-    Time::from_nanos(nanos - nanos.rem_euclid(NANOS_PER_SECOND))
+    Time::from_nanos(nanos.saturating_sub(nanos.rem_euclid(NANOS_PER_SECOND)))
 }
