@@ -8,6 +8,7 @@ use crate::catalogue::Catalogue;
 use crate::format::Format;
 use crate::format::declared::Sheet;
 use crate::format::payloads::{Payloads, Read};
+use crate::guard::SignatureKey;
 use crate::json::scan::Scanner;
 use crate::json::trie::Trie;
 use crate::learn::learned::{Learned, identity};
@@ -32,6 +33,8 @@ pub struct Options {
     pub format: Option<Format>,
     /// Bytes that a compressed message may be inflated to.
     pub max_inflated: usize,
+    /// What signatures are checked with; `None`: they are not.
+    pub signature: Option<SignatureKey>,
 }
 
 impl Default for Options {
@@ -45,6 +48,7 @@ impl Default for Options {
             summarise: true,
             format: None,
             max_inflated: 16 << 20,
+            signature: None,
         }
     }
 }
@@ -83,11 +87,11 @@ impl Decoder {
         Decoder {
             trie: Trie::new(options.max_nodes),
             payloads: Payloads::new(options.format, options.max_inflated),
+            learned: Learned::new(options.signature.as_ref()),
             options,
             scanner: Scanner::default(),
             learning: Some(Window::default()),
             reading: Reading::default(),
-            learned: Learned::default(),
         }
     }
 
@@ -165,7 +169,8 @@ impl Decoder {
                 }
             }
         }
-        self.learned.learn(&self.trie, &observed);
+        self.payloads.begin();
+        self.learned.learn(&self.trie, &observed, self.payloads.has_sum());
     }
 
     fn read(&mut self, message: Message, held: bool, sink: &mut impl Sink) {
@@ -221,10 +226,16 @@ impl Decoder {
                 scanner.scan(trie, text).map_err(|why| place.rejected(why))?;
                 learned.catalogue.beyond_paths = scanner.beyond;
                 learned.read(trie, scanner, &scanner.seen(text, message), held, max_series, reading);
+                if let Some(sum) = payloads.sum() {
+                    learned.guards.sum(trie, sum, reading, &mut learned.catalogue);
+                }
             }
             Read::Points => {
                 learned.read += 1;
                 reading.identity = identity(message, reading);
+                if learned.guards.is_active() {
+                    learned.guards.read_points(trie, message, reading, &mut learned.catalogue);
+                }
             }
             Read::Nothing => learned.read += 1,
         }

@@ -11,6 +11,7 @@ use super::observed::Observed;
 use super::roles::{Found, Plan, Seen, Watch, What};
 use super::sequence::{Accepted, Per, Sequences};
 use crate::catalogue::{Catalogue, Rule};
+use crate::guard::{Guards, SignatureKey, View};
 use crate::hash::hash64;
 use crate::json::scan::Scanner;
 use crate::json::trie::Trie;
@@ -26,10 +27,17 @@ pub(crate) struct Learned {
     watched: Vec<(u32, Watch, u64)>,
     /// Messages that could be read.
     pub(crate) read: u64,
+    pub(crate) guards: Guards,
 }
 
 impl Learned {
-    pub(crate) fn learn(&mut self, trie: &Trie, messages: &[Observed]) {
+    pub(crate) fn new(key: Option<&SignatureKey>) -> Learned {
+        Learned { guards: Guards::new(key), ..Learned::default() }
+    }
+
+    /// `has_sum`: the format has a checksum of its own.
+    pub(crate) fn learn(&mut self, trie: &Trie, messages: &[Observed], has_sum: bool) {
+        self.guards.learn(trie, messages, has_sum);
         self.kinds.set_fields(&decide(trie, messages));
         let mut by_kind: Vec<Vec<&Observed>> = Vec::new();
         let mut of_message = Vec::new();
@@ -49,6 +57,27 @@ impl Learned {
         }
         let accepted = self.sequences.accept(false);
         self.put_in_force(trie, &accepted);
+        self.leave_out_checksums();
+    }
+
+    /// Checksums are no series; what was charted before it was known goes on.
+    fn leave_out_checksums(&mut self) {
+        for node in self.guards.nodes() {
+            for plan in &mut self.plans {
+                let role = plan.role(node);
+                let slot = match role.what {
+                    What::Series(slot) => plan.slots.get(slot as usize).filter(|slot| slot.series.is_empty()),
+                    What::Skip if role.why != Some(Why::Checksum) => None,
+                    _ => continue,
+                };
+                if let Some(slot) = slot {
+                    self.names.withdraw(&slot.forms);
+                } else if role.what != What::Skip {
+                    continue;
+                }
+                plan.set_what(node, What::Skip, Why::Checksum);
+            }
+        }
     }
 
     fn plan(&mut self, kind: u32) -> &mut Plan {
@@ -140,6 +169,9 @@ impl Learned {
         reading.kind = kind;
         self.kinds.count(kind);
         self.read += 1;
+        if self.guards.is_active() && self.guards.read(trie, &View::of(seen), held, reading, &mut self.catalogue) {
+            self.leave_out_checksums();
+        }
         if !self.watched.is_empty() {
             self.follow_sequences(trie, seen, kind, held, max_series, reading);
         }
@@ -161,6 +193,8 @@ impl Learned {
             }
         }
         self.extend(trie, kind, &[&observed]);
+        self.guards.look(trie, &View::of(seen));
+        self.leave_out_checksums();
         kind
     }
 

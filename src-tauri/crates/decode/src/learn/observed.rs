@@ -16,6 +16,8 @@ const MAX_LEAVES: usize = 20_000;
 pub(crate) struct Observed {
     pub(crate) received: Time,
     pub(crate) payload: Bytes,
+    /// The message as it came; empty where it is kept for long.
+    pub(crate) raw: Bytes,
     pub(crate) topic: Option<Arc<str>>,
     pub(crate) leaves: Vec<Leaf>,
     pub(crate) elements: Vec<u32>,
@@ -29,6 +31,7 @@ impl Observed {
         Observed {
             received: message.received,
             payload: if is_payload { message.payload.clone() } else { Bytes::copy_from_slice(text) },
+            raw: message.payload.clone(),
             topic: message.meta.as_ref().and_then(|meta| meta.topic.clone()),
             leaves: scanner.leaves.get(..kept).unwrap_or_default().to_vec(),
             elements: scanner.elements.clone(),
@@ -41,6 +44,7 @@ impl Observed {
         Observed {
             received: seen.message.received,
             payload: Bytes::copy_from_slice(seen.text),
+            raw: Bytes::new(),
             topic: seen.message.meta.as_ref().and_then(|meta| meta.topic.clone()),
             leaves: seen.leaves.get(..kept).unwrap_or_default().to_vec(),
             elements: seen.elements.to_vec(),
