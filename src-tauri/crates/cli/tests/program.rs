@@ -301,12 +301,12 @@ fn the_window_ends_it_as_it_ended_itself() {
 #[test]
 fn a_capture_in_a_format_that_is_not_read_yet_is_wrong_input_with_a_cure() {
     let home = TempDir::new().unwrap();
-    fs::write(home.path().join("ships.txt"), "!AIVDM,1,1,,A,13u?etPv2;0n:dDPwUM1U1Cb069D,0*24\n".repeat(3)).unwrap();
-    let ended = feedwatch(home.path(), &["probe", "ships.txt"]).output().unwrap();
+    fs::write(home.path().join("log.txt"), "level=info msg=hello\n".repeat(3)).unwrap();
+    let ended = feedwatch(home.path(), &["probe", "log.txt"]).output().unwrap();
     assert_eq!((ended.status.code(), ended.stdout.len()), (Some(2), 0), "{ended:?}");
     assert!(said(&ended).contains("This version reads JSON, CSV,"), "{}", said(&ended));
     assert!(said(&ended).contains("convert the messages to JSON, one message a line"), "{}", said(&ended));
-    let ended = feedwatch(home.path(), &["probe", "ships.txt", "--json"]).output().unwrap();
+    let ended = feedwatch(home.path(), &["probe", "log.txt", "--json"]).output().unwrap();
     assert_eq!(ended.status.code(), Some(2));
     assert_eq!(object(&ended)["accounts"]["rejected"], 3, "the books are told all the same");
 }

@@ -9,6 +9,7 @@ use crate::catalogue::Catalogue;
 use crate::format::Format;
 use crate::format::declared::Sheet;
 use crate::format::payloads::{Payloads, Read};
+use crate::guard::SignatureKey;
 use crate::json::scan::Scanner;
 use crate::json::trie::Trie;
 use crate::learn::learned::{Learned, identity};
@@ -37,6 +38,8 @@ pub struct Options {
     pub max_inflated: usize,
     /// What is known beforehand.
     pub pins: Arc<Pins>,
+    /// What signatures are checked with; `None`: they are not.
+    pub signature: Option<SignatureKey>,
 }
 
 impl Default for Options {
@@ -51,6 +54,7 @@ impl Default for Options {
             format: None,
             max_inflated: 16 << 20,
             pins: Arc::default(),
+            signature: None,
         }
     }
 }
@@ -89,7 +93,7 @@ impl Decoder {
         Decoder {
             trie: Trie::new(options.max_nodes),
             payloads: Payloads::new(options.format, options.max_inflated),
-            learned: Learned::new(Arc::clone(&options.pins)),
+            learned: Learned::new(Arc::clone(&options.pins), options.signature.as_ref()),
             options,
             scanner: Scanner::default(),
             learning: Some(Window::default()),
@@ -183,7 +187,8 @@ impl Decoder {
                 }
             }
         }
-        self.learned.learn(&self.trie, &observed);
+        self.payloads.begin();
+        self.learned.learn(&self.trie, &observed, self.payloads.has_sum());
     }
 
     fn read(&mut self, message: Message, held: bool, sink: &mut impl Sink) {
@@ -239,10 +244,16 @@ impl Decoder {
                 scanner.scan(trie, text).map_err(|why| place.rejected(why))?;
                 learned.catalogue.beyond_paths = scanner.beyond;
                 learned.read(trie, scanner, &scanner.seen(text, message), held, max_series, reading);
+                if let Some(sum) = payloads.sum() {
+                    learned.guards.sum(trie, sum, reading, &mut learned.catalogue);
+                }
             }
             Read::Points => {
                 learned.read += 1;
                 reading.identity = identity(message, reading, &learned.catalogue);
+                if learned.guards.is_active() {
+                    learned.guards.read_points(trie, message, reading, &mut learned.catalogue);
+                }
             }
             Read::Nothing => learned.read += 1,
         }

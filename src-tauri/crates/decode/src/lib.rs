@@ -31,11 +31,12 @@
 //! ```
 //!
 //! Inside: `json` flattens a payload into leaves, `format` brings other formats there, `learn` gives paths their meaning,
-//! `decoder` puts them together.
+//! `guard` checks what guards the messages, `decoder` puts them together.
 
 mod catalogue;
 mod decoder;
 mod format;
+mod guard;
 mod hash;
 mod json;
 mod learn;
@@ -46,5 +47,6 @@ mod stamp;
 pub use catalogue::{Catalogue, GuardRule, Rule, Scope, Series, Shape};
 pub use decoder::{Decoder, Options, Sink};
 pub use format::Format;
+pub use guard::{SignatureKey, WrongKey};
 pub use json::leaf::{Flattener, leaves};
 pub use pins::{PinnedSequence, PinnedSeries, PinnedTime, Pins};

@@ -29,6 +29,7 @@ impl Decoder {
         let trees = !order.is_empty();
         order.extend(declared.as_ref().map(|kind| (kind.messages, None)));
         order.sort_by_key(|(messages, _)| std::cmp::Reverse(*messages));
+        let numbers: Vec<Option<usize>> = order.iter().map(|(_, kind)| *kind).collect();
         let places = |rule: &RuleState| {
             let carries = |kind: &Option<usize>| kind.is_some_and(|kind| rule.kinds.contains(&(kind as u32)));
             order.iter().enumerate().filter(|(_, (_, kind))| carries(kind)).map(|(at, _)| at).collect()
@@ -55,7 +56,7 @@ impl Decoder {
                 .iter()
                 .filter_map(|(_, kind)| kind.map_or_else(|| declared.clone(), |kind| self.kind_profile(kind)))
                 .collect(),
-            checksum: Vec::new(),
+            checksum: learned.guards.profile(&learned.catalogue, &numbers),
         }
     }
 

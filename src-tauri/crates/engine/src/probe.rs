@@ -40,8 +40,8 @@ pub enum ProbeError {
 fn unreadable(messages: u64, source: &str) -> String {
     format!(
         "{source}: nothing of its {} can be read. This version reads JSON, CSV, plain values, Prometheus text, InfluxDB \
-         lines, MessagePack, CBOR and Sparkplug B, one message a line (.jsonl, .ndjson, .csv, .txt), in the data of \
-         server-sent events (.sse) or a whole scrape (.prom). Of others, as NMEA, convert the messages to JSON, one message \
+         lines, MessagePack, CBOR, NMEA and Sparkplug B, one message a line (.jsonl, .ndjson, .csv, .txt), in the data of \
+         server-sent events (.sse) or a whole scrape (.prom). Of others convert the messages to JSON, one message \
          a line, and try again.",
         crate::text::many(messages, "message")
     )

@@ -5,7 +5,7 @@
 use feedwatch_model::Message;
 
 use super::json::Writer;
-use super::{Format, cbor, csv, influx, msgpack, prometheus, sparkplug, states};
+use super::{Format, cbor, csv, influx, msgpack, nmea, prometheus, sparkplug, states};
 
 /// A message with its payload inflated.
 pub(super) type View<'a> = (&'a Message, &'a [u8]);
@@ -21,7 +21,7 @@ pub(super) fn detect(messages: &[View<'_>], header: Option<&[u8]>) -> Option<Fou
     if messages.is_empty() {
         return None;
     }
-    for format in [Format::Sparkplug, Format::Prometheus, Format::Influx, Format::Text] {
+    for format in [Format::Sparkplug, Format::Nmea, Format::Prometheus, Format::Influx, Format::Text] {
         let fit = messages.iter().filter(|view| fits(format, view)).count();
         // Many a text could be a plain value: some must look like one.
         let likely = || messages.iter().filter(|(_, payload)| states::is_likely(payload)).count() * 2 >= messages.len();
@@ -40,6 +40,7 @@ pub(super) fn detect(messages: &[View<'_>], header: Option<&[u8]>) -> Option<Fou
 fn fits(format: Format, (message, payload): &View<'_>) -> bool {
     match format {
         Format::Sparkplug => sparkplug::fits(message, payload),
+        Format::Nmea => nmea::fits(payload),
         Format::Prometheus => prometheus::fits(payload),
         Format::Influx => influx::fits(payload),
         Format::Text => states::plain(payload).is_some(),

@@ -1,6 +1,6 @@
 //! Payload formats beside JSON.
 //!
-//! Two families. What is a tree of values (CSV, MessagePack, CBOR) is written as JSON into a buffer and read by the same
+//! Two families. What is a tree of values (CSV, MessagePack, CBOR, NMEA) is written as JSON into a buffer and read by the same
 //! scanner; its paths are learned. What names its series itself (plain values, Prometheus, InfluxDB, Sparkplug) is read
 //! straight into points ([`declared`]). Either may come compressed ([`wrap`]).
 //!
@@ -15,11 +15,17 @@ mod influx;
 mod json;
 mod msgpack;
 mod nested;
+mod nmea;
 pub(crate) mod payloads;
 mod prometheus;
 mod sparkplug;
 pub(crate) mod states;
 mod wrap;
+
+/// Whether a payload is compressed, or signed as a whole.
+pub(crate) fn is_wrapped(payload: &[u8]) -> bool {
+    wrap::Wrap::of(payload).is_some()
+}
 
 /// How payloads are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -40,11 +46,13 @@ pub enum Format {
     Cbor,
     /// Eclipse Sparkplug B.
     Sparkplug,
+    /// NMEA 0183 and AIS.
+    Nmea,
 }
 
 impl Format {
     /// Every one of them.
-    pub const ALL: [Format; 8] = [
+    pub const ALL: [Format; 9] = [
         Format::Json,
         Format::Csv,
         Format::Text,
@@ -53,6 +61,7 @@ impl Format {
         Format::MessagePack,
         Format::Cbor,
         Format::Sparkplug,
+        Format::Nmea,
     ];
 
     /// The word in configuration and profile.
@@ -66,6 +75,7 @@ impl Format {
             Format::MessagePack => "msgpack",
             Format::Cbor => "cbor",
             Format::Sparkplug => "sparkplug",
+            Format::Nmea => "nmea",
         }
     }
 

@@ -9,6 +9,7 @@ use super::detect::{Found, View, detect};
 use super::influx::Influx;
 use super::json::Writer;
 use super::nested::Nested;
+use super::nmea::{Nmea, Sum};
 use super::sparkplug::Sparkplug;
 use super::states::{self, States};
 use super::wrap::Wrap;
@@ -32,6 +33,7 @@ enum Body {
     MessagePack,
     Cbor,
     Sparkplug(Box<Sparkplug>),
+    Nmea(Box<Nmea>),
 }
 
 impl Body {
@@ -45,6 +47,7 @@ impl Body {
             Format::MessagePack => Body::MessagePack,
             Format::Cbor => Body::Cbor,
             Format::Sparkplug => Body::Sparkplug(Box::default()),
+            Format::Nmea => Body::Nmea(Box::default()),
         }
     }
 
@@ -58,6 +61,7 @@ impl Body {
             Body::MessagePack => Format::MessagePack,
             Body::Cbor => Format::Cbor,
             Body::Sparkplug(_) => Format::Sparkplug,
+            Body::Nmea(_) => Format::Nmea,
         }
     }
 }
@@ -221,9 +225,27 @@ impl Payloads {
             Body::Csv(csv) => matches!(csv.transcode(payload, &mut self.written), Ok(Written::Records)),
             Body::MessagePack => msgpack::transcode(payload, &mut self.written).is_ok(),
             Body::Cbor => cbor::transcode(payload, &mut self.written).is_ok(),
+            Body::Nmea(nmea) => nmea.transcode(payload, &mut self.written).is_ok(),
             Body::Prometheus | Body::Influx(_) | Body::Sparkplug(_) => false,
         }
         .then(|| self.written.text())
+    }
+
+    /// What was read while learning is read once more.
+    pub(crate) fn begin(&mut self) {
+        if let Body::Nmea(nmea) = &mut self.body {
+            nmea.forget();
+        }
+    }
+
+    /// Whether messages have a checksum by their format.
+    pub(crate) fn has_sum(&self) -> bool {
+        matches!(self.body, Body::Nmea(_))
+    }
+
+    /// The checksum of the message that was read last, where its format has one.
+    pub(crate) fn sum(&self) -> Option<Sum> {
+        if let Body::Nmea(nmea) = &self.body { nmea.sum() } else { None }
     }
 
     /// Another format, since nothing could be read yet in this one and `message` is in that one.
@@ -310,6 +332,7 @@ impl Payloads {
             }
             Body::MessagePack => msgpack::transcode(payload, written).map(|()| Read::Tree(Place::Written)),
             Body::Cbor => cbor::transcode(payload, written).map(|()| Read::Tree(Place::Written)),
+            Body::Nmea(nmea) => nmea.transcode(payload, written).map(|()| Read::Tree(Place::Written)),
             Body::Prometheus => prometheus::read(message, payload, declared, sheet).map(|()| Read::Points),
             Body::Influx(influx) => influx.read(message, payload, declared, sheet).map(|()| Read::Points),
             Body::Sparkplug(sparkplug) => sparkplug.read(message, payload, declared, sheet).map(|()| Read::Points),

@@ -1,4 +1,5 @@
-//! Payloads that are compressed as a whole: gzip (RFC 1952) and Zstandard (RFC 8878), told by their first bytes.
+//! Payloads that are compressed as a whole: gzip (RFC 1952) and Zstandard (RFC 8878), told by their first bytes; and
+//! those that are signed as a whole: JWS in its compact form (RFC 7515), told by its three parts.
 //!
 //! Limits: what comes out has at most the given number of bytes. A message that claims to be larger is refused before
 //! anything is inflated, one that turns out to be is refused where it passes the limit. The window of a Zstandard frame is
@@ -6,15 +7,20 @@
 
 use std::io::Read;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use feedwatch_model::Rejected;
 use flate2::bufread::MultiGzDecoder;
 use ruzstd::decoding::StreamingDecoder;
+
+use crate::guard::signature::jws;
 
 /// What a payload is wrapped in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wrap {
     Gzip,
     Zstd,
+    Jws,
 }
 
 /// More than this is given back after a message.
@@ -29,6 +35,7 @@ impl Wrap {
         match payload {
             [0x1F, 0x8B, 0x08, ..] => Some(Wrap::Gzip),
             [0x28, 0xB5, 0x2F, 0xFD, ..] => Some(Wrap::Zstd),
+            [b'e', b'y', b'J', ..] => jws::parts(payload.trim_ascii()).map(|_| Wrap::Jws),
             _ => None,
         }
     }
@@ -37,6 +44,7 @@ impl Wrap {
         match self {
             Wrap::Gzip => "gzip",
             Wrap::Zstd => "zstd",
+            Wrap::Jws => "jws",
         }
     }
 
@@ -50,6 +58,7 @@ impl Wrap {
         match self {
             Wrap::Gzip => gzip(payload, plain, limit),
             Wrap::Zstd => zstd(payload, plain, limit),
+            Wrap::Jws => signed(payload, plain, limit),
         }
     }
 }
@@ -106,6 +115,15 @@ fn zstd(payload: &[u8], plain: &mut Vec<u8>, limit: usize) -> Result<(), Rejecte
         }
     }
     Ok(())
+}
+
+/// Its signature is looked at elsewhere.
+fn signed(payload: &[u8], plain: &mut Vec<u8>, limit: usize) -> Result<(), Rejected> {
+    let [header, body, _] = jws::parts(payload.trim_ascii()).unwrap_or_default();
+    if body.len() / 4 * 3 > limit {
+        return Err(too_large(header.len() + 1, limit));
+    }
+    URL_SAFE_NO_PAD.decode_vec(body, plain).map_err(|error| damaged(header.len() + 1, "JWS", error))
 }
 
 /// The length of a frame that is to be skipped, if this is one.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use feedwatch_model::{Message, Reading, SequenceRule};
+use feedwatch_model::{Message, Reading, SequenceRule, Why};
 
 use super::extend::Surroundings;
 use super::hints;
@@ -15,6 +15,7 @@ use super::sequence::{Accepted, Joins, Per, Said, Sequences};
 use super::shapes::Shapes;
 use super::watch::last_place;
 use crate::catalogue::Catalogue;
+use crate::guard::{Guards, SignatureKey, View};
 use crate::hash::hash64;
 use crate::json::leaf::Leaf;
 use crate::json::scan::Scanner;
@@ -38,14 +39,17 @@ pub(crate) struct Learned {
     tried: Vec<(u32, u16, u64)>,
     /// Messages that could be read.
     pub(crate) read: u64,
+    pub(crate) guards: Guards,
 }
 
 impl Learned {
-    pub(crate) fn new(pins: Arc<Pins>) -> Learned {
-        Learned { pins, ..Learned::default() }
+    pub(crate) fn new(pins: Arc<Pins>, key: Option<&SignatureKey>) -> Learned {
+        Learned { pins, guards: Guards::new(key), ..Learned::default() }
     }
 
-    pub(crate) fn learn(&mut self, trie: &Trie, messages: &[Observed]) {
+    /// `has_sum`: the format has a checksum of its own.
+    pub(crate) fn learn(&mut self, trie: &Trie, messages: &[Observed], has_sum: bool) {
+        self.guards.learn(trie, messages, has_sum);
         self.kinds.set_fields(&match &self.pins.kinds {
             Some(pinned) => pinned::kinds(pinned, messages, trie),
             None => decide(trie, messages),
@@ -69,6 +73,27 @@ impl Learned {
         let Learned { sequences, kinds, .. } = self;
         let accepted = sequences.accept(false, &|kind| hints::is_snapshot(&kinds.label(kind as usize)));
         self.put_in_force(trie, &accepted);
+        self.leave_out_checksums();
+    }
+
+    /// Checksums are no series; what was charted before it was known goes on.
+    fn leave_out_checksums(&mut self) {
+        for node in self.guards.nodes() {
+            for plan in &mut self.plans {
+                let role = plan.role(node);
+                let slot = match role.what {
+                    What::Series(slot) => plan.slots.get(slot as usize).filter(|slot| slot.series.is_empty()),
+                    What::Skip if role.why != Some(Why::Checksum) => None,
+                    _ => continue,
+                };
+                if let Some(slot) = slot {
+                    self.names.withdraw(&slot.forms);
+                } else if role.what != What::Skip {
+                    continue;
+                }
+                plan.set_what(node, What::Skip, Why::Checksum);
+            }
+        }
     }
 
     fn plan(&mut self, kind: u32) -> &mut Plan {
@@ -195,6 +220,9 @@ impl Learned {
         }
         self.read += 1;
         self.watch_beside(trie, seen, kind);
+        if self.guards.is_active() && self.guards.read(trie, &View::of(seen), held, reading, &mut self.catalogue) {
+            self.leave_out_checksums();
+        }
         if !self.watched.is_empty() {
             self.follow_sequences(trie, seen, kind, held, max_series, reading);
         }
@@ -240,6 +268,8 @@ impl Learned {
             }
         }
         self.extend(trie, kind, &[&observed]);
+        self.guards.look(trie, &View::of(seen));
+        self.leave_out_checksums();
         kind
     }
 

@@ -17,6 +17,8 @@ const MAX_LEAVES: usize = 20_000;
 pub(crate) struct Observed {
     pub(crate) received: Time,
     pub(crate) payload: Bytes,
+    /// The message as it came; empty where it is kept for long.
+    pub(crate) raw: Bytes,
     pub(crate) topic: Option<Arc<str>>,
     /// The protocol's own identity of the message.
     pub(crate) id: Option<Arc<str>>,
@@ -32,6 +34,7 @@ impl Observed {
         Observed {
             received: message.received,
             payload: if is_payload { message.payload.clone() } else { Bytes::copy_from_slice(text) },
+            raw: message.payload.clone(),
             topic: message.meta.as_ref().and_then(|meta| meta.topic.clone()),
             id: message.meta.as_ref().and_then(|meta| meta.id.clone()),
             leaves: scanner.leaves.get(..kept).unwrap_or_default().to_vec(),
@@ -45,6 +48,7 @@ impl Observed {
         Observed {
             received: seen.message.received,
             payload: Bytes::copy_from_slice(seen.text),
+            raw: Bytes::new(),
             topic: seen.message.meta.as_ref().and_then(|meta| meta.topic.clone()),
             id: seen.message.meta.as_ref().and_then(|meta| meta.id.clone()),
             leaves: seen.leaves.get(..kept).unwrap_or_default().to_vec(),

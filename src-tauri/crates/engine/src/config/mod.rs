@@ -11,7 +11,7 @@
 //! [feed.spot]                            # letters, digits, - _ .
 //! title = "Spot prices"                  # for people
 //! format = "csv"                         # how payloads are written, else found out by the first ones: json, csv, text,
-//!                                        # prometheus, influx, msgpack, cbor or sparkplug
+//!                                        # prometheus, influx, msgpack, cbor, sparkplug or nmea
 //!
 //! [feed.spot.websocket]                  # exactly one table of a protocol
 //! url = "wss://example/feed"

@@ -114,7 +114,7 @@ fn a_format_may_be_pinned() {
     };
     assert!(wrong("\"msgpak\"").contains("did you mean \"msgpack\"?"), "{}", wrong("\"msgpak\""));
     assert!(wrong("\"avro-binary\"").starts_with("feeds.toml:2:10: there is no format \"avro-binary\""));
-    assert!(wrong("\"avro-binary\"").contains("json, csv, text, prometheus, influx, msgpack, cbor, sparkplug"));
+    assert!(wrong("\"avro-binary\"").contains("json, csv, text, prometheus, influx, msgpack, cbor, sparkplug, nmea"));
     assert!(wrong("7").contains("should be a text"), "{}", wrong("7"));
 }
 
