@@ -19,7 +19,9 @@ import { kindWord } from './charts/format';
 import { ordered } from './charts/order';
 import { later, Ticker } from './charts/ticker';
 import { Drills } from './feeds/drills.svelte';
+import { Integrity } from './integrity/state.svelte';
 import type { Settings } from './settings/settings.svelte';
+import type { Tab } from './settings/tabs';
 import type { ThemeName } from './theme/theme';
 
 const PAST_ALARMS_KEPT = 200;
@@ -57,6 +59,8 @@ export class ConsoleState {
   notices = $state.raw<Notice[]>([]);
   /** Read out by screen readers: the newest alarm. */
   announcement = $state('');
+  /** The view in the middle of the window. */
+  tab = $state<Tab>('charts');
   /** Only this feed's charts; `null`: all. */
   selectedFeed = $state<number | null>(null);
   selectedAlarm = $state<number | null>(null);
@@ -73,6 +77,7 @@ export class ConsoleState {
   nowMs = $state(Date.now());
   readonly ticker: Ticker;
   readonly drills: Drills;
+  readonly integrity: Integrity;
   readonly list = new AlarmList(
     () => this.alarms,
     () => this.findings
@@ -103,6 +108,7 @@ export class ConsoleState {
       (error) => this.trouble('subscribe', error)
     );
     this.drills = new Drills(backend, (what, error) => this.failed(what, error));
+    this.integrity = new Integrity(backend);
     this.ticker = new Ticker({
       frame: (request) => backend.frame(request),
       clock: () => performance.now(),
@@ -330,7 +336,9 @@ export class ConsoleState {
 
   /** Stops the charts at a moment: the one given, else where they are. */
   pause(untilMs?: number): void {
-    this.untilMs = untilMs ?? this.untilMs ?? (this.edgeMs > 0 ? this.edgeMs : this.nowMs);
+    // Charts that are not seen stand at an old edge.
+    const edge = this.tab === 'charts' && this.edgeMs > 0 ? this.edgeMs : this.nowMs;
+    this.untilMs = untilMs ?? this.untilMs ?? edge;
   }
 
   live(): void {
@@ -348,8 +356,9 @@ export class ConsoleState {
     this.pause(lastMs + this.settings.spanMs / 20);
   }
 
-  /** Brings a moment of a series or feed into view, three quarters across the charts. */
+  /** Brings a moment of a series or feed into view on the charts, three quarters across the charts. */
   show(atMs: number, feed: number, series: number | null): void {
+    this.tab = 'charts';
     // A little of the time behind it, but nothing of what is still to come.
     this.pause(Math.min(atMs + this.settings.spanMs / 4, Date.now() + this.clockOffsetMs));
     const known = series !== null && this.series.some((row) => row.id === series);

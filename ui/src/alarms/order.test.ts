@@ -37,6 +37,7 @@ function finding(number: number, part: Partial<FindingRow>): FindingRow {
     kind: 'spike',
     level: 'info',
     at_ms: 1500,
+    message: null,
     text: '',
     ...part
   };

@@ -8,6 +8,10 @@ import type { ExportUpdate } from '../bindings/ExportUpdate';
 import type { Failure } from '../bindings/Failure';
 import type { FeedChange } from '../bindings/FeedChange';
 import type { FrameRequest } from '../bindings/FrameRequest';
+import type { IntegrityRequest } from '../bindings/IntegrityRequest';
+import type { IntegrityView } from '../bindings/IntegrityView';
+import type { MessagesRequest } from '../bindings/MessagesRequest';
+import type { MessagesView } from '../bindings/MessagesView';
 import type { NewFeed } from '../bindings/NewFeed';
 import type { PictureRequest } from '../bindings/PictureRequest';
 import type { ProbeUpdate } from '../bindings/ProbeUpdate';
@@ -23,6 +27,10 @@ export interface Backend {
   series(): Promise<SeriesRow[]>;
   acknowledge(ids: number[], note: string | null): Promise<void>;
   timeline(fromMs: number, toMs: number, slots: number): Promise<Timeline>;
+  /** What was checked of a feed in a span. */
+  integrity(request: IntegrityRequest): Promise<IntegrityView>;
+  /** Messages around a moment, as they came. */
+  messages(request: MessagesRequest): Promise<MessagesView>;
   /** Looks at an address; the number is for `probeStop`. */
   probeStart(feed: NewFeed, onUpdate: (update: ProbeUpdate) => void): Promise<number>;
   probeStop(id: number): Promise<void>;

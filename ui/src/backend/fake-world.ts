@@ -385,6 +385,7 @@ function findingsAt(now: number): FindingRow[] {
       kind: 'field_appeared',
       level: 'info',
       at_ms: now - 1_140_000,
+      message: null,
       text: 'performer.is_temp is in 4 of 31 messages per second. Nothing else changed.'
     },
     {
@@ -397,6 +398,7 @@ function findingsAt(now: number): FindingRow[] {
       kind: 'messages_lost',
       level: 'warning',
       at_ms: now - 118_000,
+      message: null,
       text: '412 messages are missing after the connection came back (1006).'
     }
   ];

@@ -7,6 +7,10 @@ import type { ExportRequest } from '../bindings/ExportRequest';
 import type { ExportUpdate } from '../bindings/ExportUpdate';
 import type { FeedChange } from '../bindings/FeedChange';
 import type { FrameRequest } from '../bindings/FrameRequest';
+import type { IntegrityRequest } from '../bindings/IntegrityRequest';
+import type { IntegrityView } from '../bindings/IntegrityView';
+import type { MessagesRequest } from '../bindings/MessagesRequest';
+import type { MessagesView } from '../bindings/MessagesView';
 import type { NewFeed } from '../bindings/NewFeed';
 import type { PictureRequest } from '../bindings/PictureRequest';
 import type { ProbeUpdate } from '../bindings/ProbeUpdate';
@@ -18,6 +22,7 @@ import type { Timeline } from '../bindings/Timeline';
 import type { Backend } from './backend';
 import { encodeFrame } from './encode';
 import { FakeDrills } from './fake-drills';
+import { FakeIntegrity } from './fake-integrity';
 import { failure, feedRow, FakeWorld, hash } from './fake-world';
 
 const CONFIG = '/home/operator/.config/feedwatch/feedwatch.toml';
@@ -46,11 +51,13 @@ export class FakeBackend implements Backend {
   private nextId = 1;
   private readonly stopped = new Set<number>();
   private readonly drilled: FakeDrills;
+  private readonly checked: FakeIntegrity;
   private removed: { name: string; undo: () => void }[] = [];
 
   constructor(parts: FakeParts = {}) {
     this.now = parts.now ?? Date.now;
     this.world = new FakeWorld(parts.seed ?? 7, parts.extraSeries ?? 0, this.now());
+    this.checked = new FakeIntegrity(this.world);
     this.drilled = new FakeDrills(this.world, this.now, (notice) => {
       this.pushFeeds();
       if (notice !== undefined) this.push({ type: 'notice', ...notice });
@@ -208,6 +215,16 @@ export class FakeBackend implements Backend {
       series
     }));
     return { from_ms: fromMs, to_ms: toMs, density, events: [...past, ...alarms] };
+  }
+
+  async integrity(request: IntegrityRequest): Promise<IntegrityView> {
+    await this.asked(`integrity ${JSON.stringify(request)}`);
+    return this.checked.view(request);
+  }
+
+  async messages(request: MessagesRequest): Promise<MessagesView> {
+    await this.asked(`messages ${JSON.stringify(request)}`);
+    return this.checked.messages(request);
   }
 
   async probeStart(feed: NewFeed, onUpdate: (update: ProbeUpdate) => void): Promise<number> {

@@ -1,16 +1,18 @@
 /** The keys of the window. They are not taken from somebody who types, nor from a dialog or a menu. */
 
 export const KEYS: readonly (readonly [string, string])[] = [
+  ['C', 'Charts'],
+  ['I', 'Integrity of the selected feed'],
   ['Space', 'Pause the charts, or go on'],
   ['L', 'Live'],
   ['A', 'Acknowledge the selected alarm, else the first'],
   ['Shift A', 'Acknowledge all alarms shown that need you'],
-  ['Enter', 'Show the selected alarm, else the first'],
-  ['↑ ↓', 'From alarm to alarm'],
+  ['Enter', 'Show the selected alarm, else the first; the findings of a cell'],
+  ['↑ ↓', 'From alarm to alarm, check to check, message to message'],
   ['N', 'Add a feed'],
   ['E', 'Export CSV'],
-  ['1 … 6', 'Span of the charts: 1 min to 24 h'],
-  ['← →', 'Back and forth in time, on the strip below the charts'],
+  ['1 … 6', 'Span of the charts: 1 min to 24 h; of integrity (1 … 4): 1 h to 7 days'],
+  ['← →', 'Back and forth in time, on the strip below the charts; from cell to cell of integrity'],
   ['D', 'Drill of the selected feed'],
   ['Delete', 'Remove the selected feed'],
   [',', 'Settings'],
@@ -30,6 +32,8 @@ export type KeyAction =
   | 'settings'
   | 'keys'
   | 'all_feeds'
+  | 'charts'
+  | 'integrity'
   | { span: number };
 
 const TYPING = 'input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]';
@@ -47,6 +51,12 @@ export function keyAction(event: KeyboardEvent): KeyAction | null {
   switch (event.key) {
     case ' ':
       return 'pause';
+    case 'c':
+    case 'C':
+      return 'charts';
+    case 'i':
+    case 'I':
+      return 'integrity';
     case 'l':
     case 'L':
       return 'live';

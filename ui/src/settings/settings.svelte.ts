@@ -1,4 +1,5 @@
 /** What the operator chose for this window; kept in the page's own storage where there is one. */
+import { INTEGRITY_SPANS } from '../integrity/words';
 import type { ThemeChoice } from '../theme/theme';
 
 const KEY = 'feedwatch.settings';
@@ -20,9 +21,18 @@ interface Kept {
   notifications: boolean;
   spanMs: number;
   density: number;
+  /** Span of the Integrity tab. */
+  integrityMs: number;
 }
 
-const FIRST: Kept = { theme: 'system', hz: 10, notifications: true, spanMs: 300_000, density: 2 };
+const FIRST: Kept = {
+  theme: 'system',
+  hz: 10,
+  notifications: true,
+  spanMs: 300_000,
+  density: 2,
+  integrityMs: 3_600_000
+};
 
 /** Whatever was stored, as settings: anything that does not fit is as on the first day. */
 export function readSettings(text: string | null): Kept {
@@ -33,13 +43,14 @@ export function readSettings(text: string | null): Kept {
   } catch {
     // Not ours to repair.
   }
-  const { theme, hz, notifications, spanMs, density } = stored;
+  const { theme, hz, notifications, spanMs, density, integrityMs } = stored;
   return {
     theme: theme === 'dark' || theme === 'light' ? theme : FIRST.theme,
     hz: typeof hz === 'number' && hz >= 1 && hz <= 30 ? Math.round(hz) : FIRST.hz,
     notifications: typeof notifications === 'boolean' ? notifications : FIRST.notifications,
     spanMs: SPANS.find((span) => span.ms === spanMs)?.ms ?? FIRST.spanMs,
-    density: DENSITIES.find((columns) => columns === density) ?? FIRST.density
+    density: DENSITIES.find((columns) => columns === density) ?? FIRST.density,
+    integrityMs: INTEGRITY_SPANS.find((span) => span.ms === integrityMs)?.ms ?? FIRST.integrityMs
   };
 }
 
@@ -68,6 +79,9 @@ export class Settings {
   }
   get density(): number {
     return this.kept.density;
+  }
+  get integrityMs(): number {
+    return this.kept.integrityMs;
   }
 
   change(part: Partial<Kept>): void {
