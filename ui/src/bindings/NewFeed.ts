@@ -29,6 +29,10 @@ headers: Array<string>,
  */
 token_env: string, 
 /**
+ * The starter profile that was picked; empty: that of the address, if there is one; `none`: none.
+ */
+starter: string, 
+/**
  * The protocol that a look at this address found, where the address leaves it open; empty: nobody looked.
  */
 found: string, };

@@ -2,7 +2,7 @@
 
 mod matrix;
 
-use feedwatch_model::{FeedId, Finding, LedgerCounts, LedgerSlot, Line, Scorecard, Time};
+use feedwatch_model::{Check, FeedId, Finding, LedgerCounts, LedgerSlot, Line, Scorecard, Time};
 use feedwatch_store::{Outcome, StoredMessage};
 
 use self::matrix::{Columns, Judged};
@@ -62,6 +62,7 @@ impl Engine {
                 pipeline.findings().filter(here).map(|numbered| numbered.finding.clone()).collect()
             }
         };
+        let found: Vec<Finding> = found.into_iter().filter(|finding| finding.check != Check::Anomaly).collect();
         let mut sum = LedgerCounts::default();
         let mut ledger = vec![LedgerCounts::default(); columns.count()];
         for slot in &slots {
