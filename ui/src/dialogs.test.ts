@@ -28,6 +28,40 @@ describe('a feed', () => {
     expect(all('feed')).toHaveLength(7);
   });
 
+  it('of_a_known_shape_is_begun_with_its_address_and_messages', async () => {
+    await click('add-feed');
+    await pass(0);
+    const select = one('add-starter') as HTMLSelectElement;
+    expect([...select.querySelectorAll('optgroup')].map((group) => group.label)).toEqual([
+      'Metrics',
+      'Home',
+      'Exchanges'
+    ]);
+    const pick = async (id: string): Promise<void> => {
+      select.value = id;
+      select.dispatchEvent(new Event('change', { bubbles: true }));
+      await pass(0);
+    };
+    await pick('kraken');
+    expect(one('add-address')).toHaveProperty('value', 'wss://ws.kraken.com/v2');
+    expect(one('add-about').textContent).toBe('Trades of Kraken.');
+    expect(backend.added).toHaveLength(0);
+    await click('probe-start');
+    await pass(500);
+    await click('add-confirm');
+    await pass(0);
+    expect(backend.added[0]).toMatchObject({
+      starter: 'kraken',
+      title: 'Kraken',
+      subscribe: ['{"method":"subscribe"}']
+    });
+    await click('add-feed');
+    await pass(0);
+    await pick('kraken');
+    await pick('');
+    expect(one('add-address')).toHaveProperty('value', '');
+  });
+
   it('of_HTTP_is_added_as_what_the_look_at_it_found', async () => {
     await click('add-feed');
     type(one('add-address'), 'https://node.example/metrics');

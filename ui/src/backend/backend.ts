@@ -17,6 +17,7 @@ import type { PictureRequest } from '../bindings/PictureRequest';
 import type { ProbeUpdate } from '../bindings/ProbeUpdate';
 import type { Push } from '../bindings/Push';
 import type { SeriesRow } from '../bindings/SeriesRow';
+import type { StarterRow } from '../bindings/StarterRow';
 import type { Timeline } from '../bindings/Timeline';
 
 export interface Backend {
@@ -31,6 +32,8 @@ export interface Backend {
   integrity(request: IntegrityRequest): Promise<IntegrityView>;
   /** Messages around a moment, as they came. */
   messages(request: MessagesRequest): Promise<MessagesView>;
+  /** Feeds of well-known shapes, by group and title. */
+  starters(): Promise<StarterRow[]>;
   /** Looks at an address; the number is for `probeStop`. */
   probeStart(feed: NewFeed, onUpdate: (update: ProbeUpdate) => void): Promise<number>;
   probeStop(id: number): Promise<void>;

@@ -17,6 +17,7 @@ import type { ProbeUpdate } from '../bindings/ProbeUpdate';
 import type { Push } from '../bindings/Push';
 import type { PushBody } from '../bindings/PushBody';
 import type { SeriesRow } from '../bindings/SeriesRow';
+import type { StarterRow } from '../bindings/StarterRow';
 import type { Status } from '../bindings/Status';
 import type { Timeline } from '../bindings/Timeline';
 import type { Backend } from './backend';
@@ -225,6 +226,34 @@ export class FakeBackend implements Backend {
   async messages(request: MessagesRequest): Promise<MessagesView> {
     await this.asked(`messages ${JSON.stringify(request)}`);
     return this.checked.messages(request);
+  }
+
+  starters(): Promise<StarterRow[]> {
+    const plain = { about: 'A feed to begin with.', subscribe: [] };
+    return Promise.resolve([
+      {
+        ...plain,
+        id: 'prometheus',
+        title: 'Prometheus exporter',
+        group: 'Metrics',
+        address: 'poll+http://127.0.0.1:9100/metrics'
+      },
+      {
+        ...plain,
+        id: 'zigbee2mqtt',
+        title: 'Zigbee2MQTT',
+        group: 'Home',
+        address: 'mqtt://127.0.0.1/zigbee2mqtt/#'
+      },
+      {
+        id: 'kraken',
+        title: 'Kraken',
+        group: 'Exchanges',
+        about: 'Trades of Kraken.',
+        address: 'wss://ws.kraken.com/v2',
+        subscribe: ['{"method":"subscribe"}']
+      }
+    ]);
   }
 
   async probeStart(feed: NewFeed, onUpdate: (update: ProbeUpdate) => void): Promise<number> {

@@ -25,6 +25,7 @@ export const tauri: Backend = {
   timeline: (fromMs, toMs, slots) => invoke('timeline', { fromMs, toMs, slots }),
   integrity: (request) => invoke('integrity', { request }),
   messages: (request) => invoke('messages', { request }),
+  starters: () => invoke('starters'),
   probeStart: (feed, onUpdate) => invoke('probe_start', { feed, channel: channel(onUpdate) }),
   probeStop: (id) => invoke('probe_stop', { id }),
   addFeed: (feed) => invoke('add_feed', { feed }),
