@@ -13,6 +13,8 @@
 mod levels;
 mod pass;
 mod roles;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use self::levels::Books;

@@ -9,7 +9,7 @@
 //! Limits: [`MAX_CANDIDATES`] candidates ever, [`MAX_RULES`] rules, nothing is tried on payloads above [`MAX_TRIED`] bytes.
 
 pub(super) mod input;
-mod member;
+pub(super) mod member;
 pub(super) mod method;
 
 use self::input::Input;
