@@ -22,7 +22,7 @@ use crate::learn::hints;
 
 const MAX_CANDIDATES: usize = 32;
 const MAX_RULES: usize = 8;
-const MAX_TRIED: usize = 64 << 10;
+const MAX_TRIED: usize = 16 << 10;
 /// Messages after which what never fitted is left out.
 const FIRST: u32 = 4;
 const PATIENCE: u32 = 64;

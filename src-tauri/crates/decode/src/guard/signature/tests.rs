@@ -15,9 +15,9 @@ fn message(payload: &str, headers: &[(&str, &str)]) -> Message {
 }
 
 /// Method, and whether it fits; of a message without leaves.
-fn checked(key: SignatureKey, message: &Message) -> Option<(&'static str, bool)> {
+fn checked(key: &SignatureKey, message: &Message) -> Option<(&'static str, bool)> {
     let seen = Seen { leaves: &[], elements: &[], text: &[], message };
-    let found = Signatures::new(&key).check(&Trie::new(10), &View::of(&seen), 0);
+    let found = Signatures::new(key).check(&Trie::new(10), &View::of(&seen), 0);
     found.map(|(_, method, judged)| (method, judged.fits))
 }
 
@@ -60,8 +60,8 @@ fn rfc_4231_in_a_header() {
     );
     for value in [sum.to_owned(), format!("sha256={sum}"), sum.to_uppercase(), coded] {
         let message = message("what do ya want for nothing?", &[("X-Signature", &value)]);
-        assert_eq!(checked(SignatureKey::secret("Jefe"), &message), Some(("hmac-sha256", true)), "{value}");
-        assert_eq!(checked(SignatureKey::secret("jefe"), &message), Some(("hmac-sha256", false)));
+        assert_eq!(checked(&SignatureKey::secret("Jefe"), &message), Some(("hmac-sha256", true)), "{value}");
+        assert_eq!(checked(&SignatureKey::secret("jefe"), &message), Some(("hmac-sha256", false)));
     }
 }
 
@@ -69,11 +69,11 @@ fn rfc_4231_in_a_header() {
 fn githubs_and_slacks_examples_fit() {
     let sum = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
     let github = message("Hello, World!", &[("x-hub-signature-256", sum)]);
-    assert_eq!(checked(SignatureKey::secret("It's a Secret to Everybody"), &github), Some(("hmac-sha256", true)));
+    assert_eq!(checked(&SignatureKey::secret("It's a Secret to Everybody"), &github), Some(("hmac-sha256", true)));
     let body = "token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V&channel_name=foobar&user_id=U2CERLKJA&user_name=roadrunner&command=%2Fwebhook-collect&text=&response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN&trigger_id=398738663015.47445629121.803a0bc887a14d10d2c447fce8b6703c";
     let sum = "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503";
     let slack = message(body, &[("X-Slack-Request-Timestamp", "1531420618"), ("X-Slack-Signature", sum)]);
-    assert_eq!(checked(SignatureKey::secret("8f742231b10e8888abcd99yyyzzz85a5"), &slack), Some(("hmac-sha256", true)));
+    assert_eq!(checked(&SignatureKey::secret("8f742231b10e8888abcd99yyyzzz85a5"), &slack), Some(("hmac-sha256", true)));
 }
 
 #[test]
@@ -83,12 +83,12 @@ fn stripes_and_standard_webhooks_layouts_fit() {
     };
     let hex: String = sign(b"whsec_k", "1700000000.{}").as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
     let stripe = message("{}", &[("Stripe-Signature", &format!("t=1700000000,v1={},v1={hex},v0=00", "0".repeat(64)))]);
-    assert_eq!(checked(SignatureKey::secret("whsec_k"), &stripe), Some(("hmac-sha256", true)));
+    assert_eq!(checked(&SignatureKey::secret("whsec_k"), &stripe), Some(("hmac-sha256", true)));
     let tag = STANDARD.encode(sign(b"secret", "msg_1.1700000000.{}"));
     let headers =
         [("webhook-id", "msg_1"), ("webhook-timestamp", "1700000000"), ("webhook-signature", &format!("v1,{tag}"))];
     let secret = SignatureKey::secret(format!("whsec_{}", STANDARD.encode("secret")));
-    assert_eq!(checked(secret, &message("{}", &headers)), Some(("hmac-sha256", true)));
+    assert_eq!(checked(&secret, &message("{}", &headers)), Some(("hmac-sha256", true)));
 }
 
 #[test]
@@ -96,10 +96,10 @@ fn rfc_7515_a_1_hs256() {
     let key = url("AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow");
     let token = signed("eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9", "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
     let key = SignatureKey::secret(key);
-    assert_eq!(checked(key.clone(), &message(&token, &[])), Some(("jws-hs256", true)));
+    assert_eq!(checked(&key, &message(&token, &[])), Some(("jws-hs256", true)));
     let bearer = message("{}", &[("Authorization", &format!("Bearer {token}"))]);
-    assert_eq!(checked(key.clone(), &bearer), Some(("jws-hs256", true)));
-    assert_eq!(checked(key, &message(&token.replace("eyJpc3M", "eyJpc3N"), &[])), Some(("jws-hs256", false)));
+    assert_eq!(checked(&key, &bearer), Some(("jws-hs256", true)));
+    assert_eq!(checked(&key, &message(&token.replace("eyJpc3M", "eyJpc3N"), &[])), Some(("jws-hs256", false)));
 }
 
 #[test]
@@ -113,10 +113,10 @@ fn rfc_7515_a_2_rs256() {
         "eyJhbGciOiJSUzI1NiJ9",
         "cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw",
     );
-    assert_eq!(checked(key, &message(&token, &[])), Some(("jws-rs256", true)));
+    assert_eq!(checked(&key, &message(&token, &[])), Some(("jws-rs256", true)));
     // The public key as a secret of HMAC: the old trick.
     let forged = signed("eyJhbGciOiJIUzI1NiJ9", "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
-    assert_eq!(checked(public(&RSA, &inner), &message(&forged, &[])), Some(("jws-hs256", false)));
+    assert_eq!(checked(&public(&RSA, &inner), &message(&forged, &[])), Some(("jws-hs256", false)));
 }
 
 #[test]
@@ -130,21 +130,21 @@ fn rfc_7515_a_3_es256_and_rfc_8037_a_4_eddsa() {
         "eyJhbGciOiJFUzI1NiJ9",
         "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q",
     );
-    assert_eq!(checked(public(&P256, &point.concat()), &message(&token, &[])), Some(("jws-es256", true)));
+    assert_eq!(checked(&public(&P256, &point.concat()), &message(&token, &[])), Some(("jws-es256", true)));
     let token = "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc.hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg";
     let key = public(&ED25519, &url("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"));
-    assert_eq!(checked(key.clone(), &message(token, &[])), Some(("jws-eddsa", true)));
+    assert_eq!(checked(&key, &message(token, &[])), Some(("jws-eddsa", true)));
     // Detached (RFC 7515, appendix F).
     let [header, _, signature] = jws::parts(token.as_bytes()).unwrap().map(|part| std::str::from_utf8(part).unwrap());
     let detached = message("Example of Ed25519 signing", &[("x-jws-signature", &format!("{header}..{signature}"))]);
-    assert_eq!(checked(key, &detached), Some(("jws-eddsa", true)));
+    assert_eq!(checked(&key, &detached), Some(("jws-eddsa", true)));
 }
 
 #[test]
 fn no_algorithm_is_none() {
     // {"alg":"none"}
     let token = format!("eyJhbGciOiJub25lIn0.{CLAIMS}.AA");
-    assert_eq!(checked(SignatureKey::secret("k"), &message(&token, &[])), Some(("jws", false)));
+    assert_eq!(checked(&SignatureKey::secret("k"), &message(&token, &[])), Some(("jws", false)));
 }
 
 #[test]
