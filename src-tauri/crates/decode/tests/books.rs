@@ -1,5 +1,7 @@
 //! Checksums of order books, made here in each way that exchanges have: the rule is found, and damage is one failure.
 
+#![allow(clippy::unwrap_used)]
+
 mod kit;
 
 use std::collections::BTreeMap;
@@ -333,4 +335,16 @@ fn a_snapshot_that_comes_late_is_learned_from() {
     let outcome = run(feed(quiet.chain(texts), 10));
     let [rule] = outcome.profile.checksum.as_slice() else { panic!("{:?}", outcome.profile.checksum) };
     assert!(rule.checked >= 298 && rule.violations == 0, "{rule:?}");
+}
+
+#[test]
+fn a_message_with_more_books_than_can_be_followed_is_not_judged_and_costs_no_more() {
+    let (mut texts, _, _) = made(Way::KrakenNew, 200, 2);
+    let block = |at: usize| format!(r#"{{"symbol":"S{at}","bids":[{{"price":1,"qty":{at}}}],"checksum":{}}}"#, 1 << 30);
+    let blocks: Vec<String> = (0..50_000).map(block).collect();
+    texts[150] = format!(r#"{{"channel":"book","type":"snapshot","data":[{}]}}"#, blocks.join(","));
+    let outcome = run(feed(texts, 10));
+    assert_eq!(failing(&outcome), [] as [usize; 0]);
+    // All books are unknown from there on.
+    assert!(outcome.readings[150..].iter().all(|reading| reading.guards.is_empty()));
 }

@@ -40,6 +40,11 @@ impl Writer {
         self.text.push(byte);
     }
 
+    /// What is JSON already, made of parts.
+    pub(crate) fn made(&mut self, parts: std::fmt::Arguments<'_>) {
+        let _ = Digits(&mut self.text).write_fmt(parts);
+    }
+
     /// Takes back the byte at `at`.
     pub(crate) fn blank(&mut self, at: usize) {
         if let Some(byte) = self.text.get_mut(at) {

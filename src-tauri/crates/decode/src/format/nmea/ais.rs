@@ -247,11 +247,18 @@ fn turn(value: i64, out: &mut Writer) {
 
 /// Up to the first `@`, without the blanks at the end.
 fn text(bits: &Bits<'_>, start: u32, length: u32, out: &mut Writer) {
-    let letters = (0..length / 6).filter_map(|at| bits.unsigned(start + at * 6, 6));
-    let letters = letters.map(|six| if six < 32 { six as u8 + 64 } else { six as u8 });
-    let letters: Vec<u8> = letters.take_while(|letter| *letter != b'@').collect();
-    let said = letters.trim_ascii_end();
-    if said.is_empty() { out.null() } else { out.string(said) }
+    let letter = |at: u32| {
+        let six = bits.unsigned(start + at * 6, 6)? as u8;
+        Some(if six < 32 { six + 64 } else { six })
+    };
+    let letters = || (0..length / 6).map_while(letter).take_while(|letter| *letter != b'@');
+    let said = letters().enumerate().filter(|(_, letter)| *letter != b' ').last().map_or(0, |(last, _)| last + 1);
+    if said == 0 {
+        return out.null();
+    }
+    out.byte(b'"');
+    letters().take(said).for_each(|letter| out.escaped(&[letter]));
+    out.byte(b'"');
 }
 
 fn time(bits: &Bits<'_>, out: &mut Writer) {
@@ -261,7 +268,7 @@ fn time(bits: &Bits<'_>, out: &mut Writer) {
     let is_there = (1..=9999).contains(&year) && (1..=12).contains(&month) && day > 0 && hour < 24;
     name_of("time", out);
     if is_there && minute < 60 && second < 60 {
-        out.raw(format!("\"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z\"").as_bytes());
+        out.made(format_args!("\"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z\""));
     } else {
         out.null();
     }
@@ -271,12 +278,12 @@ fn voyage(bits: &Bits<'_>, out: &mut Writer) {
     let part = |start, length| bits.unsigned(start, length).unwrap_or(0);
     if part(40, 30) > 0 {
         name_of("imo", out);
-        out.raw(format!("\"IMO {}\"", part(40, 30)).as_bytes());
+        out.made(format_args!("\"IMO {}\"", part(40, 30)));
     }
     let (month, day, hour, minute) = (part(274, 4), part(278, 5), part(283, 5), part(288, 6));
     if month > 0 && day > 0 {
         name_of("eta", out);
-        out.raw(format!("\"{month:02}-{day:02} {hour:02}:{minute:02}\"").as_bytes());
+        out.made(format_args!("\"{month:02}-{day:02} {hour:02}:{minute:02}\""));
     }
 }
 

@@ -248,7 +248,8 @@ fn date_of(text: &[u8]) -> Option<[[u8; 2]; 4]> {
 fn day(sentence: &Sentence<'_>, at: usize) -> Option<[[u8; 2]; 4]> {
     let (day, month, year) = (sentence.field(at + 1), sentence.field(at + 2), sentence.field(at + 3));
     let (&[d1, d2], &[m1, m2], &[c1, c2, y1, y2]) = (day, month, year) else { return None };
-    [day, month, year].concat().iter().all(u8::is_ascii_digit).then_some([[c1, c2], [y1, y2], [m1, m2], [d1, d2]])
+    let is_date = [day, month, year].iter().all(|part| part.iter().all(u8::is_ascii_digit));
+    is_date.then_some([[c1, c2], [y1, y2], [m1, m2], [d1, d2]])
 }
 
 fn time(text: &[u8], date: Option<[[u8; 2]; 4]>, out: &mut Writer) {

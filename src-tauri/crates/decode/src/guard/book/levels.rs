@@ -151,6 +151,11 @@ impl Books {
     /// The book of `key` in this message; emptied by the first row of a snapshot.
     fn touch(&mut self, key: u64, snapshot: bool) -> Option<&mut Book> {
         let is_new = !self.touched.iter().any(|(known, _)| *known == key);
+        if is_new && self.touched.len() >= MAX_BOOKS {
+            // What is not followed is not known any more.
+            self.books.get_mut(&key).into_iter().for_each(|book| book.whole = false);
+            return None;
+        }
         if is_new {
             self.touched.push((key, snapshot));
         }

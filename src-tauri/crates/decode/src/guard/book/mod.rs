@@ -13,6 +13,8 @@
 mod levels;
 mod pass;
 mod roles;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use self::levels::Books;
@@ -27,6 +29,8 @@ use crate::json::trie::{Step, Trie};
 const PATIENCE: u32 = 64;
 /// Fits that make a rule, if they are 90 % of all.
 const FITS: u32 = 2;
+/// Paths of checksums of one feed.
+const MAX_CHECKS: usize = 16;
 /// Smaller numbers alone are no checksums: of 256 random ones one is.
 const LARGE: u32 = 1 << 24;
 
@@ -86,7 +90,8 @@ impl BookWatch {
                 let row = roles::signed_role(trie, leaf.node).filter(|_| self.signed);
                 *role = row.unwrap_or_else(|| roles::role(trie, leaf.node));
             }
-            if *role == Role::Other && may_be_checksum(trie, leaf.node, view, signed) {
+            if *role == Role::Other && self.checks.len() < MAX_CHECKS && may_be_checksum(trie, leaf.node, view, signed)
+            {
                 let is_number = matches!(leaf.kind, LeafKind::Number | LeafKind::Text);
                 if is_number && pass::checksum(leaf.raw(view.text)).is_some_and(|sum| sum >= LARGE) {
                     *role = Role::Checksum;
@@ -130,6 +135,10 @@ impl BookWatch {
         if !pass.look(view, roles) {
             return false;
         }
+        if pass.overflows {
+            trials.iter_mut().for_each(|trial| trial.books.clear());
+            return false;
+        }
         for (trial, always) in trials.iter_mut().zip([false, true]) {
             pass.apply(view, roles, always, &mut trial.books);
             for check in &pass.checks {
@@ -157,6 +166,9 @@ impl BookWatch {
         let Stage::Force { books, always, text } = stage else { return };
         if !pass.look(view, roles) {
             return;
+        }
+        if pass.overflows {
+            return books.clear();
         }
         pass.apply(view, roles, *always, books);
         for check in &pass.checks {

@@ -1,4 +1,7 @@
 //! One message as the books see it: what names a book, what begins it anew, rows, checksums.
+//!
+//! Limit: [`MAX_NAMES`] names, snapshots and checksums each in one message. One with more is not followed: all books are
+//! forgotten till their next snapshots.
 
 use super::super::View;
 use super::levels::{Books, Row, Side};
@@ -6,6 +9,8 @@ use super::roles::Role;
 use crate::hash::hash64;
 use crate::json::leaf::Leaf;
 use crate::json::number::unsigned;
+
+const MAX_NAMES: usize = 256;
 
 /// Lists of the message before, kept for their memory.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +21,8 @@ pub(super) struct Pass {
     snapshots: Vec<u32>,
     pub(super) checks: Vec<Check>,
     has_rows: bool,
+    /// There are more than can be followed.
+    pub(super) overflows: bool,
 }
 
 /// A checksum that stands in the message.
@@ -75,6 +82,11 @@ impl Pass {
                     }
                 }
             }
+        }
+        let most = self.keys.len().max(self.snapshots.len()).max(self.checks.len());
+        self.overflows = most > MAX_NAMES;
+        if self.overflows {
+            return true;
         }
         for at in 0..self.checks.len() {
             let element = self.checks.get(at).map_or(0, |check| check.element);

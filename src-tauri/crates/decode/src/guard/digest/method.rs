@@ -15,7 +15,7 @@ static MODBUS: Crc<u16, Table<16>> = Crc::<u16, Table<16>>::new(&CRC_16_MODBUS);
 const MOST: usize = 64;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Method {
+pub(crate) enum Method {
     Xor,
     Ccitt,
     Xmodem,
@@ -60,7 +60,7 @@ impl PartialEq for Sum {
 }
 
 impl Method {
-    pub(super) const ALL: [Method; 11] = [
+    pub(crate) const ALL: [Method; 11] = [
         Method::Xor,
         Method::Ccitt,
         Method::Xmodem,
@@ -74,7 +74,7 @@ impl Method {
         Method::Sha512,
     ];
 
-    pub(super) const fn word(self) -> &'static str {
+    pub(crate) const fn word(self) -> &'static str {
         match self {
             Method::Xor => "xor",
             Method::Ccitt => "crc16-ccitt",
@@ -91,7 +91,7 @@ impl Method {
     }
 
     /// How many bytes it makes.
-    pub(super) const fn length(self) -> usize {
+    pub(crate) const fn length(self) -> usize {
         match self {
             Method::Xor => 1,
             Method::Ccitt | Method::Xmodem | Method::Modbus => 2,
@@ -104,7 +104,7 @@ impl Method {
     }
 
     /// Of the bytes of `parts`, one behind the other.
-    pub(super) fn compute(self, parts: &[&[u8]]) -> Option<Sum> {
+    pub(crate) fn compute(self, parts: &[&[u8]]) -> Option<Sum> {
         let crc16 = |crc: &'static Crc<u16, Table<16>>| {
             let mut digest = crc.digest();
             parts.iter().for_each(|part| digest.update(part));
@@ -156,9 +156,8 @@ pub(crate) enum Written {
     Integer,
 }
 
-/// Without `sha256=`, `sha256:`, `0x`.
+/// Without `sha256=`, `sha256:`.
 fn bare(text: &[u8]) -> &[u8] {
-    let text = text.strip_prefix(b"0x").unwrap_or(text);
     let mark = text.iter().take(10).position(|byte| matches!(byte, b'=' | b':'));
     let behind = mark.filter(|at| *at >= 3).and_then(|at| text.get(at + 1..));
     behind.filter(|rest| rest.len() > 2 && rest != b"=").unwrap_or(text)
@@ -166,6 +165,7 @@ fn bare(text: &[u8]) -> &[u8] {
 
 fn hex(text: &[u8]) -> Option<Sum> {
     let half = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
+    let text = text.strip_prefix(b"0x").unwrap_or(text);
     let (pairs, rest) = text.as_chunks::<2>();
     let mut bytes = [0; MOST];
     if !rest.is_empty() {

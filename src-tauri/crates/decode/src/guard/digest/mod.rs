@@ -9,7 +9,7 @@
 //! Limits: [`MAX_CANDIDATES`] candidates ever, [`MAX_RULES`] rules, nothing is tried on payloads above [`MAX_TRIED`] bytes.
 
 pub(super) mod input;
-mod member;
+pub(super) mod member;
 pub(super) mod method;
 
 use self::input::Input;
@@ -22,7 +22,7 @@ use crate::learn::hints;
 
 const MAX_CANDIDATES: usize = 32;
 const MAX_RULES: usize = 8;
-const MAX_TRIED: usize = 64 << 10;
+const MAX_TRIED: usize = 16 << 10;
 /// Messages after which what never fitted is left out.
 const FIRST: u32 = 4;
 const PATIENCE: u32 = 64;

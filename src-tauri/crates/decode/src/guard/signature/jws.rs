@@ -21,7 +21,8 @@ pub(crate) fn parts(text: &[u8]) -> Option<[&[u8]; 3]> {
     let mut parts = text.split(|byte| *byte == b'.');
     let found = [parts.next()?, parts.next()?, parts.next()?];
     let plain = |part: &[u8]| part.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
-    (parts.next().is_none() && found.iter().all(|part| plain(part)) && !found[2].is_empty()).then_some(found)
+    let is_signed = found.last().is_some_and(|signature| !signature.is_empty());
+    (parts.next().is_none() && found.iter().all(|part| plain(part)) && is_signed).then_some(found)
 }
 
 /// What was made of a header: most messages of a feed have the same.

@@ -116,9 +116,9 @@ impl Signatures {
     fn judge(&mut self, found: &Found<'_>, view: &View<'_>) -> (bool, u64, u64) {
         let Signatures { key, macs, headers, way, .. } = self;
         match (jws::parts(bare(found.value)), &way) {
-            (Some(parts), None | Some(Way::Jws(_))) => match headers.algorithm(parts[0]) {
+            (Some([header, body, sum]), None | Some(Way::Jws(_))) => match headers.algorithm(header) {
                 Some(algorithm) if way.as_ref().is_none_or(|way| *way == Way::Jws(algorithm)) => {
-                    headers.verify(parts, algorithm, view.raw, key, macs)
+                    headers.verify([header, body, sum], algorithm, view.raw, key, macs)
                 }
                 _ => (false, 0, 0),
             },
@@ -141,9 +141,9 @@ impl Signatures {
     }
 
     fn way_of(&mut self, found: &Found<'_>, view: &View<'_>) -> Option<Way> {
-        if let Some(parts) = jws::parts(bare(found.value)) {
-            let algorithm = self.headers.algorithm(parts[0])?;
-            let (fits, ..) = self.headers.verify(parts, algorithm, view.raw, &self.key, &self.macs);
+        if let Some([header, body, sum]) = jws::parts(bare(found.value)) {
+            let algorithm = self.headers.algorithm(header)?;
+            let (fits, ..) = self.headers.verify([header, body, sum], algorithm, view.raw, &self.key, &self.macs);
             return fits.then_some(Way::Jws(algorithm));
         }
         let leaf = found.leaf.as_ref();
