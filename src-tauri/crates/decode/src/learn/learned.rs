@@ -11,7 +11,7 @@ use super::names::Names;
 use super::observed::Observed;
 use super::pinned;
 use super::roles::{EVENT_ID, Found, LAST_PLACE, Plan, Seen, Watch, Watched, What};
-use super::sequence::{Accepted, Joins, Per, Said, Sequences};
+use super::sequence::{Accepted, Joins, Marking, Per, Said, Sequences};
 use super::shapes::Shapes;
 use super::watch::last_place;
 use crate::catalogue::Catalogue;
@@ -334,8 +334,8 @@ impl Learned {
                 }
                 Per::Topic => plan?.topic_of(seen.message.meta.as_ref()?.topic.as_deref()?),
             };
-            let marks = &mut reading.marks;
-            state.mark(rule.into(), &said, || is_snapshot(kind), label, catalogue, max_scopes, marks);
+            let into = Marking { catalogue, max_scopes, marks: &mut reading.marks };
+            state.mark(rule.into(), &said, || is_snapshot(kind), label, into);
         }
         if any {
             sequences.observe(kind, tried, &|per| seen.text(per, element));

@@ -30,7 +30,7 @@ use feedwatch_model::SequenceRule;
 
 use self::pairs::Pairs;
 use self::place::Place;
-pub(crate) use self::rule::{Joins, RuleState, Said};
+pub(crate) use self::rule::{Joins, Marking, RuleState, Said};
 pub(crate) use self::scope::{Per, Scope};
 pub(crate) use self::trial::Name;
 use self::trial::{Candidate, Group, salt};

@@ -53,6 +53,14 @@ pub(crate) struct RuleState {
     fallen: bool,
 }
 
+/// Where a mark is put.
+pub(crate) struct Marking<'a> {
+    pub(crate) catalogue: &'a mut Catalogue,
+    /// Scopes of a rule at most.
+    pub(crate) max_scopes: usize,
+    pub(crate) marks: &'a mut Vec<SequenceMark>,
+}
+
 /// Whether a kind of message belongs to a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Joins {
@@ -145,10 +153,9 @@ impl RuleState {
         said: &Said<T>,
         is_snapshot: impl Fn() -> bool,
         label: impl Fn(Per) -> Option<(Arc<str>, Arc<str>)>,
-        catalogue: &mut Catalogue,
-        max_scopes: usize,
-        marks: &mut Vec<SequenceMark>,
+        into: Marking<'_>,
     ) {
+        let Marking { catalogue, max_scopes, marks } = into;
         if self.is_refuted() {
             return;
         }
