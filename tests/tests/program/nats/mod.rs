@@ -44,9 +44,14 @@ fn beside(message: &StoredMessage) -> Value {
     serde_json::from_str(message.meta.as_deref().expect("what was said beside it")).expect("JSON")
 }
 
+/// Is it kept with its values, also if it came behind newer ones?
+fn is_stored(message: &StoredMessage) -> bool {
+    matches!(message.outcome, Outcome::Read | Outcome::Late)
+}
+
 /// The numbers that were stored, in their order.
 fn read(messages: &[StoredMessage]) -> Vec<u64> {
-    messages.iter().filter(|message| message.outcome == Outcome::Read).map(seq).collect()
+    messages.iter().filter(|message| is_stored(message)).map(seq).collect()
 }
 
 /// Each of the numbers is there once, whatever the order.
