@@ -35,10 +35,11 @@ impl Learned {
         Learned { guards: Guards::new(key), ..Learned::default() }
     }
 
-    /// `has_sum`: the format has a checksum of its own.
-    pub(crate) fn learn(&mut self, trie: &Trie, messages: &[Observed], has_sum: bool) {
-        self.guards.learn(trie, messages, has_sum);
-        self.kinds.set_fields(&decide(trie, messages));
+    /// `named`: fields that tell kinds apart by the format, which has a checksum of its own then.
+    pub(crate) fn learn(&mut self, trie: &Trie, messages: &[Observed], named: &[u32]) {
+        self.guards.learn(trie, messages, !named.is_empty());
+        let found = if named.is_empty() { decide(trie, messages) } else { named.to_vec() };
+        self.kinds.set_fields(&found);
         let mut by_kind: Vec<Vec<&Observed>> = Vec::new();
         let mut of_message = Vec::new();
         for message in messages {
