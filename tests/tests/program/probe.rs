@@ -78,7 +78,11 @@ fn every_other_capture_is_read_without_harm() {
         let ended = home.run(&["probe", &path.display().to_string(), "--json"]);
         let report = ended.json();
         assert_eq!(ended.code, Some(0), "{}: {ended:?}", path.display());
-        assert!(report["accounts"]["rejected"].as_u64() < report["accounts"]["received"].as_u64(), "{}", path.display());
+        assert!(
+            report["accounts"]["rejected"].as_u64() < report["accounts"]["received"].as_u64(),
+            "{}",
+            path.display()
+        );
         assert!(balanced(&report["accounts"]), "{}: {}", path.display(), report["accounts"]);
         assert_eq!(report["accounts"]["in_flight"], 0, "{}", path.display());
         assert!(report["accounts"]["received"].as_u64() > Some(0), "{}", path.display());

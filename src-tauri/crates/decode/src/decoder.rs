@@ -11,7 +11,7 @@ use crate::format::declared::Sheet;
 use crate::format::payloads::{Payloads, Read};
 use crate::guard::SignatureKey;
 use crate::json::scan::Scanner;
-use crate::json::trie::Trie;
+use crate::json::trie::{NONE, ROOT, Trie};
 use crate::learn::learned::{Learned, identity};
 use crate::learn::observed::Observed;
 use crate::learn::{maps, rows};
@@ -188,7 +188,9 @@ impl Decoder {
             }
         }
         self.payloads.begin();
-        self.learned.learn(&self.trie, &observed, self.payloads.has_sum());
+        let named: Vec<u32> =
+            self.payloads.kind_fields().iter().map(|name| self.trie.child(ROOT, NONE, name.as_bytes())).collect();
+        self.learned.learn(&self.trie, &observed, &named);
     }
 
     fn read(&mut self, message: Message, held: bool, sink: &mut impl Sink) {

@@ -348,3 +348,23 @@ fn a_message_with_more_books_than_can_be_followed_is_not_judged_and_costs_no_mor
     // All books are unknown from there on.
     assert!(outcome.readings[150..].iter().all(|reading| reading.guards.is_empty()));
 }
+
+#[test]
+fn a_lost_message_is_one_failure_at_most_till_the_book_is_right_again() {
+    let mut found = 0;
+    for way in [Way::KrakenNew, Way::KrakenOld] {
+        for seed in 0..10 {
+            let (mut texts, _, near) = made(way, 400, seed);
+            let lost = near[near.len() / 2];
+            texts.remove(lost);
+            let failed = failing(&run(feed(texts, 10)));
+            assert!(
+                failed.len() <= 1 && failed.iter().all(|at| (lost..lost + 20).contains(at)),
+                "{way:?} {seed} {failed:?}"
+            );
+            found += failed.len();
+        }
+    }
+    // Where the next message tells the same level anew, nothing is wrong.
+    assert!(found >= 15, "{found}");
+}

@@ -238,9 +238,10 @@ impl Payloads {
         }
     }
 
-    /// Whether messages have a checksum by their format.
-    pub(crate) fn has_sum(&self) -> bool {
-        matches!(self.body, Body::Nmea(_))
+    /// The fields that tell kinds of message apart, where the format says so: a receiver sends each sentence once a second,
+    /// too seldom to learn it. Such messages have a checksum of their own.
+    pub(crate) fn kind_fields(&self) -> &'static [&'static str] {
+        if matches!(self.body, Body::Nmea(_)) { &["type", "msg_type"] } else { &[] }
     }
 
     /// The checksum of the message that was read last, where its format has one.

@@ -47,12 +47,13 @@ impl Learned {
         Learned { pins, guards: Guards::new(key), ..Learned::default() }
     }
 
-    /// `has_sum`: the format has a checksum of its own.
-    pub(crate) fn learn(&mut self, trie: &Trie, messages: &[Observed], has_sum: bool) {
-        self.guards.learn(trie, messages, has_sum);
+    /// `named`: fields that tell kinds apart by the format, which has a checksum of its own then.
+    pub(crate) fn learn(&mut self, trie: &Trie, messages: &[Observed], named: &[u32]) {
+        self.guards.learn(trie, messages, !named.is_empty());
         self.kinds.set_fields(&match &self.pins.kinds {
             Some(pinned) => pinned::kinds(pinned, messages, trie),
-            None => decide(trie, messages),
+            None if named.is_empty() => decide(trie, messages),
+            None => named.to_vec(),
         });
         let mut by_kind: Vec<Vec<&Observed>> = Vec::new();
         let mut of_message = Vec::new();

@@ -222,7 +222,9 @@ impl Book {
                 Arrival::Late => Quality::Uncertain,
                 _ => Quality::Good,
             };
-            self.samples(&message, reading, quality, shared);
+            if !is_damaged(catalogue, reading) {
+                self.samples(&message, reading, quality, shared);
+            }
             shared.output.count(self.id);
         }
         self.keep(message, outcome, shared);
@@ -449,6 +451,13 @@ impl Book {
             super::episode::keep_open(state, shared);
         }
     }
+}
+
+/// Whether a message is not what was sent, so that its values are kept as evidence and not charted. A book that does not fit
+/// says that something before it was lost as well.
+fn is_damaged(catalogue: &Catalogue, reading: &Reading) -> bool {
+    let of_book = |rule: u32| catalogue.guards.get(rule as usize).is_some_and(|guard| guard.rule.ends_with("-book"));
+    reading.guards.iter().any(|guard| !guard.fits && !of_book(guard.rule))
 }
 
 /// The slot of a watch, nanoseconds.

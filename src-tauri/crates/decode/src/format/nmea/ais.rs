@@ -197,9 +197,9 @@ fn message(bits: &Bits<'_>, out: &mut Writer) {
 }
 
 fn name_of(name: &str, out: &mut Writer) {
-    out.byte(b',');
-    out.string(name.as_bytes());
-    out.byte(b':');
+    out.raw(b",\"");
+    out.raw(name.as_bytes());
+    out.raw(b"\":");
 }
 
 fn number(name: &str, value: u64, out: &mut Writer) {

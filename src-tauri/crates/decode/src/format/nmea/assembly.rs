@@ -1,19 +1,22 @@
-//! AIS messages that come in several sentences.
+//! AIS messages that come in several sentences, in their order. A part that is not the next one ends its message: a part of
+//! another one that had the same number must not be put to it.
 
 use super::super::json::Writer;
 use super::sentence::Sentence;
 
 /// Unfinished messages; the oldest goes.
 pub(super) const MAX_PARTIAL: usize = 64;
-/// Sentences of one message.
-const MAX_PARTS: u8 = 9;
 
 #[derive(Clone, Debug)]
 struct Partial {
     /// Group and radio channel, as they stand there.
     group: Box<[u8]>,
+    channel: Box<[u8]>,
     total: u8,
-    parts: Vec<(u8, Box<[u8]>)>,
+    /// Parts that came.
+    parts: u8,
+    /// At most nine sentences.
+    payload: Vec<u8>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -28,8 +31,6 @@ pub(super) enum Came<'a> {
     Whole(&'a [u8]),
     /// One part of it.
     Part,
-    /// It says nothing of that.
-    Odd,
 }
 
 fn digit(text: &[u8]) -> Option<u8> {
@@ -43,27 +44,25 @@ impl Assembly {
     /// Takes a sentence: `total,number,group,channel,payload,fill`.
     pub(super) fn take<'a>(&'a mut self, sentence: &Sentence<'a>) -> Came<'a> {
         let (Some(total), Some(number)) = (digit(sentence.field(0)), digit(sentence.field(1))) else {
-            return Came::Odd;
+            return Came::Part;
         };
-        let payload = sentence.field(4);
+        let (group, channel, payload) = (sentence.field(2), sentence.field(3), sentence.field(4));
         if total == 1 {
             return Came::Whole(payload);
         }
-        if number > total || total > MAX_PARTS {
-            return Came::Odd;
-        }
-        let group = [sentence.field(2), sentence.field(3)].join(&b',');
-        let found = self.partial.iter().position(|known| *known.group == *group);
-        let mut partial = found.map(|at| self.partial.remove(at)).filter(|known| {
-            // The group begins anew.
-            known.total == total && !known.parts.iter().any(|(there, _)| *there == number)
-        });
-        let mut partial = partial.take().unwrap_or(Partial { group: group.into(), total, parts: Vec::new() });
-        partial.parts.push((number, payload.into()));
-        if partial.parts.len() == usize::from(total) {
-            partial.parts.sort_by_key(|(number, _)| *number);
-            self.whole.clear();
-            partial.parts.iter().for_each(|(_, part)| self.whole.extend_from_slice(part));
+        let found = self.partial.iter().position(|known| *known.group == *group && *known.channel == *channel);
+        let known = found.map(|at| self.partial.remove(at));
+        let mut partial = match known.filter(|known| known.total == total && known.parts + 1 == number) {
+            Some(known) => known,
+            None if number == 1 => {
+                Partial { group: group.into(), channel: channel.into(), total, parts: 0, payload: Vec::new() }
+            }
+            None => return Came::Part,
+        };
+        partial.parts = number;
+        partial.payload.extend_from_slice(payload);
+        if number == total {
+            self.whole = partial.payload;
             return Came::Whole(&self.whole);
         }
         if self.partial.len() >= MAX_PARTIAL {

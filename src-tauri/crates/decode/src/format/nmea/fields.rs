@@ -22,6 +22,9 @@ enum How {
 
 type Field = (usize, &'static str, How);
 
+/// Fields of a sentence whose type is known.
+const MAX_FIELDS: usize = 64;
+
 #[rustfmt::skip]
 const KINDS: &[(&[u8], &[Field])] = &[
     (b"GGA", &[(0, "utc", Utc(None)), (1, "lat", Lat), (3, "lon", Lon), (5, "quality", Number), (6, "satellites", Number), (7, "hdop", Number),
@@ -71,10 +74,17 @@ pub(super) fn is_known(kind: &[u8]) -> bool {
 
 /// Writes the members of a sentence.
 pub(super) fn sentence(sentence: &Sentence<'_>, out: &mut Writer) {
-    let Some(fields) = known(sentence.kind) else { return all(sentence, out) };
-    for (at, name, how) in fields {
-        let text = sentence.field(*at);
-        let side = sentence.field(at + 1);
+    let Some(named) = known(sentence.kind) else { return all(sentence, out) };
+    let mut fields = [&[][..]; MAX_FIELDS];
+    let mut count = 0;
+    for (place, field) in fields.iter_mut().zip(sentence.fields()) {
+        *place = field;
+        count += 1;
+    }
+    let there = fields.get(..count).unwrap_or_default();
+    let field = |at: usize| there.get(at).copied().unwrap_or_default();
+    for (at, name, how) in named {
+        let (text, side) = (field(*at), field(at + 1));
         member(name, out);
         match how {
             Number => number(text, false, out),
@@ -84,16 +94,16 @@ pub(super) fn sentence(sentence: &Sentence<'_>, out: &mut Writer) {
             Lat => degrees(text, side, 90.0, out),
             Lon => degrees(text, side, 180.0, out),
             Utc(None) => utc(text, out),
-            Utc(Some(date)) => time(text, date_of(sentence.field(*date)), out),
-            Day => time(text, day(sentence, *at), out),
+            Utc(Some(date)) => time(text, date_of(field(*date)), out),
+            Day => time(text, day(field(at + 1), field(at + 2), field(at + 3)), out),
         }
     }
     match sentence.kind {
         b"GSV" => {
-            groups(sentence, "view", 3, &[("prn", true), ("elevation", false), ("azimuth", false), ("snr", false)], out)
+            groups(there, "view", 3, &[("prn", true), ("elevation", false), ("azimuth", false), ("snr", false)], out)
         }
         b"XDR" => {
-            groups(sentence, "transducers", 0, &[("type", true), ("value", false), ("unit", true), ("name", true)], out)
+            groups(there, "transducers", 0, &[("type", true), ("value", false), ("unit", true), ("name", true)], out)
         }
         _ => {}
     }
@@ -118,9 +128,9 @@ pub(super) fn tag(tag: &[u8], out: &mut Writer) {
 }
 
 fn member(name: &str, out: &mut Writer) {
-    out.byte(b',');
-    out.string(name.as_bytes());
-    out.byte(b':');
+    out.raw(b",\"");
+    out.raw(name.as_bytes());
+    out.raw(b"\":");
 }
 
 /// The fields of an unknown type, in their order.
@@ -142,12 +152,11 @@ fn all(sentence: &Sentence<'_>, out: &mut Writer) {
 }
 
 /// Fields that come again and again from `first` on, as an array of objects; `true`: a text.
-fn groups(sentence: &Sentence<'_>, name: &str, first: usize, parts: &[(&str, bool)], out: &mut Writer) {
-    let total = sentence.fields().count();
+fn groups(fields: &[&[u8]], name: &str, first: usize, parts: &[(&str, bool)], out: &mut Writer) {
     member(name, out);
     out.byte(b'[');
     let mut at = first;
-    while at + parts.len() <= total {
+    while at + parts.len() <= fields.len() {
         out.byte(if at == first { b'{' } else { b',' });
         if at > first {
             out.byte(b'{');
@@ -158,7 +167,7 @@ fn groups(sentence: &Sentence<'_>, name: &str, first: usize, parts: &[(&str, boo
             }
             out.string(name.as_bytes());
             out.byte(b':');
-            let field = sentence.field(at + offset);
+            let field = fields.get(at + offset).copied().unwrap_or_default();
             if *is_text { out.string(field) } else { number(field, false, out) }
         }
         out.byte(b'}');
@@ -245,8 +254,7 @@ fn date_of(text: &[u8]) -> Option<[[u8; 2]; 4]> {
 }
 
 /// The same of three fields behind the time.
-fn day(sentence: &Sentence<'_>, at: usize) -> Option<[[u8; 2]; 4]> {
-    let (day, month, year) = (sentence.field(at + 1), sentence.field(at + 2), sentence.field(at + 3));
+fn day(day: &[u8], month: &[u8], year: &[u8]) -> Option<[[u8; 2]; 4]> {
     let (&[d1, d2], &[m1, m2], &[c1, c2, y1, y2]) = (day, month, year) else { return None };
     let is_date = [day, month, year].iter().all(|part| part.iter().all(u8::is_ascii_digit));
     is_date.then_some([[c1, c2], [y1, y2], [m1, m2], [d1, d2]])

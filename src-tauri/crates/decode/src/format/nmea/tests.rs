@@ -39,21 +39,21 @@ fn a_message_in_two_sentences_is_read_with_the_second() {
         "!AIVDM,2,1,1,A,55?MbV02;H;s<HtKR20EHE:0@T4@Dn2222222216L961O5Gf0NSQEp6ClRp8,0*1C",
         "!AIVDM,2,2,1,A,88888888880,2*25",
     ];
-    for order in [[0, 1], [1, 0]] {
-        let mut nmea = Nmea::default();
-        let first = json(&mut nmea, parts[order[0]]);
-        assert!(first.contains("\"fragment\":") && !first.contains("mmsi"), "{first}");
-        // Of another group in between.
-        json(&mut nmea, &sealed("AIVDM,2,1,2,A,55?MbV02;H;s,0"));
-        let ship: serde_json::Value = serde_json::from_str(&json(&mut nmea, parts[order[1]])).unwrap();
-        assert_eq!((&ship["msg_type"], &ship["mmsi"]), (&5.into(), &351_759_000.into()));
-        assert_eq!((&ship["shipname"], &ship["callsign"]), (&"EVER DIADEM".into(), &"3FOF8".into()));
-        assert_eq!((&ship["imo"], &ship["destination"]), (&"IMO 9134270".into(), &"NEW YORK".into()));
-        assert_eq!(
-            (&ship["draught"], &ship["to_bow"], &ship["eta"]),
-            (&12.2.into(), &225.into(), &"05-15 14:00".into())
-        );
+    let mut nmea = Nmea::default();
+    let first = json(&mut nmea, parts[0]);
+    assert!(first.contains("\"fragment\":\"1/2\"") && !first.contains("mmsi"), "{first}");
+    // Of another group in between.
+    json(&mut nmea, &sealed("AIVDM,2,1,2,A,55?MbV02;H;s,0"));
+    let ship: serde_json::Value = serde_json::from_str(&json(&mut nmea, parts[1])).unwrap();
+    assert_eq!((&ship["msg_type"], &ship["mmsi"]), (&5.into(), &351_759_000.into()));
+    assert_eq!((&ship["shipname"], &ship["callsign"]), (&"EVER DIADEM".into(), &"3FOF8".into()));
+    assert_eq!((&ship["imo"], &ship["destination"]), (&"IMO 9134270".into(), &"NEW YORK".into()));
+    assert_eq!((&ship["draught"], &ship["to_bow"], &ship["eta"]), (&12.2.into(), &225.into(), &"05-15 14:00".into()));
+    // A second part whose first one did not come waits for none.
+    for part in [parts[1], parts[0], parts[0]] {
+        assert!(!json(&mut nmea, part).contains("mmsi"));
     }
+    assert!(json(&mut nmea, parts[1]).contains("mmsi"));
 }
 
 #[test]

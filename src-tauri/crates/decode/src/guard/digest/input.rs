@@ -1,7 +1,7 @@
 //! What a checksum may be computed over.
 
 use super::super::View;
-use super::member::{Member, blank, members, object_around};
+use super::member::{Member, blank, members, object_around, own};
 use crate::json::leaf::Leaf;
 use crate::json::text::unescape;
 
@@ -37,6 +37,13 @@ fn home(text: &[u8], leaf: &Leaf) -> Option<(usize, Member)> {
     let start = leaf.start as usize - usize::from(leaf.is_string());
     let object = object_around(text, start)?;
     members(text, object).find(|member| member.value.start == start).map(|member| (object, member))
+}
+
+/// The leaf's member.
+fn member(text: &[u8], leaf: &Leaf) -> Option<Member> {
+    let quote = usize::from(leaf.is_string());
+    let value = leaf.start as usize - quote..leaf.end as usize + quote;
+    own(text, value).or_else(|| home(text, leaf).map(|(_, member)| member))
 }
 
 fn inside<'a>(text: &'a [u8], member: &Member) -> &'a [u8] {
@@ -90,15 +97,15 @@ impl Input {
                 Some(give(&[buffer]))
             }
             Input::Put(value) => {
-                let (_, member) = home(text, leaf?)?;
+                let member = member(text, leaf?)?;
                 Some(give(&[part(text, 0, member.value.start), value, part(text, member.value.end, text.len())]))
             }
             Input::CutAlone => {
-                let whole = home(text, leaf?)?.1.whole();
+                let whole = member(text, leaf?)?.whole();
                 Some(give(&[part(text, 0, whole.start), part(text, whole.end, text.len())]))
             }
             Input::Cut => {
-                let whole = home(text, leaf?)?.1.whole();
+                let whole = member(text, leaf?)?.whole();
                 let before = part(text, 0, whole.start).trim_ascii_end();
                 let (from, to) = match before.last() {
                     Some(b',') => (before.len() - 1, whole.end),

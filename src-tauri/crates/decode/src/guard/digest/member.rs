@@ -35,14 +35,22 @@ pub(crate) fn blank(text: &[u8], mut at: usize) -> usize {
 /// The first byte behind the string whose first quote is at `at`.
 fn string(text: &[u8], mut at: usize) -> usize {
     at += 1;
-    while at < text.len() {
-        match byte(text, at) {
-            b'"' => return at + 1,
-            b'\\' => at += 2,
-            _ => at += 1,
+    while let Some(found) = text.get(at..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) {
+        if byte(text, at + found) == b'"' {
+            return at + found + 1;
         }
+        at += found + 2;
     }
-    at
+    text.len().max(at)
+}
+
+/// The member that a value belongs to, found from the value backwards; `None` in an array, or if its key has a quote in it.
+pub(crate) fn own(text: &[u8], value: Range<usize>) -> Option<Member> {
+    let before = text.get(..value.start)?.trim_ascii_end().strip_suffix(b":")?;
+    let before = before.trim_ascii_end().strip_suffix(b"\"")?;
+    let start = memchr::memrchr(b'"', before)? + 1;
+    let is_plain = before.get(..start - 1).is_some_and(|rest| !rest.ends_with(b"\\"));
+    is_plain.then_some(Member { key: start..before.len(), value })
 }
 
 /// The first byte behind the value that starts at `at`.

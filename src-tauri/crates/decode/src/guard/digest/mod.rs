@@ -4,7 +4,7 @@
 //! member of an object outside of arrays; or, in a feed that is not JSON, what stands behind the last `*`, `|`, `,` or `;`.
 //! Every method whose length fits is tried over the payload without the field ([`Input`]) and over each of the fields
 //! beside it. What fits 4 times (8 times, if its name says nothing) and at 90 % of the messages is in force. A candidate of
-//! which nothing fits the first [`FIRST`] times, or too little till [`PATIENCE`] messages, is left alone.
+//! which nothing fits the first [`FIRST`] times, or too little till [`PATIENCE`] messages, is left alone, as is one that is too [`RARE`].
 //!
 //! Limits: [`MAX_CANDIDATES`] candidates ever, [`MAX_RULES`] rules, nothing is tried on payloads above [`MAX_TRIED`] bytes.
 
@@ -26,6 +26,8 @@ const MAX_TRIED: usize = 16 << 10;
 /// Messages after which what never fitted is left out.
 const FIRST: u32 = 4;
 const PATIENCE: u32 = 64;
+/// What was not decided by so many messages of the feed is too rare.
+const RARE: u32 = 10_000;
 const NAMED: u32 = 4;
 const NAMELESS: u32 = 8;
 /// What a checksum behind a line is parted by.
@@ -46,6 +48,8 @@ struct Candidate {
     /// Behind the payload, by this byte; the node is that of the last field then.
     mark: Option<u8>,
     named: bool,
+    /// Messages since it was met, and how many of them had it.
+    seen: u32,
     tried: u32,
     /// What stood there last: the same once more is no further evidence.
     last: u64,
@@ -132,7 +136,16 @@ impl Digests {
 
     fn add(&mut self, node: u32, mark: Option<u8>, named: bool) {
         self.on_trial = true;
-        self.candidates.push(Candidate { node, mark, named, tried: 0, last: 0, ways: Vec::new(), given_up: false });
+        self.candidates.push(Candidate {
+            node,
+            mark,
+            named,
+            seen: 0,
+            tried: 0,
+            last: 0,
+            ways: Vec::new(),
+            given_up: false,
+        });
     }
 
     pub(super) fn is_active(&self) -> bool {
@@ -210,6 +223,8 @@ fn may_be(leaf: &Leaf, view: &View<'_>, named: bool) -> bool {
 
 impl Candidate {
     fn try_out(&mut self, view: &View<'_>, buffer: &mut Vec<u8>) {
+        self.seen += 1;
+        self.given_up = self.seen >= RARE;
         let leaf = view.leaves.iter().find(|leaf| leaf.node == self.node && leaf.element == 0);
         let Some(text) = text_of(view, leaf, self.mark).filter(|_| view.text.len() <= MAX_TRIED) else { return };
         let seen = hash64(text, 7);
@@ -228,7 +243,7 @@ impl Candidate {
         if self.tried == FIRST {
             self.ways.retain(|way| way.fits > 0);
         }
-        self.given_up = self.tried >= FIRST && self.ways.is_empty() || self.tried >= PATIENCE;
+        self.given_up |= self.tried >= FIRST && self.ways.is_empty() || self.tried >= PATIENCE;
     }
 
     /// The ways that this message may have been written in: hex of digits alone may be a number.
