@@ -165,12 +165,14 @@ fn column(counts: &LedgerCounts) -> LedgerColumn {
 }
 
 fn scores(card: &Scorecard, counts: &LedgerCounts) -> Vec<ScoreRow> {
-    let messages = |line: &Line, what: &str| match line.faults {
-        0 => format!("None of {} {what}.", many(line.of, "message")),
-        faults => format!("{} of {} {what}.", crate::text::count_of(faults), many(line.of, "message")),
+    // What is said of one, and of several or none.
+    let messages = |line: &Line, [one, several]: [&str; 2]| match line.faults {
+        0 => format!("None of {} {several}.", many(line.of, "message")),
+        1 => format!("1 of {} {one}.", many(line.of, "message")),
+        faults => format!("{} of {} {several}.", crate::text::count_of(faults), many(line.of, "message")),
     };
     let timeliness = |line: &Line| match counts.timed > 0 && line.of == counts.timed {
-        true => messages(line, "came later than usual"),
+        true => messages(line, ["came later than usual"; 2]),
         false => format!("Silent for {} of {}.", seconds(line.faults), seconds(line.of)),
     };
     let authenticity = |line: &Line| {
@@ -184,15 +186,23 @@ fn scores(card: &Scorecard, counts: &LedgerCounts) -> Vec<ScoreRow> {
     };
     let numbers = "Its messages have no numbers by which that would show.";
     vec![
+        score("completeness", &card.completeness, messages(&card.completeness, ["is missing", "are missing"]), numbers),
         score(
-            "completeness",
-            &card.completeness,
-            messages(&card.completeness, "is missing").replace(" of ", " of the "),
+            "order",
+            &card.order,
+            messages(
+                &card.order,
+                ["came in another order than it was sent", "came in another order than they were sent"],
+            ),
             numbers,
         ),
-        score("order", &card.order, messages(&card.order, "came in another order than it was sent"), numbers),
         score("timeliness", &card.timeliness, timeliness(&card.timeliness), "Nothing was watched."),
-        score("validity", &card.validity, messages(&card.validity, "is not as it should be"), "No message came."),
+        score(
+            "validity",
+            &card.validity,
+            messages(&card.validity, ["is not as it should be", "are not as they should be"]),
+            "No message came.",
+        ),
         score(
             "authenticity",
             &card.authenticity,
