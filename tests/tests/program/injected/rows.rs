@@ -24,14 +24,14 @@ pub(super) struct Row {
 
 /// Rows that nobody claims yet, and why. Their figures are printed all the same.
 pub(super) const LATER: &[(&str, &str)] = &[
-    ("rescale: pump pressure", "a sensor whose values move more than threefold is not judged by its measure"),
+    ("rescale: pump pressure", "of several pumps each shows it by itself, and another one is settled first"),
     ("slow: coinbase", SHORT),
     ("slow: kraken", SHORT),
     ("slow: tank", SHORT),
     ("burst: tank", SHORT),
     ("burst: pumps", SHORT),
     ("late: binance", "the feed is too short for the usual lag of its kinds to be known"),
-    ("digit: ais", "the check of checksums is not there yet"),
+    ("digit: ais", "those that come within 10 s of the first are told together, by the first of them"),
     ("spike: tank", FEW),
     ("spike: pumps", FEW),
 ];
