@@ -280,6 +280,68 @@ fn what_only_looks_like_a_rule_is_none() {
     assert_eq!(run(feed(texts.collect::<Vec<_>>(), 20)).profile.sequence, []);
 }
 
+#[test]
+fn batches_are_followed_in_their_elements_however_many_there_are() {
+    for each in [1, 2, 4, 30] {
+        let mut next = [100_u64, 5_000];
+        let texts = (0..100).map(|at| {
+            let elements: Vec<String> = (0..each)
+                .map(|element| {
+                    let which = (at + element) % 2;
+                    next[which] += 1;
+                    format!(r#"{{"s":"{}","seq":{},"p":{}.5}}"#, PRODUCTS[which], next[which], (at + element) % 9)
+                })
+                .collect();
+            format!(r#"{{"arg":"book","data":[{}]}}"#, elements.join(","))
+        });
+        let outcome = run(feed(texts.collect::<Vec<_>>(), 20));
+        let rule = only(&outcome);
+        assert_eq!(
+            (rule.paths[0].as_str(), rule.per.len(), rule.violations),
+            ("/data/*/seq", 1, 0),
+            "{each}: {rule:?}"
+        );
+        assert!(rule.checked + 200 > 100 * each as u64, "{each}: {rule:?}");
+    }
+}
+
+#[test]
+fn a_second_text_does_not_break_a_chain_that_runs_through_the_connection() {
+    let texts = (0..120_u64).map(|at| {
+        let product = PRODUCTS[usize::from(at >= 60 && at % 2 == 0)];
+        format!(
+            r#"{{"s":"{product}","prevSeqId":{},"seqId":{},"px":"{}.5"}}"#,
+            900_000 + at * 3,
+            900_003 + at * 3,
+            at % 9
+        )
+    });
+    let outcome = run(feed(texts, 20));
+    let rule = only(&outcome);
+    assert_eq!((rule.rule, rule.per.len(), rule.violations), (SequenceRule::NamesPrevious, 0, 0), "{rule:?}");
+}
+
+#[test]
+fn a_restart_at_a_round_number_is_no_modulus_for_ever() {
+    let texts = (0..128_u64).chain(0..300).map(|at| format!(r#"{{"sequence_num":{at},"level":{}}}"#, at % 7));
+    let outcome = run(feed(texts, 20));
+    let rule = only(&outcome);
+    assert_eq!((rule.rule, rule.modulus), (SequenceRule::PlusOne, None));
+    assert!(rule.violations <= 1, "{rule:?}");
+}
+
+#[test]
+fn one_hostile_message_is_learned_in_no_time() {
+    let deep = format!("{}{}{}", "{\"k\":".repeat(100), "1", "}".repeat(100))
+        .replace("\"k\"", &format!("\"{}\"", "k".repeat(250)));
+    let wide: Vec<String> = (0..6_000)
+        .map(|at| format!(r#""a{at}_id":{},"b{at}":{},"x{at}_unit":"V""#, 100_000 + at, 100_000_000 + at))
+        .collect();
+    let wide = format!("{{{}}}", wide.join(","));
+    let outcome = run(feed([deep, wide], 20));
+    assert_eq!(outcome.readings.len(), 2);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 

@@ -51,7 +51,7 @@ pub(crate) struct View<'a> {
 
 impl<'a> View<'a> {
     pub(crate) fn of(seen: &Seen<'a>) -> View<'a> {
-        let Seen { leaves, elements, text, message } = *seen;
+        let Seen { leaves, elements, text, message, .. } = *seen;
         let topic = message.meta.as_ref().and_then(|meta| meta.topic.as_deref());
         View { leaves, elements, text, raw: &message.payload, topic, message: Some(message) }
     }
@@ -207,7 +207,7 @@ impl Guards {
         reading: &mut Reading,
         catalogue: &mut Catalogue,
     ) {
-        let seen = Seen { leaves: &[], elements: &[], text: &[], message };
+        let seen = Seen { leaves: &[], elements: &[], text: &[], message, outer: Default::default() };
         let found = self.signatures.as_mut().and_then(|all| all.check(trie, &View::of(&seen), 63));
         if let Some((place, method, judged)) = found {
             let tallies = &mut self.tallies;

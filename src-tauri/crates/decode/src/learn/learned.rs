@@ -239,14 +239,14 @@ impl Learned {
         {
             let value = crate::json::number::unsigned(id.as_bytes());
             let (node, watch) = (EVENT_ID, plan.event_id);
-            self.watched.extend(value.map(|value| Watched { node, watch, value, element: 0 }));
+            self.watched.extend(value.map(|value| Watched { node, watch, value, at: None, element: 0 }));
         }
         if plan.last_place != Watch::No
             && let Some(leaf) = last_place(trie, seen.leaves)
         {
             let value = leaf.unsigned(seen.text);
             let (node, watch) = (LAST_PLACE, plan.last_place);
-            self.watched.extend(value.map(|value| Watched { node, watch, value, element: 0 }));
+            self.watched.extend(value.map(|value| Watched { node, watch, value, at: None, element: 0 }));
         }
     }
 
@@ -285,17 +285,17 @@ impl Learned {
     ) {
         let Learned { snapshots, plans, catalogue, sequences, watched, tried, .. } = self;
         let is_snapshot = |kind: u32| snapshots.get(kind as usize).copied().unwrap_or_default();
-        let (mut element, mut any) = (0, false);
+        let (mut element, mut place, mut any) = (0, None, false);
         tried.clear();
-        for &Watched { node, watch, value, element: own } in watched.iter() {
+        for &Watched { node, watch, value, at, element: own } in watched.iter() {
             let (rule, joins) = match watch {
                 Watch::No => continue,
                 Watch::Trial(_) if held => continue,
                 Watch::Trial(candidate) if sequences.is_on_trial(candidate) => {
                     if own != element {
-                        sequences.observe(kind, tried, &|per| seen.text(per, element));
+                        sequences.observe(kind, tried, &|per| seen.text(per, place));
                         tried.clear();
-                        element = own;
+                        (element, place) = (own, at);
                     }
                     tried.push((node, candidate, value));
                     any = true;
@@ -311,8 +311,8 @@ impl Learned {
                 Watch::May(rule) => (rule, true),
             };
             let Some(state) = sequences.rules.get_mut(usize::from(rule)) else { continue };
-            let first = state.first_of(seen, own);
-            let said = Said { kind, value, first, text: |per: Per| seen.text(per, own) };
+            let first = state.first_of(seen, at);
+            let said = Said { kind, value, first, text: |per: Per| seen.text(per, at) };
             if joins {
                 let watch = match state.joins(&said, || is_snapshot(kind)) {
                     Joins::NotYet => continue,
@@ -330,7 +330,7 @@ impl Learned {
             let plan = plans.get(kind as usize);
             let label = |per: Per| match per {
                 Per::Path(node) => {
-                    let text = String::from_utf8_lossy(seen.text(per, own)?);
+                    let text = String::from_utf8_lossy(seen.text(per, at)?);
                     Some((Arc::from(trie.path(node)), Arc::from(text.as_ref())))
                 }
                 Per::Topic => plan?.topic_of(seen.message.meta.as_ref()?.topic.as_deref()?),
@@ -339,7 +339,7 @@ impl Learned {
             state.mark(rule.into(), &said, || is_snapshot(kind), label, into);
         }
         if any {
-            sequences.observe(kind, tried, &|per| seen.text(per, element));
+            sequences.observe(kind, tried, &|per| seen.text(per, place));
             let accepted = sequences.accept(true, &is_snapshot);
             self.put_in_force(trie, &accepted);
         }

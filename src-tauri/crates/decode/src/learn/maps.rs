@@ -20,6 +20,9 @@ use crate::pins::Pins;
 const MEMBERS: usize = 3;
 /// Paths that are looked at.
 const MAX_PATHS: usize = 5000;
+/// Longer paths are not looked at, nor what stands so deep.
+const MAX_PATH: usize = 512;
+const MAX_DEPTH: usize = 12;
 
 /// The members of an object, with the paths below each.
 type Members = BTreeMap<u32, BTreeSet<String>>;
@@ -30,7 +33,11 @@ pub(crate) fn mark(trie: &mut Trie, messages: &[Observed], pins: &Pins) -> bool 
         messages.iter().flat_map(|message| message.leaves.iter().map(|leaf| leaf.node)).collect();
     let mut objects: BTreeMap<u32, Members> = BTreeMap::new();
     for &node in nodes.iter().take(MAX_PATHS) {
-        let path = trie.path(node);
+        let depth = trie.chain(node).len();
+        let path = if depth <= MAX_DEPTH { trie.path(node) } else { continue };
+        if path.len() > MAX_PATH {
+            continue;
+        }
         let mut member = node;
         while member != ROOT && member != NONE {
             if trie.step(member) == Step::Key {

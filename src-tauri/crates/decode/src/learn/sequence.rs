@@ -161,6 +161,9 @@ impl Sequences {
                 accepted.extend(self.accept_single(at, trial, groups, rule, keep_evidence));
             }
         }
+        for candidate in self.candidates.iter_mut().filter(|candidate| candidate.is_over()) {
+            candidate.decided = true;
+        }
         accepted
     }
 
@@ -175,7 +178,7 @@ impl Sequences {
         let copies = self.copies(at);
         let Some(candidate) = self.candidates.get_mut(at) else { return Vec::new() };
         if copies {
-            candidate.seen = MAX_TRIAL;
+            candidate.decided = true;
             let (node, kinds) = (candidate.node, candidate.kinds.clone());
             return vec![Accepted {
                 rule: u16::MAX,
@@ -218,7 +221,7 @@ impl Sequences {
             accepted.push(Accepted { rule: number, node, first: None, kinds, never, open, copy: false });
         }
         if !accepted.is_empty() {
-            candidate.seen = MAX_TRIAL;
+            candidate.decided = true;
         }
         accepted
     }
@@ -251,7 +254,7 @@ impl Sequences {
         self.rules.push(state);
         let pair = [found.first, found.last];
         for candidate in self.candidates.iter_mut().filter(|candidate| pair.contains(&candidate.node)) {
-            candidate.seen = MAX_TRIAL;
+            candidate.decided = true;
         }
         Some(Accepted {
             rule: number,

@@ -4,7 +4,7 @@
 //! longer one: that is known by its words and by how many points it gave, as all its numbers give one. Others are counted leaf by leaf: the sum of a
 //! hash for each field with its type is looked up, whatever their order and however many elements arrays have.
 //!
-//! Limits: 1,024 shapes of a feed; messages of further ones have none.
+//! Limits: 1,024 shapes of a feed, of 262,144 fields together; messages of further ones have none.
 
 use std::sync::Arc;
 
@@ -18,6 +18,8 @@ use crate::json::scan::Scanner;
 use crate::json::trie::{NONE, Trie};
 
 const MAX_SHAPES: usize = 1024;
+/// Fields of all shapes together.
+const MAX_FIELDS: usize = 262_144;
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Shapes {
@@ -30,6 +32,8 @@ pub(crate) struct Shapes {
     index: FxHashMap<u64, u32>,
     /// By node: the number of the field.
     fields: Vec<u32>,
+    /// Fields of all shapes.
+    told: usize,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -130,7 +134,7 @@ impl Shapes {
 
     #[cold]
     fn add(&mut self, sum: u64, leaves: &[Leaf], kind: u32, trie: &Trie, catalogue: &mut Catalogue) -> Option<u32> {
-        if catalogue.shapes.len() >= MAX_SHAPES {
+        if catalogue.shapes.len() >= MAX_SHAPES || self.told >= MAX_FIELDS {
             return None;
         }
         let mut fields: Vec<(u32, FieldType)> = Vec::new();
@@ -141,6 +145,7 @@ impl Shapes {
         }
         fields.sort_unstable_by_key(|(field, _)| *field);
         fields.dedup_by_key(|(field, _)| *field);
+        self.told += fields.len();
         let made = catalogue.shapes.len() as u32;
         catalogue.shapes.push(Shape { kind, fields: fields.into() });
         self.index.insert(sum, made);
@@ -169,7 +174,8 @@ fn type_of(leaf: &Leaf, plan: &Plan, text: &[u8]) -> FieldType {
         LeafKind::EmptyObject | LeafKind::EmptyArray => FieldType::Empty,
         LeafKind::Text | LeafKind::Escaped if leaf.start == leaf.end => FieldType::Empty,
         LeafKind::Text | LeafKind::Escaped => {
-            let charted = matches!(plan.role(leaf.node).what, What::Series(_));
+            // A number that turns out to be a key was charted before.
+            let charted = matches!(plan.role(leaf.node).what, What::Series(_) | What::Key(_));
             if charted && leaf.number(text).is_number() { FieldType::Digits } else { FieldType::Text }
         }
     }

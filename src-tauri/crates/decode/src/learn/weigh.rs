@@ -68,6 +68,13 @@ fn whole_of(new: &[New], trie: &Trie) -> Vec<usize> {
     totals.filter(|(_, path)| hints::is_total(&trie.segment(path.node))).map(|(at, _)| at).collect()
 }
 
+/// Numbers that one is compared with, and numbers that are compared at all: each comparison looks through the messages.
+const MAX_BESIDE: usize = 8;
+const MAX_LARGE: usize = 256;
+const MAX_FIELDS: usize = 1024;
+/// Texts that tell the unit of numbers.
+const MAX_UNITS: usize = 64;
+
 fn is_number(path: &New) -> bool {
     path.verdict == Verdict::Number
 }
@@ -78,12 +85,14 @@ fn is_alike(path: &New, all: &[New], messages: &[&Observed], trie: &Trie) -> boo
     let (least, most) = path.facts.range();
     let differs = path.facts.told() > 1 && path.facts.distinct.len() * 10 >= path.facts.told() as usize * 8;
     let fits = is_number(path) && path.facts.is_whole() && least >= growth::LARGE;
-    if !fits || hints::is_measure(&name(trie, path.node)) {
+    // What has thousands of fields is no message of numbers that run beside each other.
+    if !fits || all.len() > MAX_FIELDS || hints::is_measure(&name(trie, path.node)) {
         return false;
     }
     let digits = |size: f64| size.log10().floor();
-    let beside = all.iter().filter(|other| trie.parent(other.node) == trie.parent(path.node));
-    beside.filter(|other| other.verdict == Verdict::Identifier && other.facts.is_whole()).any(|other| {
+    let identifies = |other: &&New| other.verdict == Verdict::Identifier && other.facts.is_whole();
+    let beside = all.iter().filter(identifies).filter(|other| trie.parent(other.node) == trie.parent(path.node));
+    beside.take(MAX_BESIDE).any(|other| {
         let (from, to) = other.facts.range();
         let is_of_size = least >= 1e6 && digits(from) == digits(least) && digits(to) == digits(most);
         (differs && is_of_size) || runs_beside(messages, path.node, other.node)
@@ -95,9 +104,12 @@ pub(super) fn running(messages: &[&Observed], growth: &FxHashMap<u32, Growth>, t
     let fits = |(node, growth): &(&u32, &Growth)| growth.is_large() && !hints::is_measure(&name(trie, **node));
     let mut large: Vec<(u32, &Growth)> = growth.iter().filter(fits).map(|(node, growth)| (*node, growth)).collect();
     large.sort_by_key(|(node, _)| *node);
+    large.truncate(MAX_LARGE);
     let beside = |node: u32, growth: &Growth| {
-        let mut others = large.iter().filter(|(other, _)| *other != node && trie.parent(*other) == trie.parent(node));
-        others.any(|(other, of)| (growth.may_run() || of.may_run()) && runs_beside(messages, node, *other))
+        let others = large.iter().filter(|(other, _)| *other != node && trie.parent(*other) == trie.parent(node));
+        others
+            .take(MAX_BESIDE)
+            .any(|(other, of)| (growth.may_run() || of.may_run()) && runs_beside(messages, node, *other))
     };
     let runs = |(node, growth): &&(u32, &Growth)| (growth.may_run() && growth.goes_by_one()) || beside(*node, growth);
     large.iter().filter(runs).map(|(node, _)| *node).collect()
@@ -130,7 +142,7 @@ fn give_units(new: &mut [New], messages: &[&Observed], trie: &Trie) {
             Some((trie.parent(path.node), about, text(path.node)?))
         })
         .collect();
-    for (parent, about, unit) in units {
+    for (parent, about, unit) in units.into_iter().take(MAX_UNITS) {
         let beside = |path: &&mut New| is_number(path) && trie.parent(path.node) == parent;
         match about.first() {
             Some(first) => {

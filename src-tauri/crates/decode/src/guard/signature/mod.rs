@@ -131,7 +131,7 @@ impl Signatures {
     /// Looks for a signature that fits; the first place of one, if none does.
     #[cold]
     fn find(&mut self, trie: &Trie, view: &View<'_>) {
-        for found in candidates(trie, view) {
+        for found in candidates(trie, view).into_iter().take(MAX_CANDIDATES) {
             if let Some(way) = self.way_of(&found, view) {
                 (self.place, self.way) = (Some(found.place), Some(way));
                 return;
@@ -152,6 +152,9 @@ impl Signatures {
         ways.into_iter().next().map(Way::Mac)
     }
 }
+
+/// Texts of a message that are tried as signatures: each is computed over all of it, in several ways.
+const MAX_CANDIDATES: usize = 8;
 
 fn headers<'a>(view: &View<'a>) -> &'a [(Arc<str>, Arc<str>)] {
     view.message.and_then(|message: &'a Message| message.meta.as_deref()).map_or(&[], |meta| meta.headers.as_slice())

@@ -16,7 +16,7 @@ fn message(payload: &str, headers: &[(&str, &str)]) -> Message {
 
 /// Method, and whether it fits; of a message without leaves.
 fn checked(key: &SignatureKey, message: &Message) -> Option<(&'static str, bool)> {
-    let seen = Seen { leaves: &[], elements: &[], text: &[], message };
+    let seen = Seen { leaves: &[], elements: &[], text: &[], message, outer: Default::default() };
     let found = Signatures::new(key).check(&Trie::new(10), &View::of(&seen), 0);
     found.map(|(_, method, judged)| (method, judged.fits))
 }

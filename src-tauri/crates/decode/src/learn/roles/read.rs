@@ -1,5 +1,6 @@
 //! Reading a message by the plan of its kind.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use feedwatch_model::{Message, Point, Reading, SeriesKind, Time, TimeUnit, Value};
@@ -44,8 +45,14 @@ pub(crate) struct Watched {
     pub(crate) node: u32,
     pub(crate) watch: Watch,
     pub(crate) value: u64,
-    /// The element it stands in; 0: the message itself.
+    /// Its place among the leaves, if it stands in an element of an array, and that element.
+    pub(crate) at: Option<usize>,
     pub(crate) element: u32,
+}
+
+/// The place of a leaf among the leaves that it is one of.
+fn place_of(leaf: &Leaf, leaves: &[Leaf]) -> usize {
+    (std::ptr::from_ref(leaf).addr() - leaves.as_ptr().addr()) / size_of::<Leaf>()
 }
 
 /// Whether `outer` is `element` or stands around it.
@@ -79,13 +86,15 @@ pub(crate) struct Seen<'a> {
     /// The JSON that the leaves stand in: the payload, or what was made of it.
     pub(crate) text: &'a [u8],
     pub(crate) message: &'a Message,
+    /// Paths of the message itself that were looked for, and their leaves.
+    pub(crate) outer: RefCell<Vec<(u32, Option<usize>)>>,
 }
 
 impl Scanner {
     /// What was scanned last: `text` of `message`.
     #[inline]
     pub(crate) fn seen<'a>(&'a self, text: &'a [u8], message: &'a Message) -> Seen<'a> {
-        Seen { leaves: &self.leaves, elements: &self.elements, text, message }
+        Seen { leaves: &self.leaves, elements: &self.elements, text, message, outer: RefCell::default() }
     }
 }
 
@@ -95,12 +104,35 @@ impl Seen<'_> {
         self.text
     }
 
-    /// What scopes a sequence whose number stands in `element`.
-    pub(crate) fn text(&self, per: Per, element: u32) -> Option<&[u8]> {
+    /// The leaf of `node` in the element of the leaf at `at`, of which the leaves stand together.
+    pub(crate) fn beside(&self, node: u32, at: usize) -> Option<&Leaf> {
+        let element = self.leaves.get(at)?.element;
+        let (before, behind) = self.leaves.split_at_checked(at)?;
+        let is_own = |leaf: &&Leaf| leaf.element == element;
+        let mut own = behind.iter().take_while(is_own).chain(before.iter().rev().take_while(is_own));
+        own.find(|leaf| leaf.node == node)
+    }
+
+    /// The leaf of `node` in the message itself, looked for once.
+    fn outer(&self, node: u32) -> Option<&Leaf> {
+        let known = self.outer.borrow().iter().find(|(known, _)| *known == node).map(|(_, at)| *at);
+        let at = known.unwrap_or_else(|| {
+            let at = self.leaves.iter().position(|leaf| leaf.node == node && leaf.element == 0);
+            self.outer.borrow_mut().push((node, at));
+            at
+        });
+        self.leaves.get(at?)
+    }
+
+    /// What scopes a sequence whose number is the leaf at `at`; `None`: it stands in the message itself.
+    pub(crate) fn text(&self, per: Per, at: Option<usize>) -> Option<&[u8]> {
         match per {
             Per::Path(node) => {
-                let there = |leaf: &&Leaf| leaf.node == node && is_around(self.elements, leaf.element, element);
-                self.leaves.iter().find(there).and_then(|leaf| text_of(leaf, self.payload()))
+                let leaf = match at {
+                    None => self.leaves.iter().find(|leaf| leaf.node == node && leaf.element == 0),
+                    Some(at) => self.beside(node, at).or_else(|| self.outer(node)),
+                };
+                leaf.and_then(|leaf| text_of(leaf, self.payload()))
             }
             Per::Topic => self.message.meta.as_ref().and_then(|meta| meta.topic.as_deref()).map(str::as_bytes),
         }
@@ -184,8 +216,9 @@ impl Plan {
         let role = self.role(leaf.node);
         if role.watch != Watch::No {
             let (node, watch, element) = (leaf.node, role.watch, leaf.element);
+            let at = (element != 0).then(|| place_of(leaf, seen.leaves));
             let value = leaf.unsigned(seen.payload());
-            found.watched.extend(value.map(|value| Watched { node, watch, value, element }));
+            found.watched.extend(value.map(|value| Watched { node, watch, value, at, element }));
         }
         match role.what {
             What::Series(slot) => self.read_value(slot, leaf, seen, deep, found, around),

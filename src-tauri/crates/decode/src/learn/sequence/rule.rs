@@ -130,11 +130,11 @@ impl RuleState {
 
     /// The first number of two.
     #[inline]
-    pub(crate) fn first_of(&mut self, seen: &Seen<'_>, element: u32) -> Option<u64> {
+    pub(crate) fn first_of(&mut self, seen: &Seen<'_>, at: Option<usize>) -> Option<u64> {
         let first = self.first?;
-        let leaf = match element {
-            0 => find(seen.leaves, first, &mut self.guess)?,
-            _ => seen.leaves.iter().find(|leaf| leaf.node == first && leaf.element == element)?,
+        let leaf = match at {
+            None => find(seen.leaves, first, &mut self.guess)?,
+            Some(at) => seen.beside(first, at)?,
         };
         leaf.unsigned(seen.text)
     }
@@ -218,6 +218,15 @@ impl RuleState {
             return (value, value, true);
         }
         let value = match self.modulus {
+            // There are more numbers than was thought: it had begun anew by chance.
+            Some(modulus) if value >= modulus => {
+                (self.rule, self.modulus) = (SequenceRule::PlusOne, None);
+                if let Some(rule) = catalogue.rules.get_mut(number as usize) {
+                    (rule.rule, rule.modulus) = (self.rule, None);
+                }
+                place.set(value);
+                return (value, value, true);
+            }
             Some(modulus) => place.lifted(value, modulus),
             None => value,
         };
@@ -275,9 +284,9 @@ impl RuleState {
     /// modulus from now on.
     #[cold]
     fn turns(&mut self, last: u64, value: u64, number: u32, catalogue: &mut Catalogue) -> Option<u64> {
-        // A small count that nobody names is believed only if nothing is missing.
+        // A small count is believed only if nothing is missing where it goes round.
         let exact = |count: u64| value == 0 && count == last + 1;
-        let mut found = round(last, value).filter(|count| self.named || *count >= 4096 || exact(*count));
+        let mut found = round(last, value).filter(|count| *count >= 4096 || exact(*count));
         if value == 0 && found.is_none() {
             let count = last.saturating_add(1);
             self.turn = if self.turn.0 == count { (count, self.turn.1 + 1) } else { (count, 1) };
@@ -352,7 +361,7 @@ impl RuleState {
         }
         self.unsettled = None;
         let Some(mut place) = self.places.remove(&known) else { return };
-        if place.is_next(said.value) {
+        if self.follows(&place, said) {
             self.scope = Scope::CONNECTION;
             place.scope = u32::MAX;
             self.places.insert(0, place);

@@ -3,6 +3,9 @@
 use crate::hash::hash64;
 use crate::json::trie::Trie;
 
+/// Longer texts scope nothing.
+const MAX_TEXT: usize = 256;
+
 /// A text that scopes a sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Per {
@@ -49,10 +52,12 @@ impl Scope {
     #[inline]
     pub(crate) fn hash<'a>(self, text: &impl Fn(Per) -> Option<&'a [u8]>) -> Option<u64> {
         let Some(first) = self.first else { return Some(0) };
-        let hash = hash64(text(first)?, 0);
+        // What is kept of a scope is its text.
+        let short = |per| text(per).filter(|text| text.len() <= MAX_TEXT);
+        let hash = hash64(short(first)?, 0);
         match self.second {
             None => Some(hash),
-            Some(second) => Some(hash64(text(second)?, hash)),
+            Some(second) => Some(hash64(short(second)?, hash)),
         }
     }
 }

@@ -100,7 +100,9 @@ pub(super) struct Trial {
 pub(super) struct Candidate {
     pub(super) node: u32,
     pub(super) name: Name,
-    pub(super) seen: u32,
+    seen: u32,
+    /// It carries a rule, or the trial is over.
+    pub(super) decided: bool,
     least: u64,
     pub(super) kinds: Vec<u32>,
     pub(super) trials: Vec<Trial>,
@@ -127,7 +129,16 @@ impl Group {
 
 impl Candidate {
     pub(super) fn new(node: u32, name: Name) -> Candidate {
-        Candidate { node, name, seen: 0, least: u64::MAX, kinds: Vec::new(), trials: Vec::new(), told: None }
+        Candidate {
+            node,
+            name,
+            seen: 0,
+            decided: false,
+            least: u64::MAX,
+            kinds: Vec::new(),
+            trials: Vec::new(),
+            told: None,
+        }
     }
 
     /// Takes part in the scope that names say it has.
@@ -137,7 +148,12 @@ impl Candidate {
     }
 
     pub(super) fn is_on_trial(&self) -> bool {
-        self.seen < MAX_TRIAL
+        !self.decided
+    }
+
+    /// Whether it was seen as often as is looked at.
+    pub(super) fn is_over(&self) -> bool {
+        self.seen >= MAX_TRIAL
     }
 
     /// Whether it stands where another number stands, in the connection and in every scope.
@@ -171,6 +187,9 @@ impl Candidate {
     }
 
     pub(super) fn observe<'a>(&mut self, kind: u32, value: u64, text: &impl Fn(Per) -> Option<&'a [u8]>) {
+        if self.is_over() {
+            return;
+        }
         self.seen += 1;
         self.least = self.least.min(value);
         for trial in &mut self.trials {
@@ -276,6 +295,8 @@ impl Trial {
                     group.kinds.push(kind);
                 } else if score.only_repeats() {
                     group.never.push(kind);
+                } else if !self.each_kind && score.pairs >= 4 && score.next * 2 < score.pairs {
+                    // It is numbered by itself.
                 } else if score.pairs != 1 || score.equal == 0 {
                     // One that was seen once, and to repeat, is left open.
                     group.score = group.score.with(score);
