@@ -167,7 +167,7 @@ impl Alarms {
         }
     }
 
-    /// The program was started again: what was unusual in a series is judged anew, and feeds that are not watched any
+    /// The program was started again: what is learned anew (series, rates, clocks) is judged anew, and feeds that are not watched any
     /// more can neither hold nor end anything.
     pub fn restarted(&mut self, watched: &[FeedId], at: Time) {
         let sources: Vec<AlarmSource> = self.by_source.keys().cloned().collect();
@@ -176,6 +176,8 @@ impl Alarms {
                 self.clear(&source, at, "The feed is not watched any more.");
             } else if source.check == Check::Anomaly {
                 self.clear(&source, at, "The console was started again; the series is judged anew.");
+            } else if matches!(source.check, Check::Rate | Check::Clock) {
+                self.clear(&source, at, "The console was started again; this is judged anew.");
             }
         }
     }

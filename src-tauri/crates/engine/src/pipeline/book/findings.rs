@@ -18,9 +18,10 @@ impl Book {
             match (finding.check, finding.kind) {
                 (Check::Sequence, FindingKind::Gap) => self.lost_messages(&finding, shared),
                 (Check::Sequence, FindingKind::Healed) => {
-                    let came = finding.from.zip(finding.to).map_or(1, |(from, to)| to.saturating_sub(from) + 1);
+                    let came =
+                        finding.from.zip(finding.to).map_or(1, |(from, to)| to.saturating_sub(from).saturating_add(1));
                     self.tally.lost = self.tally.lost.saturating_sub(came);
-                    self.tally.filled += came;
+                    self.tally.filled = self.tally.filled.saturating_add(came);
                 }
                 (Check::Order, _) => self.tally.reordered += 1,
                 (Check::Silence, FindingKind::Silent) => {
@@ -48,7 +49,7 @@ impl Book {
 
     fn lost_messages(&mut self, finding: &Finding, shared: &mut Shared) {
         // Of messages that name the one before them at least that one is missing.
-        self.tally.lost += finding.missing.unwrap_or(1);
+        self.tally.lost = self.tally.lost.saturating_add(finding.missing.unwrap_or(1));
         let gap = Gap {
             feed: self.id,
             from: finding.at,

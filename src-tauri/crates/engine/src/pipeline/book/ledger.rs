@@ -85,16 +85,17 @@ impl Book {
         }
         let range = finding.from.zip(finding.to);
         if (finding.check, finding.kind) == (Check::Sequence, FindingKind::Healed) {
-            let came = range.map_or(1, |(from, to)| to.saturating_sub(from) + 1);
+            let came = range.map_or(1, |(from, to)| to.saturating_sub(from).saturating_add(1));
             let at = self.entries.gap_of(finding).unwrap_or(finding.at);
-            shared.output.ledger.at(self.id, at).filled += came;
+            let counts = shared.output.ledger.at(self.id, at);
+            counts.filled = counts.filled.saturating_add(came);
         }
         let counts = shared.output.ledger.at(self.id, finding.at);
         counts.findings.add(finding.check, 1);
         let counted = finding.severity != Severity::Info;
         match finding.check {
             Check::Sequence if finding.kind == FindingKind::Gap => {
-                counts.missing += finding.missing.unwrap_or(1);
+                counts.missing = counts.missing.saturating_add(finding.missing.unwrap_or(1));
                 self.entries.remember(finding);
             }
             Check::Order => counts.reordered += 1,
