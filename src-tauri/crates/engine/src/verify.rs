@@ -105,7 +105,8 @@ pub fn notes(verified: &Verified, keyed: bool) -> Vec<String> {
     notes.push(
         match (keyed, verified.signed) {
             (true, _) => {
-                "With the key a forgery shows. An older copy of the whole file would pass too: compare the head of the chain \
+                "The key fits the head. What was pruned from the oldest messages, and what stands behind the last block, it does \
+                 not prove. An older copy of the whole file would pass too: compare the head of the chain \
                  with one that was noted elsewhere."
             }
             (false, true) => {

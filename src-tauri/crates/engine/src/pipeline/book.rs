@@ -180,6 +180,7 @@ impl Book {
     fn reading(&mut self, catalogue: &Catalogue, message: Message, reading: &Reading, shared: &mut Shared) {
         self.below = message.number + 1;
         while let Some(series) = catalogue.series.get(self.series.len()) {
+            self.pin(&series.path);
             let described = Described {
                 name: &series.name,
                 path: &series.path,
@@ -270,6 +271,16 @@ impl Book {
             )
         });
         [series, paths]
+    }
+
+    /// Limits that are pinned for the path of the next series hold for it.
+    fn pin(&mut self, path: &str) {
+        let Some(pinned) = self.settings.decode.pins.series.iter().find(|series| series.path == path) else { return };
+        let ((low, high), fastest) = (pinned.range, pinned.fastest.unwrap_or(f64::INFINITY));
+        let (low, high) = (low.unwrap_or(f64::NEG_INFINITY), high.unwrap_or(f64::INFINITY));
+        if let Ok(number) = u32::try_from(self.series.len()) {
+            self.integrity.pin(number, low, high, fastest);
+        }
     }
 
     fn new_series(&mut self, id: SeriesId, fresh: Option<SeriesMeta>, shared: &mut Shared) {

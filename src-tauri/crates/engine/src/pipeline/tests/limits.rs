@@ -77,3 +77,29 @@ fn of_each_slot_the_newest_value_is_kept_with_its_own_time() {
     let expected: Vec<&Sample> = (0..16).filter_map(newest).collect();
     assert_eq!(samples.iter().collect::<Vec<_>>(), expected);
 }
+
+#[test]
+fn a_pinned_range_is_judged_from_the_first_value_on() {
+    let price = feedwatch_decode::PinnedSeries {
+        path: "/price".to_owned(),
+        kind: None,
+        unit: None,
+        range: (Some(0.0), Some(150.0)),
+        fastest: None,
+    };
+    let pins = feedwatch_decode::Pins { series: vec![price], ..feedwatch_decode::Pins::default() };
+    for (pins, expected) in [(pins, 1), (feedwatch_decode::Pins::default(), 0)] {
+        let mut pipeline = Pipeline::new(Registry::default(), Alarms::default(), false);
+        let decode =
+            feedwatch_decode::Options { pins: std::sync::Arc::new(pins), ..feedwatch_decode::Options::default() };
+        pipeline.add_feed(FeedSettings { decode, ..settings(None) }, at(0));
+        for index in 0..100 {
+            let price = if index == 80 { 151.0 } else { 100.0 + (index % 7) as f64 };
+            pipeline.step(0, Event::Message(ticker(index, 1_000 + index, index as i64 * 100, price)));
+        }
+        pipeline.finish();
+        let outside = pipeline.findings().filter(|found| found.finding.kind == FindingKind::Outside);
+        let shown: Vec<_> = outside.map(|found| found.finding.message).collect();
+        assert_eq!(shown, vec![Some(80); expected]);
+    }
+}
