@@ -23,7 +23,7 @@ const ROWS: [(Check, &str, &str); 16] = [
     (Check::Checksum, "Undamaged", "authenticity"),
     (Check::Signature, "Signed", "authenticity"),
     (Check::Agreement, "Lines agree", "authenticity"),
-    (Check::Security, "Who is at the other end", "authenticity"),
+    (Check::Security, "The server's certificate", "authenticity"),
 ];
 
 /// Whole minutes, hours or days from edge to edge.
