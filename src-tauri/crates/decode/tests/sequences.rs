@@ -82,7 +82,7 @@ fn numbers_may_have_leading_zeros_or_be_hexadecimal() {
 fn what_names_none_before_it_at_first_names_one_later() {
     let mut last = [1000_i64, 5000];
     let texts = (0..300).map(|at: usize| {
-        let product = usize::from(at % 3 == 0);
+        let product = usize::from(at.is_multiple_of(3));
         let before = if at < 2 { -1 } else { last[product] };
         last[product] += [1, 2, 7][at % 3];
         let (name, now) = (PRODUCTS[product], last[product]);
@@ -255,7 +255,7 @@ fn the_last_place_of_arrays_of_several_lengths_may_number_them() {
 fn offsets_with_holes_only_grow_in_their_partition() {
     let mut offsets = [1_000_u64, 8_000];
     let texts = (0..200).map(|at| {
-        let partition = usize::from(at % 3 == 0);
+        let partition = usize::from(at.is_multiple_of(3));
         offsets[partition] += 1 + (at % 4) as u64;
         format!(
             r#"{{"meta":{{"topic":"edits","partition":{partition},"offset":{}}},"length":{},"bot":{}}}"#,
