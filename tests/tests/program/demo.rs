@@ -67,7 +67,7 @@ impl Told {
     }
 
     fn balances(&self) {
-        for feed in [Feed::Prices, Feed::Plant] {
+        for feed in [Feed::Prices, Feed::Plant, Feed::Gate] {
             let books = self.accounts[feed.name()];
             assert!(books.balance(), "seed {}: {books:?}", self.seed());
             assert_eq!(books.in_flight, 0, "seed {}: {books:?}", self.seed());

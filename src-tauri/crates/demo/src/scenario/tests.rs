@@ -6,6 +6,8 @@ use serde_json::Value;
 use super::yardstick::loudest;
 use super::*;
 
+mod faults;
+
 const START: i64 = 1_700_000_000_000;
 
 fn at(tick: u64) -> Time {
@@ -63,7 +65,7 @@ fn series(ticks: &[Tick]) -> BTreeMap<String, Vec<f64>> {
 #[test]
 fn faults_stand_at_the_seconds_of_the_published_schedule() {
     for seed in [1, 2, 99] {
-        let all = ticks(seed, true, 7200);
+        let all = ticks(seed, true, 2 * PERIOD_SECONDS * TICKS_PER_SECOND);
         let seen: Vec<(u64, Fault)> = entries(&all).iter().map(|entry| (entry.second, entry.fault)).collect();
         let lines = |from| SCHEDULE.iter().map(move |line| (line.second + from, line.fault));
         assert_eq!(seen, lines(0).chain(lines(PERIOD_SECONDS)).collect::<Vec<_>>());
@@ -260,18 +262,21 @@ proptest! {
 
     #[test]
     fn numbers_go_up_by_one_except_where_the_log_says_otherwise(seed: u64) {
-        let all = ticks(seed, true, 1300);
+        let all = ticks(seed, true, 2900);
         let about = |fault| {
             let entry = entry(&all, fault);
             let (from, to) = entry.sequence.unwrap();
             (entry.product.clone().unwrap(), from, to)
         };
         let (lost, late, twice) = (about(Fault::LostMessages), about(Fault::LateMessage), about(Fault::DuplicatedMessage));
-        prop_assert_eq!(lost.2 - lost.1, 2);
+        let (withheld, conflict) = (about(Fault::WithheldMessages), about(Fault::Conflict));
+        prop_assert_eq!((lost.2 - lost.1, withheld.2 - withheld.1), (2, 2));
+        let mut all_late = vec![(late.0, late.1)];
+        all_late.extend((withheld.1..=withheld.2).map(|number| (withheld.0.clone(), number)));
         let expected = Seen {
             gaps: vec![lost],
-            late: vec![(late.0, late.1)],
-            repeated: vec![(twice.0, twice.1)],
+            late: all_late,
+            repeated: vec![(twice.0, twice.1), (conflict.0, conflict.1)],
             unreadable: 1,
         };
         prop_assert_eq!(check(&all), expected);
@@ -285,6 +290,7 @@ proptest! {
         prop_assert_eq!(check(&all), Seen::default());
         prop_assert_eq!(frames(&all, Feed::Plant).count(), 1300);
         prop_assert_eq!(frames(&all, Feed::Prices).count(), 4 * 1300 + 130);
+        prop_assert_eq!(all.iter().map(|tick| tick.calls.len()).sum::<usize>(), 2 * 130);
     }
 
     #[test]

@@ -170,12 +170,13 @@ impl Running {
     }
 }
 
-/// Waits until every feed has noticed the end of its connection.
+/// Waits until every feed has noticed the end of its connection; one that listens has none.
 pub(super) async fn until_disconnected(core: &Core, at_most: Duration) {
     let ended = async {
         // The pipeline thread sets the flags; there is no event to wait on across the two worlds but its pace.
         let mut look = tokio::time::interval(Duration::from_millis(5));
-        while !core.feeds.lock().iter().all(|feed| feed.disconnected.load(Ordering::SeqCst)) {
+        let is_over = |feed: &Running| feed.protocol == Protocol::Webhook || feed.disconnected.load(Ordering::SeqCst);
+        while !core.feeds.lock().iter().all(is_over) {
             look.tick().await;
         }
     };
