@@ -82,17 +82,17 @@ impl Exchange {
         let offset = self.spread_offset(now, plan, index);
         let Some(walk) = self.walks.get_mut(index) else { return };
         let is_damaged = hits(Fault::DamagedMessage, plan.damaged);
-        let quote = walk.next(at, offset, lost || is_damaged || !in_time);
-        said.numbers.push((walk.id(), quote.sequence));
-        if lost {
-            return;
-        }
-        let bytes = quote.bytes(now.is(Fault::MissingField));
         let behind = match () {
             () if hits(Fault::LateMessage, plan.late) => Some(LATE_BEHIND),
             () if hits(Fault::WithheldMessages, plan.withheld) => Some(WITHHELD_TICKS),
             () => None,
         };
+        let quote = walk.next(at, offset, lost || is_damaged || behind.is_some() || !in_time);
+        said.numbers.push((walk.id(), quote.sequence));
+        if lost {
+            return;
+        }
+        let bytes = quote.bytes(now.is(Fault::MissingField));
         if let Some(behind) = behind {
             self.held.push(Held { index, bytes, behind: quote.sequence + behind });
             return;

@@ -95,16 +95,17 @@ fn explain(run: &Run, entry: &Entry, rest: &mut Vec<(Feed, Finding)>) {
 }
 
 #[test]
-fn each_fault_of_a_period_is_found_as_what_it_is_and_nothing_else() {
+fn each_fault_of_two_periods_is_found_as_what_it_is_and_nothing_else() {
     for seed in SEEDS {
-        let run = stage::run(seed, true, PERIOD);
+        // What came twice is a habit: from the third time on some of it is not told.
+        let run = stage::run(seed, true, 2 * PERIOD);
         let mut rest = run.findings.clone();
         for entry in &run.entries {
             explain(&run, entry, &mut rest);
         }
         let by_chance =
             rest.extract_if(.., |(_, found)| (found.check, found.severity) == (Check::Anomaly, Severity::Info));
-        assert!(by_chance.count() <= BY_CHANCE, "seed {seed}:\n{}", told(&run));
+        assert!(by_chance.count() <= 2 * BY_CHANCE, "seed {seed}:\n{}", told(&run));
         assert!(rest.is_empty(), "seed {seed}: nothing explains {rest:#?}");
     }
 }
