@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::DemoError;
 use crate::scenario::{Entry, Feed, GATE_LINES, Scenario, TICK_NANOS, Tick, subscriptions};
-use crate::serve::{Caller, Door, EVENTS_PATH, Ending, Hook, Limits, Publisher, Server, Sse, WebSocket, bind, free};
+use crate::serve::{Caller, Door, EVENTS_PATH, Ending, Hook, Limits, Publisher, Server, Sse, WebSocket, bind};
 
 /// The log keeps so many entries and outages: about a week of the schedule.
 const LOG_LIMIT: usize = 10_000;
@@ -130,9 +130,13 @@ impl Demo {
             .ok_or_else(|| DemoError::Speed(options.speed.to_string()))?;
         let (prices_listener, prices_address) = bind(SocketAddr::new(options.listen, 0)).await?;
         let (plant_listener, plant_address) = bind(SocketAddr::new(options.listen, 0)).await?;
+        let any = SocketAddr::new(options.listen, 0);
+        // Nobody listens there when they are given back. If another program is faster than the one they are meant for, that one says
+        // so and tries again.
+        let [first, second] = [bind(any).await?, bind(any).await?].map(|(_, address)| address);
         let token: String = std::iter::repeat_with(fastrand::alphanumeric).take(TOKEN_LETTERS).collect();
         let hook = |address| Hook { address, path: GATE_PATH, token: token.clone() };
-        let hooks = [hook(free(options.listen).await?), hook(free(options.listen).await?)];
+        let hooks = [first, second].map(hook);
         let stop = CancellationToken::new();
         let shared = Arc::new(Shared {
             seed: options.seed,

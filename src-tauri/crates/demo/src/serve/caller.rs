@@ -140,7 +140,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
-    use super::super::free;
+    use super::super::bind;
     use super::*;
 
     /// Takes so many requests, one a connection, and answers with these; gives what was posted and whether with the token.
@@ -164,7 +164,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_is_tried_again_till_it_is_taken_and_a_stranger_knocks_once() {
-        let address = free(Ipv4Addr::LOCALHOST.into()).await.unwrap();
+        let (listener, address) = bind((Ipv4Addr::LOCALHOST, 0).into()).await.unwrap();
+        drop(listener);
         let hook = Hook { address, path: "/gate", token: "s3cr3t".to_owned() };
         let caller = Caller::start(hook, CancellationToken::new());
         // Nobody listens yet, and nobody is waited for.

@@ -1,7 +1,7 @@
 //! A listening socket and the tasks of its connections; shut down at once by a token.
 
 use std::future::Future;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,14 +30,6 @@ pub(crate) async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     Ok((listener, bound))
-}
-
-/// An address where nobody listens at this moment. Another program may take it before whoever it is meant for; it is then not to be
-/// had, and tried again.
-pub(crate) async fn free(at: IpAddr) -> Result<SocketAddr, DemoError> {
-    let (listener, address) = bind(SocketAddr::new(at, 0)).await?;
-    drop(listener);
-    Ok(address)
 }
 
 /// A server that runs until its token is cancelled or it is dropped.

@@ -19,7 +19,7 @@ mod websocket;
 
 pub(crate) use caller::{Caller, Hook};
 pub(crate) use client::{Door, Ending};
-pub(crate) use listen::{Server, bind, free};
+pub(crate) use listen::{Server, bind};
 pub(crate) use publisher::{Limits, Publisher};
 pub(crate) use sse::{EVENTS_PATH, Sse};
 pub(crate) use websocket::WebSocket;
