@@ -396,10 +396,11 @@ pub fn learned(profile: &Profile, accounts: Accounts) -> Vec<LearnedRow> {
     if profile.kinds.len() > 1 {
         let kind = |kind: &feedwatch_model::KindProfile| {
             let said = kind.matches.values().filter_map(|value| match value {
-                MatchValue::Text(text) => Some(text.as_str()),
+                MatchValue::Text(text) => Some(text.clone()),
+                MatchValue::Number(number) => Some(number.to_string()),
                 MatchValue::Present(_) => None,
             });
-            let said: Vec<&str> = said.collect();
+            let said: Vec<String> = said.collect();
             let name = if said.is_empty() { "other" } else { &said.join(" ") };
             format!("{name} ({})", crate::text::count_of(kind.messages))
         };
