@@ -8,7 +8,7 @@ use fastrand::Rng;
 use super::plant::{PRESSES, SENSORS};
 use super::prices::PRODUCTS;
 
-/// Ticks a second, of both feeds.
+/// Ticks a second, of prices and plant; the gate calls once a second.
 pub const TICKS_PER_SECOND: u64 = 10;
 /// The schedule begins anew after so many seconds.
 pub const PERIOD_SECONDS: u64 = 600;
