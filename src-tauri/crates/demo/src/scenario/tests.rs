@@ -36,6 +36,14 @@ fn entry(ticks: &[Tick], fault: Fault) -> &Entry {
     ticks.iter().flat_map(|tick| &tick.entries).find(|entry| entry.fault == fault).unwrap()
 }
 
+/// The series that a fault is about.
+fn name_of(entry: &Entry) -> String {
+    match &entry.product {
+        Some(product) => format!("{product}/spread"),
+        None => entry.path.as_deref().unwrap_or_default().trim_start_matches('/').to_owned(),
+    }
+}
+
 /// Every numeric series by its name, in the order sent; a price by its number, so that a late one stands where it belongs.
 fn series(ticks: &[Tick]) -> BTreeMap<String, Vec<f64>> {
     let mut prices: BTreeMap<(String, u64), Value> = BTreeMap::new();
@@ -47,8 +55,9 @@ fn series(ticks: &[Tick]) -> BTreeMap<String, Vec<f64>> {
     let mut all: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     for ((product, _), message) in prices {
         for name in ["price", "best_bid", "best_ask", "spread", "last_size", "volume_24h"] {
-            let value = message[name].as_str().unwrap().parse().unwrap();
-            all.entry(format!("{product}/{name}")).or_default().push(value);
+            // One field is missing for a while.
+            let Some(value) = message[name].as_str() else { continue };
+            all.entry(format!("{product}/{name}")).or_default().push(value.parse().unwrap());
         }
     }
     for message in messages(ticks, Feed::Plant) {
@@ -164,14 +173,7 @@ fn without_faults_no_series_is_loud() {
 fn a_spike_and_a_level_shift_are_louder_than_everything_else() {
     for seed in 0..10 {
         let all = ticks(seed, true, 745);
-        let name = |fault| {
-            let entry = entry(&all, fault);
-            match &entry.product {
-                Some(product) => format!("{product}/spread"),
-                None => entry.path.as_deref().unwrap_or_default().trim_start_matches('/').to_owned(),
-            }
-        };
-        let faulty = [name(Fault::Spike), name(Fault::LevelShift)];
+        let faulty = [Fault::Spike, Fault::LevelShift].map(|fault| name_of(entry(&all, fault)));
         for (name, values) in series(&all) {
             let (worst, row) = loudest(&values);
             if faulty.contains(&name) {

@@ -27,6 +27,18 @@ fn time_of(message: &Value, field: &str) -> Time {
 }
 
 #[test]
+fn faults_of_messages_make_no_series_loud() {
+    for seed in 0..3 {
+        let all = ticks(seed, true, ALL);
+        let loud = [Fault::Spike, Fault::LevelShift, Fault::Implausible].map(|fault| name_of(entry(&all, fault)));
+        for (name, values) in series(&all).into_iter().filter(|(name, _)| !loud.contains(name)) {
+            let (worst, row) = loudest(&values);
+            assert!(worst < 1.25, "seed {seed}: {name} has {worst:.2} at row {row}");
+        }
+    }
+}
+
+#[test]
 fn one_message_does_not_fit_its_checksum() {
     for seed in 0..5 {
         let all = ticks(seed, true, ALL);
