@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Core, Engine, worker};
 use crate::config::{Credentials, DrillEvery, FeedConfig, Given, Purpose, SourceConfig};
 use crate::pipeline::{FeedSettings, Known, LineSettings, Pipeline};
-use crate::sources;
+use crate::sources::{self, Proof};
 
 /// A feed under supervision.
 pub struct Running {
@@ -23,6 +23,8 @@ pub struct Running {
     pub(crate) place: usize,
     pub(crate) protocol: Protocol,
     pub(crate) inbox: Arc<Inbox>,
+    /// What signatures are checked with, if they are.
+    pub(crate) proof: Option<Proof>,
     pub(crate) cancel: CancellationToken,
     pub(crate) task: Option<JoinHandle<()>>,
     /// Its connection has ended or was lost since [`Core::quiet`].
@@ -44,7 +46,8 @@ impl Engine {
     /// Starts a feed.
     pub fn add_feed(&self, config: &FeedConfig, credentials: &Credentials) -> Option<FeedId> {
         let core = &self.core;
-        let endpoints = self.endpoints_of(config, credentials);
+        let proof = Proof::of(config);
+        let endpoints = self.endpoints_of(config, credentials, proof.as_ref());
         let bell = Arc::clone(&core.bell);
         let carried = core.pipeline.lock().carried(&config.name);
         let inbox = Inbox::numbered_from(carried, sources::inbox_limits(config), Arc::new(move || bell.ring()));
@@ -97,6 +100,7 @@ impl Engine {
             place,
             protocol: config.source.protocol(),
             inbox,
+            proof,
             cancel,
             task: Some(task),
             disconnected: AtomicBool::new(false),
@@ -106,7 +110,7 @@ impl Engine {
         Some(feed)
     }
 
-    fn endpoints_of(&self, config: &FeedConfig, credentials: &Credentials) -> Vec<Endpoint> {
+    fn endpoints_of(&self, config: &FeedConfig, credentials: &Credentials, proof: Option<&Proof>) -> Vec<Endpoint> {
         let options = &self.core.options;
         let none = Credentials::default();
         let credentials = std::iter::once(credentials).chain(&credentials.backups).chain(std::iter::repeat(&none));
@@ -121,7 +125,7 @@ impl Engine {
             let (paths, clock, purpose) = (&options.paths, options.clock, Purpose::Watch);
             let format = config.format;
             let given = Given { feed, own: &own, in_turns, credentials, paths, clock, purpose, format };
-            Endpoint { name: name.to_owned(), source: sources::source_of(source, &given) }
+            Endpoint { name: name.to_owned(), source: sources::source_of(source, &given, proof) }
         });
         endpoints.collect()
     }

@@ -1,5 +1,6 @@
 //! The pipeline thread: takes what the inboxes hold, steps the pipeline, hands on what comes out.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -7,8 +8,10 @@ use feedwatch_ingest::{Event, Inbox};
 use feedwatch_model::{FeedId, Protocol, Time};
 use feedwatch_store::{Batch, StoreEvent};
 
+use super::feeds::Running;
 use super::{Core, listeners, status};
 use crate::pipeline::{FeedStage, News, Output, Pipeline};
+use crate::sources::Proof;
 use crate::wire::{Level, PushBody};
 
 /// Events taken from one inbox before the lock is given free for the shells, and what was read together with the last of them.
@@ -81,15 +84,16 @@ impl Worker<'_> {
         let core = self.core;
         let places: Vec<_> = {
             let feeds = core.feeds.lock();
-            feeds.iter().map(|feed| (feed.place, feed.protocol, feed.inbox.clone())).collect()
+            let of = |feed: &Running| (feed.place, feed.protocol, Arc::clone(&feed.inbox), feed.proof.clone());
+            feeds.iter().map(of).collect()
         };
         let mut more = false;
-        for (place, protocol, inbox) in &places {
+        for (place, protocol, inbox, proof) in &places {
             if *protocol == Protocol::File && self.is_history_behind() {
                 continue;
             }
             let mut pipeline = core.pipeline.lock();
-            more |= self.step(&mut pipeline, *place, inbox) >= PASS;
+            more |= self.step(&mut pipeline, *place, inbox, proof.as_ref()) >= PASS;
             self.hand_on(pipeline.waiting() >= SUBMIT_ROWS, pipeline);
         }
         let now = Instant::now();
@@ -97,7 +101,7 @@ impl Worker<'_> {
             self.elapsed = now;
             let mut pipeline = core.pipeline.lock();
             pipeline.elapse(core.now(), !more);
-            for (place, _, inbox) in places.iter().filter(|_| !self.keeps) {
+            for (place, _, inbox, _) in places.iter().filter(|_| !self.keeps) {
                 // Nothing is kept: what was decided on is all that can be waited for.
                 inbox.kept_below(pipeline.feed(*place).map_or(0, FeedStage::decided_below));
             }
@@ -119,7 +123,7 @@ impl Worker<'_> {
     }
 
     /// Takes from an inbox what one pass takes, and tells how much that was.
-    fn step(&self, pipeline: &mut Pipeline, place: usize, inbox: &Inbox) -> usize {
+    fn step(&self, pipeline: &mut Pipeline, place: usize, inbox: &Inbox, proof: Option<&Proof>) -> usize {
         let quiet = self.core.quiet.load(Ordering::SeqCst);
         inbox.drain(PASS, |event| {
             if quiet && matches!(event, Event::Lost { .. } | Event::Ended { .. }) {
@@ -129,6 +133,7 @@ impl Worker<'_> {
                 }
                 return;
             }
+            Proof::hand_on(proof, &event, pipeline, place);
             pipeline.step(place, event);
         })
     }

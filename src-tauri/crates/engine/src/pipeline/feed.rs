@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use feedwatch_decode::Decoder;
+use feedwatch_decode::{Decoder, SignatureKey};
 use feedwatch_detect::{Certificates, Integrity};
 use feedwatch_ingest::{Event, InboxCounters};
 use feedwatch_model::{Accounts, AlarmSource, Check, FeedId, FeedState, Profile, Protocol, SeriesId, Time};
@@ -72,6 +72,10 @@ impl FeedStage {
             address: settings.address.clone(),
             thinned: settings.rate.map(|rate| rate.to_string()),
         }
+    }
+
+    pub(super) fn sign_with(&mut self, key: &SignatureKey) {
+        self.decoder.sign_with(key);
     }
 
     pub(super) fn step(&mut self, event: Event, shared: &mut Shared) {

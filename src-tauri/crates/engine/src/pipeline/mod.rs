@@ -28,6 +28,7 @@ mod thin;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use feedwatch_decode::SignatureKey;
 use feedwatch_ingest::{Event, InboxCounters};
 use feedwatch_model::{Accounts, AlarmId, Certificate, FeedId, Gap, GapCause, Message, SeriesId, SeriesMeta, Time};
 use feedwatch_store::{Batch, MessageCounts};
@@ -286,6 +287,13 @@ impl Pipeline {
     /// A feed by its number.
     pub fn stage(&self, feed: FeedId) -> Option<&FeedStage> {
         self.feeds.iter().flatten().find(|stage| stage.id() == feed)
+    }
+
+    /// Checks the signatures of a feed's messages with this key from now on.
+    pub fn sign_with(&mut self, place: usize, key: &SignatureKey) {
+        if let Some(stage) = self.feed_mut(place) {
+            stage.sign_with(key);
+        }
     }
 
     /// A feed by its place.

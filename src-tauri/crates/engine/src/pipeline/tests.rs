@@ -3,6 +3,7 @@ mod endpoints;
 mod held_up;
 mod ledger;
 mod limits;
+mod signed;
 mod watched;
 
 use std::time::Duration;

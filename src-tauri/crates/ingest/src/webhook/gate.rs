@@ -122,20 +122,27 @@ impl Gate {
         given.into_iter().flatten().fold(false, |known, given| known | is_same(given, self.token.expose().as_bytes()))
     }
 
-    /// Headers that tell of the message, never the token.
+    /// Headers that tell of the message, its signatures first; never the token.
     fn kept(&self, headers: &HeaderMap) -> Vec<(Arc<str>, Arc<str>)> {
         let is_telling = |name: &str| {
             matches!(name, "content-type" | "content-encoding" | "user-agent" | "idempotency-key")
                 || ["x-", "ce-", "webhook-"].iter().any(|begin| name.starts_with(begin))
         };
-        let telling =
-            headers.iter().filter(|(name, _)| is_telling(name.as_str()) && self.header.as_ref() != Some(*name));
-        let kept = telling.filter_map(|(name, value)| {
-            let value = value.to_str().ok()?;
-            (!is_secret(name.as_str(), value)).then(|| (Arc::from(name.as_str()), cut(value)))
-        });
+        let texts = headers.iter().filter(|(name, _)| self.header.as_ref() != Some(*name));
+        let texts = texts.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+        let (signatures, others): (Vec<_>, Vec<_>) = texts.partition(|(name, value)| is_signature(name, value));
+        let telling = others.into_iter().filter(|(name, value)| is_telling(name) && !is_secret(name, value));
+        let kept = signatures.into_iter().chain(telling).map(|(name, value)| (Arc::from(name), cut(value)));
         kept.take(HEADERS).collect()
     }
+}
+
+/// A signature of the message, which proves something of this message only: in an address the same word is a token.
+fn is_signature(name: &str, value: &str) -> bool {
+    let rest = ["signature", "hmac", "sign", "sig"].iter().fold(name.to_owned(), |name, word| name.replace(word, ""));
+    let called =
+        name.contains("signature") || name.contains("hmac") || ["-sig", "-sign"].iter().any(|end| name.ends_with(end));
+    called && !is_secret(&rest, value)
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -232,6 +239,9 @@ mod tests {
             ("accept", "*/*"),
             ("x-request-id", "r1"),
             ("webhook-id", "w1"),
+            ("x-hub-signature-256", "sha256=757107ea0eb2509fc211221cce984b8a"),
+            ("stripe-signature", "t=1,v1=757107ea0eb2509fc211221cce984b8a"),
+            ("x-signature-key", "s3cr3t"),
         ];
         let meta = admitted(&gate, "POST", "/hook/falco/rule%201", &headers).unwrap();
         assert_eq!(
@@ -239,7 +249,9 @@ mod tests {
             (Some("falco/rule 1"), Some("w1"), true)
         );
         let names: Vec<&str> = meta.headers.iter().map(|(name, _)| &**name).collect();
-        assert_eq!(names, ["content-type", "user-agent", "x-event", "x-request-id", "webhook-id"]);
+        let signatures = ["x-hub-signature-256", "stripe-signature"];
+        assert_eq!(names[..2], signatures, "they prove this message, and are no token");
+        assert_eq!(names[2..], ["content-type", "user-agent", "x-event", "x-request-id", "webhook-id"]);
         assert!(!format!("{meta:?}{gate:?}").contains("s3cr3t"));
         let many: Vec<(String, String)> = (0..90).map(|n| (format!("x-{n}"), "y".repeat(3_000))).collect();
         let mut many: Vec<(&str, &str)> = many.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
