@@ -242,7 +242,7 @@ impl Probe {
             Event::Lost { reason, refused, .. } => {
                 self.trouble = Some(reason.clone());
                 // What a person must mend is not worth waiting for.
-                self.over |= *refused && !self.connected;
+                self.over |= *refused && (!self.connected || self.protocol == Protocol::File);
             }
             Event::Ended { reason, .. } => {
                 self.over = true;
@@ -331,8 +331,11 @@ impl Probe {
         unreadable.or_else(|| self.remark(cure).filter(|_| self.connected)).or_else(|| self.why())
     }
 
-    /// Why a capture tells nothing, if not one of its messages could be read: it is in a format that is not read yet.
+    /// Why a capture could not be read to its end, or not one of its messages: it is in a format that is not read yet.
     pub fn unreadable(&self) -> Option<String> {
+        if self.protocol == Protocol::File && self.trouble.is_some() {
+            return self.why();
+        }
         let accounts = self.accounts();
         let nothing =
             self.protocol == Protocol::File && accounts.received > 0 && accounts.rejected == accounts.received;
