@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use feedwatch_decode::SignatureKey;
 use feedwatch_ingest::{DrillOrder, Endpoint, EndpointMode, EndpointSet, Inbox, supervise_endpoints};
 use feedwatch_model::{Accounts, FeedId, FeedState, Protocol};
 use tokio::sync::mpsc;
@@ -128,6 +129,14 @@ impl Engine {
             Endpoint { name: name.to_owned(), source: sources::source_of(source, &given, proof) }
         });
         endpoints.collect()
+    }
+
+    /// Checks the signatures of a feed with a key that stands in no configuration.
+    pub(super) fn sign_with(&self, name: &str, key: &SignatureKey) {
+        let place = self.core.feeds.lock().iter().find(|feed| feed.name == name).map(|feed| feed.place);
+        if let Some(place) = place {
+            self.core.pipeline.lock().sign_with(place, key);
+        }
     }
 
     /// Stops a feed. `false`: there is none of that name.

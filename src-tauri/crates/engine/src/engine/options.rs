@@ -10,6 +10,9 @@ use crate::config::{
     Backup, Config, Endpoints, FeedConfig, Paths, SourceConfig, SseConfig, WebSocketConfig, WebhookConfig,
 };
 
+/// The demo's feed whose messages are signed.
+pub(super) const GATE: &str = "gate";
+
 /// What an engine is started with.
 #[derive(Clone, Debug)]
 pub struct EngineOptions {
@@ -96,7 +99,7 @@ pub(super) fn demo_feeds(demo: &Demo) -> Vec<FeedConfig> {
             rules: EndpointRules { mode: EndpointMode::Redundant, ..EndpointRules::default() },
             ..Endpoints::default()
         },
-        ..feed("gate", "Gate", hook(first))
+        ..feed(GATE, "Gate", hook(first))
     };
     let prices = prices.map(|source| feed("prices", "Spot prices", source));
     let plant = plant.map(|source| feed("plant", "Plant floor", source));
