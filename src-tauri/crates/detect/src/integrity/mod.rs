@@ -287,7 +287,12 @@ impl Integrity {
 
     /// Somebody without a valid token was turned away: an address, or whatever tells them apart.
     pub fn refused_client(&mut self, at: Time, who: &str, out: &mut Vec<Finding>) {
-        self.security.refused(at, who, out);
+        self.refused_clients(at, 1, who, out);
+    }
+
+    /// The same for `count` of them at once, `who` the last.
+    pub fn refused_clients(&mut self, at: Time, count: u64, who: &str, out: &mut Vec<Finding>) {
+        self.security.refused(at, count, who, out);
     }
 
     /// A publisher or client, by its id, sent a message.

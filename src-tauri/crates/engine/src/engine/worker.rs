@@ -10,7 +10,9 @@ use feedwatch_store::{Batch, StoreEvent};
 
 use super::feeds::Running;
 use super::{Core, listeners, status};
+use crate::clock::Steps;
 use crate::pipeline::{FeedStage, News, Output, Pipeline};
+use crate::platform;
 use crate::sources::Proof;
 use crate::wire::{Level, PushBody};
 
@@ -33,6 +35,8 @@ struct Worker<'a> {
     elapsed: Instant,
     submitted: Instant,
     told: Instant,
+    /// Notices that the clock was set.
+    steps: Steps,
     /// When the history last took a batch.
     accepted: Time,
     /// Since when it takes none.
@@ -60,6 +64,7 @@ pub(super) fn run(core: &Core) {
         elapsed: start,
         submitted: start,
         told: start,
+        steps: Steps::new(platform::unset_clock().1),
         accepted: core.now(),
         refused_since: None,
         turn: None,
@@ -100,7 +105,8 @@ impl Worker<'_> {
         if now.duration_since(self.elapsed) >= ELAPSE {
             self.elapsed = now;
             let mut pipeline = core.pipeline.lock();
-            pipeline.elapse(core.now(), !more);
+            let now_told = self.told_by_the_clock(&mut pipeline);
+            pipeline.elapse(now_told, !more);
             for (place, _, inbox, _) in places.iter().filter(|_| !self.keeps) {
                 // Nothing is kept: what was decided on is all that can be waited for.
                 inbox.kept_below(pipeline.feed(*place).map_or(0, FeedStage::decided_below));
@@ -113,6 +119,16 @@ impl Worker<'_> {
             status::push(core);
         }
         more
+    }
+
+    /// The time, after the feeds were told if the clock was set.
+    fn told_by_the_clock(&mut self, pipeline: &mut Pipeline) -> Time {
+        let (before, wall, after) = (platform::unset_clock().0, self.core.now(), platform::unset_clock().0);
+        if let Some(by) = self.steps.look(before, wall, after) {
+            tracing::warn!("The clock of this computer was set by {by} ns.");
+            pipeline.own_step(wall, by);
+        }
+        wall
     }
 
     /// Does a capture have to wait? At the end it does not wait for a disk that takes nothing: what is lost is counted.

@@ -179,6 +179,13 @@ impl Pipeline {
         self.shared.alarms.elapse(now);
     }
 
+    /// The clock of this computer was set by so many nanoseconds before `at`: no source's clock is to blame.
+    pub fn own_step(&mut self, at: Time, nanos: i64) {
+        for stage in self.feeds.iter_mut().flatten() {
+            stage.own_step(at, nanos, &mut self.shared);
+        }
+    }
+
     /// What a drill has measured goes to the history, and is told.
     pub fn drilled(&mut self, feed: FeedId, at: Time, report: String, told: (Level, String)) {
         self.shared.output.batch_mut(|batch| batch.drills.push((feed, at, report)));

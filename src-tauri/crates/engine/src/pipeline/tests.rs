@@ -3,6 +3,7 @@ mod endpoints;
 mod held_up;
 mod ledger;
 mod limits;
+mod security;
 mod signed;
 mod watched;
 

@@ -12,7 +12,7 @@ use url::form_urlencoded;
 use super::WebhookOptions;
 use crate::Secret;
 use crate::address::is_secret;
-use crate::headers::percent_decoded;
+use crate::headers::{event_source, percent_decoded};
 
 /// Headers kept beside a message, and characters of each.
 const HEADERS: usize = 32;
@@ -68,8 +68,8 @@ impl Gate {
         }
     }
 
-    /// What is to be known of the message whose request has this head.
-    pub(super) fn admit(&self, head: &Parts) -> Result<MessageMeta, Refusal> {
+    /// What is to be known of the message whose request has this head, and comes `from` this address.
+    pub(super) fn admit(&self, head: &Parts, from: Option<&Arc<str>>) -> Result<MessageMeta, Refusal> {
         let topic = self.topic(head.uri.path()).ok_or(Refusal::Path)?;
         if head.method != Method::POST && head.method != Method::PUT {
             return Err(Refusal::Method);
@@ -87,11 +87,13 @@ impl Gate {
             "" | "identity" | "gzip" | "x-gzip" | "zstd" => {}
             _ => return Err(Refusal::Coding),
         }
+        let headers = self.kept(&head.headers);
         let id = IDS.into_iter().find_map(|name| text(&head.headers, name)).filter(|id| !id.is_empty());
         Ok(MessageMeta {
             topic: Some(topic).filter(|topic| !topic.is_empty()).map(Arc::from),
             id: id.map(cut),
-            headers: self.kept(&head.headers),
+            publisher: event_source(&headers).or_else(|| from.cloned()),
+            headers,
             awaits_ack: true,
             ..MessageMeta::default()
         })
@@ -179,7 +181,7 @@ mod tests {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        gate.admit(&request.body(()).unwrap().into_parts().0)
+        gate.admit(&request.body(()).unwrap().into_parts().0, Some(&"10.0.0.7".into()))
     }
 
     const BEARER: (&str, &str) = ("authorization", "Bearer s3cr3t");
@@ -248,6 +250,9 @@ mod tests {
             (meta.topic.as_deref(), meta.id.as_deref(), meta.awaits_ack),
             (Some("falco/rule 1"), Some("w1"), true)
         );
+        assert_eq!(meta.publisher.as_deref(), Some("10.0.0.7"));
+        let event = [BEARER, ("ce-source", "/plant/7")];
+        assert_eq!(admitted(&gate, "POST", "/hook", &event).unwrap().publisher.as_deref(), Some("/plant/7"));
         let names: Vec<&str> = meta.headers.iter().map(|(name, _)| &**name).collect();
         let signatures = ["x-hub-signature-256", "stripe-signature"];
         assert_eq!(names[..2], signatures, "they prove this message, and are no token");
