@@ -107,13 +107,19 @@ impl Stage {
         let mut first = None;
         for call in tick.calls {
             if !call.known {
+                let who = "127.0.0.1".to_owned();
+                self.pipeline.step(2, Event::TurnedAway { at: came, count: 1, who });
                 continue;
             }
             // Of two copies that are equal the second does not come so far.
             if call.line == 0 || first.as_ref() != Some(&call.body) {
                 first = Some(call.body.clone());
                 let message = self.message(2, came, call.body);
-                let meta = Some(Box::new(MessageMeta { awaits_ack: true, ..MessageMeta::default() }));
+                let meta = Some(Box::new(MessageMeta {
+                    awaits_ack: true,
+                    publisher: Some("127.0.0.1".into()),
+                    ..MessageMeta::default()
+                }));
                 self.pipeline.step(2, Event::Message(Message { line: call.line as u8, meta, ..message }));
             }
         }
