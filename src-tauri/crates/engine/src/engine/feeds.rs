@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use feedwatch_decode::SignatureKey;
 use feedwatch_ingest::{DrillOrder, Endpoint, EndpointMode, EndpointSet, Inbox, supervise_endpoints};
 use feedwatch_model::{Accounts, FeedId, FeedState, Protocol};
 use tokio::sync::mpsc;
@@ -130,6 +131,14 @@ impl Engine {
         endpoints.collect()
     }
 
+    /// Checks the signatures of a feed with a key that stands in no configuration.
+    pub(super) fn sign_with(&self, name: &str, key: &SignatureKey) {
+        let place = self.core.feeds.lock().iter().find(|feed| feed.name == name).map(|feed| feed.place);
+        if let Some(place) = place {
+            self.core.pipeline.lock().sign_with(place, key);
+        }
+    }
+
     /// Stops a feed. `false`: there is none of that name.
     pub fn remove_feed(&self, name: &str) -> bool {
         let core = &self.core;
@@ -174,12 +183,13 @@ impl Running {
     }
 }
 
-/// Waits until every feed has noticed the end of its connection.
+/// Waits until every feed has noticed the end of its connection; one that listens has none.
 pub(super) async fn until_disconnected(core: &Core, at_most: Duration) {
     let ended = async {
         // The pipeline thread sets the flags; there is no event to wait on across the two worlds but its pace.
         let mut look = tokio::time::interval(Duration::from_millis(5));
-        while !core.feeds.lock().iter().all(|feed| feed.disconnected.load(Ordering::SeqCst)) {
+        let is_over = |feed: &Running| feed.protocol == Protocol::Webhook || feed.disconnected.load(Ordering::SeqCst);
+        while !core.feeds.lock().iter().all(is_over) {
             look.tick().await;
         }
     };
