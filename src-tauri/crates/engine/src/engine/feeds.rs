@@ -15,6 +15,9 @@ use crate::config::{Credentials, DrillEvery, FeedConfig, Given, Purpose, SourceC
 use crate::pipeline::{FeedSettings, Known, LineSettings, Pipeline};
 use crate::sources;
 
+/// How long the last session of a feed that is started anew is waited for.
+const LAST_SESSION: Duration = Duration::from_secs(3);
+
 /// A feed under supervision.
 pub struct Running {
     /// Its name in the configuration.
@@ -31,6 +34,8 @@ pub struct Running {
     pub(crate) drills: Arc<tokio::sync::Mutex<mpsc::Sender<DrillOrder>>>,
     /// When that is due.
     pub(crate) drill: Option<DrillEvery>,
+    /// As it was started.
+    pub(crate) config: FeedConfig,
 }
 
 fn line_settings(config: &FeedConfig) -> Vec<LineSettings> {
@@ -102,6 +107,7 @@ impl Engine {
             disconnected: AtomicBool::new(false),
             drills: Arc::new(tokio::sync::Mutex::new(drills)),
             drill: config.endpoints.drill,
+            config: config.clone(),
         });
         Some(feed)
     }
@@ -128,11 +134,39 @@ impl Engine {
 
     /// Stops a feed. `false`: there is none of that name.
     pub fn remove_feed(&self, name: &str) -> bool {
+        self.take_out(name, "The feed was removed.").is_some()
+    }
+
+    /// Starts a feed anew, since its configuration says something else: it connects and learns again, and keeps its place
+    /// and its history. Blocks for at most 3 s, till its last session has ended.
+    pub fn renew_feed(&self, config: &FeedConfig, credentials: &Credentials) -> Option<FeedId> {
+        let (index, ended) = self.take_out(&config.name, "The configuration of the feed was changed.")?;
+        let handle = self.running.lock().as_ref().map(|parts| parts.runtime.handle().clone());
+        if let (Some(handle), Some(ended)) = (handle, ended) {
+            // What it listens on or is known by must be free again.
+            let _ = handle.block_on(async { tokio::time::timeout(LAST_SESSION, ended).await });
+        }
+        let feed = self.add_feed(config, credentials);
+        let mut feeds = self.core.feeds.lock();
+        if let Some(last) = feeds.pop() {
+            let place = index.min(feeds.len());
+            feeds.insert(place, last);
+        }
+        feed
+    }
+
+    /// Does the feed of this name run as it is configured here?
+    pub fn runs_as(&self, config: &FeedConfig) -> bool {
+        self.core.feeds.lock().iter().any(|feed| feed.config == *config)
+    }
+
+    /// Stops a feed: its place in the list, and its task, which ends soon.
+    fn take_out(&self, name: &str, why: &str) -> Option<(usize, Option<JoinHandle<()>>)> {
         let core = &self.core;
-        let running = {
+        let (index, mut running) = {
             let mut feeds = core.feeds.lock();
-            let Some(index) = feeds.iter().position(|feed| feed.name == name) else { return false };
-            feeds.remove(index)
+            let index = feeds.iter().position(|feed| feed.name == name)?;
+            (index, feeds.remove(index))
         };
         running.cancel.cancel();
         // What it still sends is not wanted; what came before is read, in pieces, so that others get their turn.
@@ -140,12 +174,12 @@ impl Engine {
             let mut pipeline = core.pipeline.lock();
             let drained = running.inbox.drain(worker::PASS, |event| pipeline.step(running.place, event));
             if drained == 0 {
-                pipeline.remove_feed(running.place, running.inbox.counters(), core.now());
+                pipeline.remove_feed(running.place, running.inbox.counters(), core.now(), why);
                 break;
             }
         }
         core.bell.ring();
-        true
+        Some((index, running.task.take()))
     }
 
     /// Where a feed stands, whether a message has come, and why it is not live.
