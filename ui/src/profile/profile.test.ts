@@ -110,6 +110,23 @@ describe('what is learned', () => {
     expect(one('part-keys').dataset['pinned']).toBe('false');
   });
 
+  it('keeps_the_focus_of_who_pins_by_key', async () => {
+    await open();
+    one('pin-keys').focus();
+    await click('pin-keys');
+    await pass(0);
+    expect(document.activeElement).toBe(one('unpin-keys'));
+    await click('edit-keys-open');
+    within('edit-keys', 'button').focus();
+    within('edit-keys', 'button').click();
+    await pass(0);
+    expect(document.activeElement?.textContent).toBe('Add a path');
+    one('profile-write').focus();
+    await click('profile-write');
+    await pass(0);
+    expect(document.activeElement).toBe(one('profile-feed'));
+  });
+
   it('is_pinned_as_a_whole_and_let_go_as_a_whole', async () => {
     await open();
     await click('pin-all');

@@ -39,6 +39,8 @@ pub struct Knowledge {
     rhythm: Vec<String>,
     messages: u64,
     held: u64,
+    /// It had messages before it was started anew.
+    had: bool,
 }
 
 impl Knowledge {
@@ -56,15 +58,17 @@ impl Knowledge {
             messages: profile.kinds.iter().map(|kind| kind.messages).sum(),
             profile,
             held: stage.held(),
+            had: stage.read() > 0,
         }
     }
 
     /// What a page shows of it.
     pub fn view(&self, request: &ProfileRequest) -> ProfileView {
         let Profile { format, kinds, sequence, checksum } = &self.profile;
-        let note = match (self.messages, self.held) {
-            (0, 0) => "Nothing known yet: no message has come.",
-            (0, _) => "Nothing known yet: the first messages are being looked at.",
+        let note = match (self.messages, self.held, self.had) {
+            (0, 0, false) => "Nothing known yet: no message has come.",
+            (0, 0, true) => "Nothing known yet: no message has come since the feed was started anew.",
+            (0, ..) => "Nothing known yet: the first messages are being looked at.",
             _ => "",
         };
         // Before the first message there is nothing to pin as learned.
@@ -233,13 +237,13 @@ fn rhythm(known: &FeedRhythm, latency_ms: Option<f64>) -> Vec<String> {
     if let Some((typical, longest, limit)) = known.pauses {
         said.push(format!(
             "Between two messages usually {} pass, of late {} at most; after {} without one it counts as silent.",
-            seconds(typical),
-            seconds(longest),
-            seconds(limit)
+            span(typical),
+            span(longest),
+            span(limit)
         ));
     }
     if let Some(latency) = latency_ms {
-        said.push(format!("A message is {} old when it arrives (the median).", seconds(latency / 1e3)));
+        said.push(format!("A message is {} old when it arrives (the median).", span(latency / 1e3)));
     }
     let shown = known.kinds.iter().filter(|_| known.kinds.len() > 1).take(RHYTHMS);
     said.extend(
@@ -249,6 +253,11 @@ fn rhythm(known: &FeedRhythm, latency_ms: Option<f64>) -> Vec<String> {
         said.push(format!("{} more are known.", many((known.kinds.len() - RHYTHMS) as u64, "kind")));
     }
     said
+}
+
+/// A span, also a short one: `12 ms`, `48 s`.
+fn span(secs: f64) -> String {
+    if secs < 0.1 { format!("{} ms", about(secs * 1e3, secs.max(1e-4) * 1e3)) } else { seconds(secs) }
 }
 
 /// `31 messages a second`, `a message every 4.2 s`.
@@ -301,6 +310,7 @@ mod tests {
             rhythm: Vec::new(),
             messages,
             held: 0,
+            had: false,
         }
     }
 
@@ -342,11 +352,11 @@ mod tests {
             kinds: vec![("ticker".to_owned(), 31.0), (String::new(), 0.5)],
         };
         assert_eq!(
-            rhythm(&known, Some(140.0)),
+            rhythm(&known, Some(8.0)),
             [
                 "Usually 8,912 messages a second.",
                 "Between two messages usually 0.2 s pass, of late 1.1 s at most; after 2.2 s without one it counts as silent.",
-                "A message is 0.1 s old when it arrives (the median).",
+                "A message is 8 ms old when it arrives (the median).",
                 "ticker: 31 messages a second.",
                 "others: a message every 2.0 s."
             ]

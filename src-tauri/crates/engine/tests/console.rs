@@ -110,20 +110,21 @@ fn profile(console: &Console, fits: impl Fn(&ProfileView) -> bool) -> ProfileVie
 #[test]
 fn a_feed_is_pinned_as_learned_learns_the_same_and_undo_takes_it_back() {
     let home = tempfile::tempdir().unwrap();
-    let (console, options) = demo(home.path());
-    let other = console.add_feed(&capture(home.path(), "other.jsonl")).unwrap();
     let line = |at: u64| {
         let (id, ts) = (["A", "B"][at as usize % 2], 1_772_366_400_000 + at * 20);
         format!(r#"{{"sensor":"{id}","seq":{},"ts":{ts},"celsius":{}.5}}"#, at / 2, 20 + at % 5)
     };
-    let file = home.path().join("sensors.jsonl");
-    std::fs::write(&file, (0..400).map(line).collect::<Vec<_>>().join("\n")).unwrap();
-    let sensors = NewFeed { address: file.display().to_string(), ..capture(home.path(), "one.jsonl") };
-    let added = console.add_feed(&sensors).unwrap();
-    console.remove_feed(&other.name).unwrap();
+    std::fs::write(home.path().join("sensors.jsonl"), (0..400).map(line).collect::<Vec<_>>().join("\n")).unwrap();
+    // With a history a capture that was read would not be read again.
+    let text = "# quiet\n[console]\nkeep_history = false\nnotifications = false\n\n[feed.sensors.file] # the hall\npath = \"sensors.jsonl\"\n\n# others\n[feed.other.file]\npath = \"sensors.jsonl\"\n";
+    let file = home.path().join("feeds.toml");
+    std::fs::write(&file, text).unwrap();
+    let config = feedwatch_engine::config::load(&file).unwrap();
+    let options = EngineOptions::of_config(config, file, paths(home.path()));
+    let console = Console::start(options.clone()).unwrap();
 
     let view = profile(&console, |view| view.messages == 400);
-    assert_eq!((view.name.as_str(), view.note.as_str(), view.fixed.as_str()), (added.name.as_str(), "", ""));
+    assert_eq!((view.name.as_str(), view.note.as_str(), view.fixed.as_str()), ("sensors", "", ""));
     assert_eq!(view.pins, PinsRow::default());
     let learned = view.learned.clone();
     assert_eq!(learned.keys.as_deref(), Some(&["/sensor".to_owned()][..]));
@@ -136,22 +137,24 @@ fn a_feed_is_pinned_as_learned_learns_the_same_and_undo_takes_it_back() {
     );
     assert_eq!(view.sequence[0].held, "held on 398 of 398 pairs");
 
-    let text = std::fs::read_to_string(&options.config_path).unwrap();
-    let change = console.set_profile(&added.name, &learned).unwrap();
+    let change = console.set_profile("sensors", &learned).unwrap();
     let pinned = std::fs::read_to_string(&options.config_path).unwrap();
-    assert!(pinned.starts_with(&text) && pinned.contains(".profile]\n"), "{pinned}");
+    let (before, behind) = text.split_once("\n# others").unwrap();
+    assert!(pinned.starts_with(before) && pinned.contains("[feed.sensors.profile]\n"), "{pinned}");
+    assert!(pinned.ends_with(behind), "{pinned}");
+    assert_eq!(console.engine().unwrap().feed_names(), ["sensors", "other"], "it keeps its place");
     let again = profile(&console, |view| view.messages == 400 && view.pins != PinsRow::default());
     assert_eq!((&again.pins, &again.learned), (&learned, &learned));
     assert_eq!(
         (again.times, again.keys, again.sequence, again.series),
         (view.times, view.keys, view.sequence, view.series)
     );
-    let same = console.set_profile(&added.name, &learned).unwrap_err();
+    let same = console.set_profile("sensors", &learned).unwrap_err();
     assert_eq!(same.code, "bad_request");
 
     let mut wrong = learned.clone();
     wrong.series[0].low = "cold".to_owned();
-    let failure = console.set_profile(&added.name, &wrong).unwrap_err();
+    let failure = console.set_profile("sensors", &wrong).unwrap_err();
     assert_eq!(
         (failure.code.as_str(), failure.message.as_str()),
         ("pins", "\"low\" should be a number, but is a text.")
