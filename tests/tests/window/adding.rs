@@ -53,11 +53,7 @@ fn a_feed_is_looked_at_added_watched_and_taken_back() {
     window.until("what is known", LONG, "document.querySelector('[data-testid=add-profile]')");
     window.click("[data-testid=add-profile] summary");
     window.click("[data-testid=pin-keys]");
-    window.until(
-        "the pin",
-        LONG,
-        "document.querySelector('[data-testid=add-pins]').textContent.includes('1 key')",
-    );
+    window.until("the pin", LONG, "document.querySelector('[data-testid=add-pins]').textContent.includes('1 key')");
     desktop.screenshot().save(&shot("add-pinned"));
     window.click("[data-testid=add-confirm]");
     window.until("the notice with its undo", LONG, "document.querySelector('[data-testid=toast-undo]')");
@@ -76,6 +72,7 @@ fn a_feed_is_looked_at_added_watched_and_taken_back() {
 
     pinned_in_its_profile(&window, &path);
     desktop.screenshot().save(&shot("profile"));
+    window.click("[data-testid=tab-charts]");
     undo(&window, "Changed what is pinned");
     undo(&window, "Added");
     window.until("the demo is back", LONG, "document.querySelector('[data-testid=demo-pill]')");
@@ -93,7 +90,9 @@ fn pinned_in_its_profile(window: &Window, path: &std::path::Path) {
     window.until("its time", LONG, "document.querySelector('[data-testid=part-times]').innerText.includes('/time')");
     window.click("[data-testid=pin-times]");
     let written = |text: &str| std::fs::read_to_string(path).unwrap_or_default().contains(text);
-    feedwatch_tests::wait::wait_until("the time is written", LONG, || written("times = [{ path = \"/time\", unit = \"ms\" }]"));
+    feedwatch_tests::wait::wait_until("the time is written", LONG, || {
+        written("times = [{ path = \"/time\", unit = \"ms\" }]")
+    });
     window.until("it is said", LONG, "document.body.innerText.includes('Changed what is pinned of')");
 }
 

@@ -243,7 +243,12 @@ fn rhythm(known: &FeedRhythm, latency_ms: Option<f64>) -> Vec<String> {
         ));
     }
     if let Some(latency) = latency_ms {
-        said.push(format!("A message is {} old when it arrives (the median).", span(latency / 1e3)));
+        said.push(match latency < 0.0 {
+            false => format!("A message is {} old when it arrives (the median).", span(latency / 1e3)),
+            true => {
+                format!("A message arrives {} before it was sent, by its own clock (the median).", span(-latency / 1e3))
+            }
+        });
     }
     let shown = known.kinds.iter().filter(|_| known.kinds.len() > 1).take(RHYTHMS);
     said.extend(
@@ -257,7 +262,7 @@ fn rhythm(known: &FeedRhythm, latency_ms: Option<f64>) -> Vec<String> {
 
 /// A span, also a short one: `12 ms`, `48 s`.
 fn span(secs: f64) -> String {
-    if secs < 0.1 { format!("{} ms", about(secs * 1e3, secs.max(1e-4) * 1e3)) } else { seconds(secs) }
+    if secs < 0.1 { format!("{} ms", about(secs * 1e3, 10.0)) } else { seconds(secs) }
 }
 
 /// `31 messages a second`, `a message every 4.2 s`.
@@ -362,5 +367,7 @@ mod tests {
             ]
         );
         assert!(rhythm(&FeedRhythm::default(), None).is_empty());
+        let early = rhythm(&FeedRhythm::default(), Some(-13.9));
+        assert_eq!(early, ["A message arrives 14 ms before it was sent, by its own clock (the median)."]);
     }
 }
