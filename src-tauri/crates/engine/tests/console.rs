@@ -137,6 +137,9 @@ fn a_feed_is_pinned_as_learned_learns_the_same_and_undo_takes_it_back() {
     );
     assert_eq!(view.sequence[0].held, "held on 398 of 398 pairs");
 
+    let (sender, pushes) = mpsc::channel();
+    let sender = Mutex::new(sender);
+    console.subscribe(Arc::new(move |push| sender.lock().unwrap().send(push).is_ok()));
     let change = console.set_profile("sensors", &learned).unwrap();
     let pinned = std::fs::read_to_string(&options.config_path).unwrap();
     let (before, behind) = text.split_once("\n# others").unwrap();
@@ -149,6 +152,14 @@ fn a_feed_is_pinned_as_learned_learns_the_same_and_undo_takes_it_back() {
         (again.times, again.keys, again.sequence, again.series),
         (view.times, view.keys, view.sequence, view.series)
     );
+    let mut told = 0;
+    while let Ok(push) = pushes.try_recv() {
+        if let PushBody::Feeds { total, .. } = push.body {
+            told += 1;
+            assert_eq!(total, 2, "it is never missing from the list");
+        }
+    }
+    assert!(told > 0);
     let same = console.set_profile("sensors", &learned).unwrap_err();
     assert_eq!(same.code, "bad_request");
 

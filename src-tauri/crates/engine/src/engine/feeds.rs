@@ -36,6 +36,8 @@ pub struct Running {
     pub(crate) drill: Option<DrillEvery>,
     /// As it was started.
     pub(crate) config: FeedConfig,
+    /// It is about to be started anew: that its connection ends is our own doing.
+    pub(crate) leaving: AtomicBool,
 }
 
 fn line_settings(config: &FeedConfig) -> Vec<LineSettings> {
@@ -108,6 +110,7 @@ impl Engine {
             drills: Arc::new(tokio::sync::Mutex::new(drills)),
             drill: config.endpoints.drill,
             config: config.clone(),
+            leaving: AtomicBool::new(false),
         });
         Some(feed)
     }
@@ -140,18 +143,30 @@ impl Engine {
     /// Starts a feed anew, since its configuration says something else: it connects and learns again, and keeps its place
     /// and its history. Blocks for at most 3 s, till its last session has ended.
     pub fn renew_feed(&self, config: &FeedConfig, credentials: &Credentials) -> Option<FeedId> {
-        let (index, ended) = self.take_out(&config.name, "The configuration of the feed was changed.")?;
+        let ended = {
+            let mut feeds = self.core.feeds.lock();
+            let running = feeds.iter_mut().find(|feed| feed.name == config.name)?;
+            running.leaving.store(true, Ordering::SeqCst);
+            running.cancel.cancel();
+            running.task.take()
+        };
         let handle = self.running.lock().as_ref().map(|parts| parts.runtime.handle().clone());
         if let (Some(handle), Some(ended)) = (handle, ended) {
             // What it listens on or is known by must be free again.
             let _ = handle.block_on(async { tokio::time::timeout(LAST_SESSION, ended).await });
         }
+        // Nobody is told of the moment in which it is not there.
+        self.core.renewing.store(true, Ordering::SeqCst);
+        let index = self.take_out(&config.name, "The configuration of the feed was changed.");
         let feed = self.add_feed(config, credentials);
-        let mut feeds = self.core.feeds.lock();
-        if let Some(last) = feeds.pop() {
-            let place = index.min(feeds.len());
-            feeds.insert(place, last);
+        if let (Some(index), true) = (index, feed.is_some()) {
+            let mut feeds = self.core.feeds.lock();
+            if let Some(last) = feeds.pop() {
+                let place = index.min(feeds.len());
+                feeds.insert(place, last);
+            }
         }
+        self.core.renewing.store(false, Ordering::SeqCst);
         feed
     }
 
@@ -160,10 +175,10 @@ impl Engine {
         self.core.feeds.lock().iter().any(|feed| feed.config == *config)
     }
 
-    /// Stops a feed: its place in the list, and its task, which ends soon.
-    fn take_out(&self, name: &str, why: &str) -> Option<(usize, Option<JoinHandle<()>>)> {
+    /// Stops a feed; gives its place in the list.
+    fn take_out(&self, name: &str, why: &str) -> Option<usize> {
         let core = &self.core;
-        let (index, mut running) = {
+        let (index, running) = {
             let mut feeds = core.feeds.lock();
             let index = feeds.iter().position(|feed| feed.name == name)?;
             (index, feeds.remove(index))
@@ -172,14 +187,19 @@ impl Engine {
         // What it still sends is not wanted; what came before is read, in pieces, so that others get their turn.
         loop {
             let mut pipeline = core.pipeline.lock();
-            let drained = running.inbox.drain(worker::PASS, |event| pipeline.step(running.place, event));
+            let leaving = running.leaving.load(Ordering::SeqCst);
+            let drained = running.inbox.drain(worker::PASS, |event| {
+                if !(leaving && worker::is_end(&event)) {
+                    pipeline.step(running.place, event);
+                }
+            });
             if drained == 0 {
                 pipeline.remove_feed(running.place, running.inbox.counters(), core.now(), why);
                 break;
             }
         }
         core.bell.ring();
-        Some((index, running.task.take()))
+        Some(index)
     }
 
     /// Where a feed stands, whether a message has come, and why it is not live.
