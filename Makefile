@@ -22,6 +22,7 @@ test: test-ui test-rust ## Everything: page, crates, whole program with servers 
 
 test-rust: .setup/build .setup/test ui/dist/.built
 	@echo "== Building programs and tests"
+	$(CARGO) fetch --locked # also what only other systems need: a test reads the dependencies of every crate, offline
 	$(CARGO) build --locked -p feedwatch-cli -p feedwatch-desktop
 	if command -v cargo-nextest >/dev/null; then
 	  echo "== Running tests with nextest"

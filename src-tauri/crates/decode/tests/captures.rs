@@ -9,7 +9,7 @@ use feedwatch_model::{KindProfile, MatchValue, SequenceProfile, SequenceRule, Se
 use kit::{Outcome, capture, captures};
 
 fn kind<'a>(outcome: &'a Outcome, path: &str, value: &str) -> &'a KindProfile {
-    let wanted = MatchValue::Text(value.to_owned());
+    let wanted = value.parse().map_or_else(|_| MatchValue::Text(value.to_owned()), MatchValue::Number);
     outcome.profile.kinds.iter().find(|kind| kind.matches.get(path) == Some(&wanted)).expect(value)
 }
 

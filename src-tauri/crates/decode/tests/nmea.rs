@@ -38,7 +38,7 @@ fn a_receiver_has_a_kind_for_each_sentence_and_a_time_where_there_is_a_date() {
     let outcome = run(feed(receiver(200), 500));
     assert_eq!((outcome.profile.format.as_str(), outcome.rejected), ("nmea", 0));
     let kind = |name: &str| {
-        let wanted = MatchValue::Text(name.to_owned());
+        let wanted = name.parse().map_or_else(|_| MatchValue::Text(name.to_owned()), MatchValue::Number);
         outcome
             .profile
             .kinds

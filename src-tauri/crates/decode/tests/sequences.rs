@@ -5,7 +5,7 @@ mod kit;
 
 use std::sync::Arc;
 
-use feedwatch_model::{MatchValue, Message, MessageMeta, Reading, SequenceProfile, SequenceRule};
+use feedwatch_model::{MatchValue, Message, MessageMeta, Reading, SequenceProfile, SequenceRule, Why};
 use kit::{Outcome, feed, run};
 use proptest::prelude::*;
 
@@ -53,6 +53,55 @@ fn a_counter_goes_round_although_messages_are_lost_there() {
     let texts = kept.map(|at| format!(r#"{{"seq":{},"temp_c":{:.1}}}"#, at % 256, 20.0 + (at % 7) as f64));
     let rule = run(feed(texts, 20)).profile.sequence.remove(0);
     assert_eq!((rule.modulus, rule.checked, rule.violations), (Some(256), 994, 3));
+}
+
+#[test]
+fn a_counter_that_goes_round_while_it_is_on_trial_has_a_modulus_from_the_first() {
+    let texts = (0..100).map(|at| format!(r#"{{"cnt":{},"temp_c":{:.1}}}"#, (at + 250) % 256, 20.0 + (at % 7) as f64));
+    let outcome = run(feed(texts, 20));
+    assert_eq!(said(only(&outcome)), (vec!["/cnt"], SequenceRule::PlusOneModulo, vec![], 99, 0));
+    assert_eq!(only(&outcome).modulus, Some(256));
+    let kind = &outcome.profile.kinds[0];
+    assert_eq!(kind.series.iter().map(|series| series.path.as_str()).collect::<Vec<_>>(), ["/temp_c"]);
+    assert!(kind.ignored.iter().any(|ignored| ignored.path == "/cnt" && ignored.why == Why::Sequence));
+}
+
+#[test]
+fn numbers_may_have_leading_zeros_or_be_hexadecimal() {
+    let padded = (1..100).map(|at| format!(r#"{{"sequence":"{at:010}","level":{}}}"#, at % 7));
+    assert_eq!(said(only(&run(feed(padded, 20)))), (vec!["/sequence"], SequenceRule::PlusOne, vec![], 98, 0));
+    let hex = (1..100)
+        .map(|at| format!(r#"{{"number":"{:#x}","nonce":"0x0000000000000000","level":{}}}"#, at + 20_999_999, at % 7));
+    assert_eq!(said(only(&run(feed(hex, 20)))), (vec!["/number"], SequenceRule::PlusOne, vec![], 98, 0));
+    // What is called otherwise is a name: of a device, of a place.
+    let names = (1..100).map(|at| format!(r#"{{"zone":"{at:05}","level":{}}}"#, at % 7));
+    assert_eq!(run(feed(names, 20)).profile.sequence, []);
+}
+
+#[test]
+fn what_names_none_before_it_at_first_names_one_later() {
+    let mut last = [1000_i64, 5000];
+    let texts = (0..300).map(|at: usize| {
+        let product = usize::from(at.is_multiple_of(3));
+        let before = if at < 2 { -1 } else { last[product] };
+        last[product] += [1, 2, 7][at % 3];
+        let (name, now) = (PRODUCTS[product], last[product]);
+        format!(r#"{{"arg":{{"instId":"{name}"}},"data":[{{"px":"1.5","prevSeqId":{before},"seqId":{now}}}]}}"#)
+    });
+    // Two messages are all that learning sees at first.
+    let outcome = run(feed(texts, 3000));
+    let (paths, rule, per, _, violations) = said(only(&outcome));
+    assert_eq!(
+        (paths, rule, per),
+        (vec!["/data/*/prevSeqId", "/data/*/seqId"], SequenceRule::NamesPrevious, vec!["/arg/instId"],)
+    );
+    assert_eq!(violations, 0);
+}
+
+#[test]
+fn what_stands_still_does_not_grow() {
+    let texts = (0..300).map(|at| format!(r#"{{"nonce":5,"level":{}}}"#, at % 7));
+    assert_eq!(run(feed(texts, 20)).profile.sequence, []);
 }
 
 #[test]
@@ -206,7 +255,7 @@ fn the_last_place_of_arrays_of_several_lengths_may_number_them() {
 fn offsets_with_holes_only_grow_in_their_partition() {
     let mut offsets = [1_000_u64, 8_000];
     let texts = (0..200).map(|at| {
-        let partition = usize::from(at % 3 == 0);
+        let partition = usize::from(at.is_multiple_of(3));
         offsets[partition] += 1 + (at % 4) as u64;
         format!(
             r#"{{"meta":{{"topic":"edits","partition":{partition},"offset":{}}},"length":{},"bot":{}}}"#,

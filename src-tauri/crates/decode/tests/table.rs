@@ -283,7 +283,7 @@ const TABLE: &[Expected] = &[
 ];
 
 fn kind<'a>(outcome: &'a Outcome, (path, text): (&str, &str)) -> &'a KindProfile {
-    let wanted = MatchValue::Text(text.to_owned());
+    let wanted = text.parse().map_or_else(|_| MatchValue::Text(text.to_owned()), MatchValue::Number);
     let mut kinds = outcome.profile.kinds.iter();
     kinds.find(|kind| path.is_empty() || kind.matches.get(path) == Some(&wanted)).expect(text)
 }

@@ -238,7 +238,7 @@ impl Probe {
             Event::Lost { reason, refused, .. } => {
                 self.trouble = Some(reason.clone());
                 // What a person must mend is not worth waiting for.
-                self.over |= *refused && !self.connected;
+                self.over |= *refused && (!self.connected || self.protocol == Protocol::File);
             }
             Event::Ended { reason, .. } => {
                 self.over = true;
@@ -332,8 +332,11 @@ impl Probe {
         unreadable.or_else(|| self.remark(cure).filter(|_| self.connected)).or_else(|| self.why())
     }
 
-    /// Why a capture tells nothing, if not one of its messages could be read: it is in a format that is not read yet.
+    /// Why a capture could not be read to its end, or not one of its messages: it is in a format that is not read yet.
     pub fn unreadable(&self) -> Option<String> {
+        if self.protocol == Protocol::File && self.trouble.is_some() {
+            return self.why();
+        }
         let accounts = self.accounts();
         let nothing =
             self.protocol == Protocol::File && accounts.received > 0 && accounts.rejected == accounts.received;
@@ -402,10 +405,11 @@ pub fn learned(profile: &Profile, accounts: Accounts) -> Vec<LearnedRow> {
     if profile.kinds.len() > 1 {
         let kind = |kind: &feedwatch_model::KindProfile| {
             let said = kind.matches.values().filter_map(|value| match value {
-                MatchValue::Text(text) => Some(text.as_str()),
+                MatchValue::Text(text) => Some(text.clone()),
+                MatchValue::Number(number) => Some(number.to_string()),
                 MatchValue::Present(_) => None,
             });
-            let said: Vec<&str> = said.collect();
+            let said: Vec<String> = said.collect();
             let name = if said.is_empty() { "other" } else { &said.join(" ") };
             format!("{name} ({})", crate::text::count_of(kind.messages))
         };

@@ -91,7 +91,7 @@ pub enum CaptureError {
         line: u64,
     },
     /// A receive time cannot be read.
-    #[error("{}:{line}: {text:?} is not a time in seconds since 1970. It looks like 1700000000.25.", .file.display())]
+    #[error("{}:{line}: {text:?} is not a time. It looks like 1700000000.25 (seconds since 1970) or 2023-11-14T22:13:20.25Z.", .file.display())]
     Time {
         /// The file of times.
         file: PathBuf,

@@ -82,6 +82,8 @@ words! {
 pub enum MatchValue {
     /// `true`: present, `false`: absent.
     Present(bool),
+    /// Exactly this number.
+    Number(i64),
     /// Exactly this text, or `PREFIX*`.
     Text(String),
 }

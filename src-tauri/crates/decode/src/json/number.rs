@@ -297,3 +297,14 @@ pub(crate) fn unsigned(text: &[u8]) -> Option<u64> {
     }
     Some(sum)
 }
+
+/// What a text counts to: digits, also with leading zeros (`0000000017`), or `0x` and at most 16 hexadecimal ones.
+pub(crate) fn counted(text: &[u8]) -> Option<u64> {
+    if let Some(hex) = text.strip_prefix(b"0x") {
+        let all = (1..=16).contains(&hex.len()) && hex.iter().all(u8::is_ascii_hexdigit);
+        return std::str::from_utf8(hex).ok().filter(|_| all).and_then(|hex| u64::from_str_radix(hex, 16).ok());
+    }
+    let zeros = text.iter().take_while(|byte| **byte == b'0').count();
+    let rest = text.get(zeros.min(text.len().saturating_sub(1))..)?;
+    if text.len() > 20 { None } else { unsigned(rest) }
+}

@@ -2,7 +2,7 @@ use feedwatch_model::{Rejected, Value};
 use proptest::prelude::*;
 
 use super::leaf::LeafKind;
-use super::number::{bits, number, number_end, short, unsigned};
+use super::number::{bits, counted, number, number_end, short, unsigned};
 use super::scan::Scanner;
 use super::text::unescape;
 use super::trie::Trie;
@@ -124,6 +124,11 @@ fn numbers_are_worth_what_they_say() {
     assert_eq!(unsigned(b"18446744073709551616"), None);
     assert_eq!(unsigned(b"007"), None);
     assert_eq!(unsigned(b"0"), Some(0));
+    let texts: [&[u8]; 6] = [b"17", b"0000000017", b"0", b"000", b"0x1406f40", b"18446744073709551615"];
+    assert_eq!(texts.map(counted), [17, 17, 0, 0, 0x0140_6f40, u64::MAX].map(Some));
+    let none: [&[u8]; 8] =
+        [b"", b"0x", b"0x12345678901234567", b"-1", b"1.0", b"0xg", b"18446744073709551616", b"000000000000000000001"];
+    assert!(none.iter().all(|text| counted(text).is_none()));
 }
 
 /// Any JSON, with objects of few keys so that keys repeat.

@@ -8,7 +8,7 @@ use super::observed::Observed;
 use crate::format::states;
 use crate::hash::hash64;
 use crate::json::leaf::{Leaf, LeafKind};
-use crate::json::number::{number, unsigned};
+use crate::json::number::{counted, number, unsigned};
 use crate::stamp;
 
 /// Distinct values beyond this are not told apart.
@@ -48,6 +48,8 @@ pub(crate) struct Facts {
     texts: u32,
     /// Of the numbers and digits: whole and not negative.
     whole: u32,
+    /// Texts that are no numbers and count all the same: with leading zeros, or hexadecimal.
+    counts: u32,
     /// Of them: -1, which may stand for none.
     none: u32,
     /// Of the numbers and digits: from 0 to 1e8, which is before 1973 in every unit. A clock that was not set tells it, and
@@ -157,6 +159,7 @@ impl Facts {
 
     fn add_text(&mut self, raw: &[u8], received: Time) {
         self.texts += 1;
+        self.counts += u32::from(counted(raw).is_some());
         self.loose += u32::from(raw.len() > 40 || raw.contains(&b' '));
         if let Some((at, _)) = states::pair(raw) {
             self.paired += u32::from(*self.pair.get_or_insert(at) == at);
@@ -188,9 +191,14 @@ impl Facts {
         self.whole > 0 && self.whole == self.told()
     }
 
+    /// Whether all of it is texts that count.
+    pub(crate) fn counts(&self) -> bool {
+        self.counts > 0 && self.counts + self.whole == self.told()
+    }
+
     /// The same where -1 may stand for none: a message that names the one before it, and is the first.
     pub(crate) fn is_whole_or_none(&self) -> bool {
-        self.whole > 0 && self.whole + self.none == self.told()
+        self.whole + self.none > 0 && self.whole + self.none == self.told()
     }
 
     /// Whether its texts can be names at all.

@@ -286,6 +286,11 @@ pub(crate) fn is_number(name: &str) -> bool {
     NAMES.contains(&name.to_lowercase().as_str())
 }
 
+/// Whether a name is one of numbers of messages: a sequence, an update, a mere number or an identifier.
+pub(crate) fn is_numbering(name: &str) -> bool {
+    is_sequence(name) || is_update_number(name) || is_number(name) || is_identifier(name)
+}
+
 /// Whether a name is that of what came before.
 pub(crate) fn is_previous(name: &str) -> bool {
     let first = words(name).into_iter().next().unwrap_or_default();

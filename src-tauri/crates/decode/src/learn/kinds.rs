@@ -44,6 +44,8 @@ struct Field {
 struct Kind {
     /// Per field; `None`: absent.
     values: Vec<Option<Box<[u8]>>>,
+    /// Which of them stood there as numbers: a bit each.
+    numbers: u8,
     messages: u64,
 }
 
@@ -77,20 +79,21 @@ impl Kinds {
     #[inline]
     pub(crate) fn of(&mut self, leaves: &[Leaf], payload: &[u8]) -> u32 {
         let mut values = [None; MAX_FIELDS];
-        for (field, value) in self.fields.iter_mut().zip(&mut values) {
-            *value = find(leaves, field.node, &mut field.guess)
-                .filter(|leaf| leaf.end - leaf.start <= 64)
-                .and_then(|leaf| text_of(leaf, payload));
+        let mut numbers = 0;
+        for (at, (field, value)) in self.fields.iter_mut().zip(&mut values).enumerate() {
+            let leaf = find(leaves, field.node, &mut field.guess).filter(|leaf| leaf.end - leaf.start <= 64);
+            *value = leaf.and_then(|leaf| text_of(leaf, payload));
+            numbers |= u8::from(leaf.is_some_and(|leaf| leaf.kind == LeafKind::Number)) << at;
         }
         let values = values.get(..self.fields.len()).unwrap_or_default();
         if self.known.get(self.last as usize).is_some_and(|known| equal(&known.values, values)) {
             return self.last;
         }
-        self.last = self.look_up(values);
+        self.last = self.look_up(values, numbers);
         self.last
     }
 
-    fn look_up(&mut self, values: &[Option<&[u8]>]) -> u32 {
+    fn look_up(&mut self, values: &[Option<&[u8]>], numbers: u8) -> u32 {
         let mut slot = 0;
         for value in values {
             slot = hash64(value.unwrap_or_default(), slot ^ u64::from(value.is_some()));
@@ -101,17 +104,17 @@ impl Kinds {
             }
             slot = slot.wrapping_add(1);
         }
-        self.add(slot, values)
+        self.add(slot, values, numbers)
     }
 
     #[cold]
-    fn add(&mut self, slot: u64, values: &[Option<&[u8]>]) -> u32 {
+    fn add(&mut self, slot: u64, values: &[Option<&[u8]>], numbers: u8) -> u32 {
         let made = self.known.len();
         if made >= MAX_KINDS {
             return (MAX_KINDS - 1) as u32;
         }
         let values = values.iter().map(|value| value.map(Box::from)).collect();
-        self.known.push(Kind { values, messages: 0 });
+        self.known.push(Kind { values, numbers, messages: 0 });
         self.index.insert(slot, made as u32);
         made as u32
     }
@@ -151,8 +154,12 @@ impl Kinds {
     pub(crate) fn matches(&self, kind: usize, trie: &Trie) -> BTreeMap<String, MatchValue> {
         let Some(found) = self.known.get(kind).filter(|_| self.known.len() > 1) else { return BTreeMap::new() };
         let told = self.fields.iter().zip(&found.values).enumerate().filter(|(at, _)| self.differs(*at));
-        told.map(|(_, (field, value))| {
-            let value = value.as_deref().map_or(MatchValue::Present(false), |text| MatchValue::Text(readable(text)));
+        told.map(|(at, (field, value))| {
+            let value = value.as_deref().map_or(MatchValue::Present(false), |text| {
+                let text = readable(text);
+                let number = text.parse().ok().filter(|_| found.numbers & 1 << at != 0);
+                number.map_or(MatchValue::Text(text), MatchValue::Number)
+            });
             (trie.path(field.node), value)
         })
         .collect()

@@ -112,7 +112,7 @@ impl Learned {
         plan.extend(kind, messages, &mut Surroundings { trie, kinds, keys: &keys, pins, names, sequences });
         if let Some(message) = messages.last().filter(|_| pins.sequences.is_some()) {
             let accepted = sequences.pin((kind, &plan.label), message, trie, pins);
-            plan.carry(&accepted, names);
+            plan.carry(trie, &accepted, names);
             for rule in sequences.rules.get(catalogue.rules.len()..).unwrap_or_default() {
                 catalogue.rules.push(rule.told(trie));
             }
@@ -121,7 +121,7 @@ impl Learned {
     }
 
     fn try_sequences(&mut self, trie: &Trie, kind: u32, message: &Observed) {
-        use crate::json::number::unsigned;
+        use crate::json::number::{counted, unsigned};
         let Learned { plans, sequences, tried, .. } = self;
         let Some(plan) = plans.get(kind as usize) else { return };
         let mut element = 0;
@@ -142,7 +142,7 @@ impl Learned {
                 element = leaf.element;
                 tried.clear();
             }
-            tried.extend(unsigned(leaf.raw(&message.payload)).map(|value| (leaf.node, candidate, value)));
+            tried.extend(counted(leaf.raw(&message.payload)).map(|value| (leaf.node, candidate, value)));
         }
         sequences.observe(kind, tried, &|per| message.scoping(per, element));
     }
@@ -153,7 +153,7 @@ impl Learned {
             if accepted.copy {
                 for &kind in &accepted.kinds {
                     if let Some(plan) = self.plans.get_mut(kind as usize) {
-                        plan.count_messages(accepted.node, &mut self.names);
+                        plan.count_messages(trie, accepted.node, &mut self.names);
                         plan.set_watch(accepted.node, Watch::No);
                     }
                 }
@@ -174,7 +174,7 @@ impl Learned {
                 };
                 if carries || accepted.never.contains(&kind) {
                     for node in accepted.first.into_iter().chain([accepted.node]) {
-                        plan.count_messages(node, &mut self.names);
+                        plan.count_messages(trie, node, &mut self.names);
                     }
                 }
                 if let Some(first) = accepted.first.filter(|_| carries) {

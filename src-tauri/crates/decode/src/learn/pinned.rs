@@ -118,10 +118,10 @@ pub(super) fn look_up<'a>(around: &Surroundings<'a>, node: u32, kind: &str) -> O
 
 impl Plan {
     /// Takes rules that are pinned for its kind.
-    pub(super) fn carry(&mut self, accepted: &[Accepted], names: &mut super::names::Names) {
+    pub(super) fn carry(&mut self, trie: &Trie, accepted: &[Accepted], names: &mut super::names::Names) {
         for rule in accepted {
             for node in rule.first.into_iter().chain([rule.node]) {
-                self.count_messages(node, names);
+                self.count_messages(trie, node, names);
             }
             self.set_watch(rule.node, Watch::Rule(rule.rule));
         }

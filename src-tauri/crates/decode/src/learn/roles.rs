@@ -9,11 +9,13 @@ use std::sync::Arc;
 use feedwatch_model::{SeriesKind, TimeUnit, Why};
 
 use self::read::Clock;
+use super::extend::name;
+use super::hints;
 use super::late::Late;
 use super::names::{Forms, Names};
 use super::sequence::Per;
 use super::table::KeyTable;
-use crate::json::trie::{NONE, ROOT};
+use crate::json::trie::{NONE, ROOT, Trie};
 
 pub(crate) use self::read::{Found, Seen, Watched, is_around};
 pub(crate) use self::state::State;
@@ -208,8 +210,9 @@ impl Plan {
         }
     }
 
-    /// A number is seen to count messages. One that was charted before goes on being charted.
-    pub(crate) fn count_messages(&mut self, node: u32, names: &mut Names) {
+    /// A number is seen to count messages. One that was charted before, and whose name does not speak for it, goes on being
+    /// charted: it may be a ramp.
+    pub(crate) fn count_messages(&mut self, trie: &Trie, node: u32, names: &mut Names) {
         if matches!(node, EVENT_ID | LAST_PLACE) {
             return;
         }
@@ -219,6 +222,8 @@ impl Plan {
                 if let Some(slot) = self.slots.get(slot as usize).filter(|slot| slot.series.is_empty()) {
                     names.withdraw(&slot.forms);
                     self.set_what(node, What::Skip, Why::Sequence);
+                } else if hints::is_numbering(&name(trie, node)) {
+                    self.drop_series(node, Why::Sequence);
                 }
             }
             What::Skip if role.why != Some(Why::Time) => self.set_what(node, What::Skip, Why::Sequence),

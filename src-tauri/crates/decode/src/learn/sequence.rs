@@ -199,14 +199,17 @@ impl Sequences {
             if taken && !candidate.name.is_sequence() {
                 continue;
             }
+            let modulus = chosen.modulus().filter(|_| rule == SequenceRule::PlusOne);
+            let rule = if modulus.is_some() { SequenceRule::PlusOneModulo } else { rule };
             let mut state = RuleState::new(candidate.node, rule, chosen.scope, group.kinds.clone());
+            state.modulus = modulus;
             state.restarts = group.restarts;
             state.unsettled = only;
             state.named = candidate.name.is_sequence();
             if keep_evidence {
                 let score = group.score;
                 let held = match rule {
-                    SequenceRule::PlusOne => score.next,
+                    SequenceRule::PlusOne | SequenceRule::PlusOneModulo => score.next,
                     SequenceRule::NonDecreasing => score.up + score.equal,
                     _ => score.up,
                 };

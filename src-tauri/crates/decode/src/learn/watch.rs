@@ -44,7 +44,10 @@ impl Plan {
         let name = name(around.trie, path.node);
         let role = self.role(path.node);
         let of_message = around.trie.element_of(path.node) == ROOT;
-        let is_whole = path.facts.is_whole() || (hints::is_previous(&name) && path.facts.is_whole_or_none());
+        let is_called = || hints::is_sequence(&name) || hints::is_number(&name);
+        let is_whole = path.facts.is_whole()
+            || (hints::is_previous(&name) && path.facts.is_whole_or_none())
+            || (path.facts.counts() && is_called());
         if !is_whole || role.watch != Watch::No {
             return;
         }

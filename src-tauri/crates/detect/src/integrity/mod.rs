@@ -53,6 +53,7 @@ mod schema;
 mod security;
 mod sequence;
 mod silence;
+mod stale;
 #[cfg(test)]
 mod tests;
 mod timing;
@@ -72,6 +73,7 @@ use schema::Schema;
 use security::Security;
 use sequence::Sequences;
 use silence::Silence;
+use stale::Stale;
 use timing::Timing;
 
 /// What a message is, judged by its numbers and its identity.
@@ -113,6 +115,10 @@ pub trait Scopes {
     fn series(&self, _series: u32) -> (Arc<str>, Arc<str>) {
         (Arc::from(""), Arc::from(""))
     }
+    /// Whose series it is: path and text of each of its keys.
+    fn entity(&self, _series: u32) -> Vec<(Arc<str>, Arc<str>)> {
+        Vec::new()
+    }
     /// What a kind of message is called, for people; empty where the feed has one kind.
     fn kind(&self, _kind: u32) -> String {
         String::new()
@@ -136,6 +142,7 @@ pub struct Integrity {
     sequences: Sequences,
     identities: Identities,
     silence: Silence,
+    stale: Stale,
     rejects: Rejects,
     contents: Contents,
     schema: Schema,
@@ -153,6 +160,7 @@ impl Integrity {
             sequences: Sequences::new(feed),
             identities: Identities::new(feed),
             silence: Silence::new(feed),
+            stale: Stale::new(feed),
             rejects: Rejects::new(feed),
             contents: Contents::new(feed),
             schema: Schema::new(feed),
@@ -167,13 +175,23 @@ impl Integrity {
     /// The same for a feed whose messages are what a state was each time it was asked for. What has the same number, or is
     /// the same, did not change; what is missing between two numbers was never asked for. So neither is judged.
     pub fn of_states(feed: FeedId) -> Integrity {
-        Integrity { of_states: true, timing: Timing::of_states(feed), ..Integrity::new(feed) }
+        Integrity {
+            of_states: true,
+            stale: Stale::unjudged(feed),
+            timing: Timing::of_states(feed),
+            ..Integrity::new(feed)
+        }
     }
 
     /// The same for a feed to which nobody is connected: whether its senders have nothing to say or are gone cannot be
     /// known, so silence is not judged.
     pub fn of_calls(feed: FeedId) -> Integrity {
-        Integrity { silence: Silence::unjudged(feed), timing: Timing::of_calls(feed), ..Integrity::new(feed) }
+        Integrity {
+            silence: Silence::unjudged(feed),
+            stale: Stale::unjudged(feed),
+            timing: Timing::of_calls(feed),
+            ..Integrity::new(feed)
+        }
     }
 
     /// Takes a decoded message in, in the order of receipt.
@@ -184,7 +202,9 @@ impl Integrity {
         scopes: &dyn Scopes,
         out: &mut Vec<Finding>,
     ) -> Arrival {
-        self.silence.message(message.number, message.received, out);
+        if self.silence.message(message.number, message.received, out) {
+            self.stale.interrupted();
+        }
         self.rejects.elapse(message.received, out);
         self.sequences.elapse(message.received, out);
         self.contents.elapse(message.received, out);
@@ -193,6 +213,9 @@ impl Integrity {
         let arrival = self.arrival(message, reading, scopes, out);
         if arrival == Arrival::Fresh {
             self.range.observe(message, reading, scopes, out);
+        }
+        if arrival != Arrival::Duplicate && !kept(message) {
+            self.stale.observe(message.number, message.received, &reading.points, scopes, out);
         }
         self.timing.observe(message, reading, arrival, scopes, out);
         arrival
@@ -225,7 +248,9 @@ impl Integrity {
 
     /// Takes a message in that could not be read. The first one is told at once, further ones every 10 s.
     pub fn rejected(&mut self, message: &Message, why: &Rejected, out: &mut Vec<Finding>) {
-        self.silence.message(message.number, message.received, out);
+        if self.silence.message(message.number, message.received, out) {
+            self.stale.interrupted();
+        }
         self.sequences.elapse(message.received, out);
         self.rejects.observe(message, why, out);
         self.timing.rejected(message.received, out);
@@ -235,6 +260,7 @@ impl Integrity {
     /// tells what was dropped here from what was lost before.
     pub fn dropped(&mut self, first: u64, count: u64, at: Time) {
         self.silence.alive(at);
+        self.stale.interrupted();
         self.sequences.dropped(first, count);
         self.timing.dropped(count, at);
     }
@@ -247,6 +273,7 @@ impl Integrity {
     /// The connection stands (again).
     pub fn connected(&mut self, at: Time) {
         self.silence.connected(at);
+        self.stale.interrupted();
         self.timing.connected(at);
         self.sequences.connected();
     }
@@ -305,6 +332,11 @@ impl Integrity {
         self.timing.own_step(at, nanos, out);
     }
 
+    /// How many of its entities are silent while the others go on.
+    pub fn stale(&self) -> usize {
+        self.stale.count()
+    }
+
     /// How many messages were found late so far.
     pub fn late(&self) -> u64 {
         self.timing.late()
@@ -330,8 +362,15 @@ impl Integrity {
         self.range.finish(out);
         self.guards.finish(out);
         self.security.finish(out);
+        self.stale.finish(out);
         self.timing.finish(out);
     }
+}
+
+/// Whether a broker kept it and hands it out again: that tells nothing of when it was sent.
+#[inline]
+fn kept(message: &Message) -> bool {
+    message.meta.as_ref().is_some_and(|meta| meta.retained || meta.redelivered)
 }
 
 /// Whether no number of the message tells whether it came before.

@@ -89,7 +89,8 @@ impl Silence {
         self.alive(at);
     }
 
-    pub(super) fn message(&mut self, number: u64, at: Time, out: &mut Vec<Finding>) {
+    /// Whether that ends a silence.
+    pub(super) fn message(&mut self, number: u64, at: Time, out: &mut Vec<Finding>) -> bool {
         if let Some(last) = self.last {
             let pause = at.nanos_since(last).max(0) as f64;
             // Below two seconds no limit is passed: the common case decides nothing.
@@ -98,12 +99,14 @@ impl Silence {
             }
             self.learn(pause, at);
         }
-        if self.silent {
+        let was_silent = self.silent;
+        if was_silent {
             self.resume(number, at, out);
         }
         self.messages += 1;
         self.last = Some(at);
         self.last_message = Some(at);
+        was_silent
     }
 
     pub(super) fn elapse(&mut self, now: Time, out: &mut Vec<Finding>) {

@@ -10,6 +10,7 @@ mod rules;
 mod schema;
 mod shaped;
 mod silence;
+mod stale;
 mod states;
 
 use std::sync::Arc;

@@ -42,7 +42,7 @@ impl Timing {
         scopes: &dyn Scopes,
         out: &mut Vec<Finding>,
     ) {
-        if message.meta.as_ref().is_some_and(|meta| meta.retained || meta.redelivered) {
+        if super::kept(message) {
             return;
         }
         self.rate.message(message.received, Some((reading.kind, scopes)), out);

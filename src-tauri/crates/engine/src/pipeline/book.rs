@@ -139,6 +139,10 @@ impl Scopes for Names<'_> {
         known.map_or_else(|| (Arc::from(""), Arc::from("")), |series| (series.name.clone(), series.path.clone()))
     }
 
+    fn entity(&self, series: u32) -> Vec<(Arc<str>, Arc<str>)> {
+        self.0.series.get(series as usize).map(|series| series.key.clone()).unwrap_or_default()
+    }
+
     fn kind(&self, kind: u32) -> String {
         self.0.kinds.get(kind as usize).map(ToString::to_string).unwrap_or_default()
     }

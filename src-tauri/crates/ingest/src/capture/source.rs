@@ -85,7 +85,8 @@ impl Session for FileSession {
         self.read = read;
         match end {
             None => Ok(()),
-            Some(End::Error(error)) => Err(ended(&error.to_string())),
+            // A person must act: what stands behind that place is not read.
+            Some(End::Error(error)) => Err(SessionError::Refused(ConnectError::Options(error.to_string()))),
             Some(End::Reached) if self.unread => {
                 Err(ended("The file was read to its end before, and there is nothing new in it."))
             }

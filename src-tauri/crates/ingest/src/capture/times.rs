@@ -1,4 +1,4 @@
-//! `NAME.ts`: receive times, one a line, in seconds since 1970.
+//! `NAME.ts`: receive times, one a line, in seconds since 1970 or as RFC 3339.
 
 #[cfg(test)]
 use feedwatch_model::NANOS_PER_SECOND;
@@ -25,12 +25,16 @@ impl Times {
         };
         self.count += 1;
         let text = String::from_utf8_lossy(&line);
-        exact_seconds(text.trim()).ok_or_else(|| CaptureError::Time {
+        time(text.trim()).ok_or_else(|| CaptureError::Time {
             file: self.lines.path().to_owned(),
             line: self.lines.number(),
             text: text.trim().chars().take(40).collect(),
         })
     }
+}
+
+fn time(text: &str) -> Option<Time> {
+    exact_seconds(text).or_else(|| Time::parse_rfc3339(text).ok())
 }
 
 /// Decimal seconds to nanoseconds. With an exponent, which no clock writes, it is as exact as a float.
@@ -79,6 +83,14 @@ mod tests {
     }
 
     #[test]
+    fn a_written_time_is_one_too() {
+        let written = |text| time(text).map(Time::nanos);
+        assert_eq!(written("2023-11-14T22:13:20.5Z"), Some(1_700_000_000_500_000_000));
+        assert_eq!(written("1700000000.5"), written("2023-11-14T23:13:20.5+01:00"));
+        assert_eq!(written("yesterday"), None);
+    }
+
+    #[test]
     fn what_is_no_time_is_refused() {
         for text in
             ["", ".", "-", "1,5", "abc", "1.2.3", "0x10", "99999999999999999999", "9999999999.0", "inf", "1e999"]
@@ -95,7 +107,7 @@ mod tests {
 
         #[test]
         fn no_text_panics(text: String) {
-            let _ = exact_seconds(&text);
+            let _ = time(&text);
         }
     }
 }

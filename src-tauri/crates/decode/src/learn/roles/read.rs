@@ -9,7 +9,7 @@ use super::{Plan, SKIP, SLOW, Watch, What};
 use crate::catalogue::{Catalogue, Samples, Series};
 use crate::format::states;
 use crate::json::leaf::{Leaf, LeafKind};
-use crate::json::number::{Bits, number};
+use crate::json::number::{Bits, counted, number};
 use crate::json::scan::Scanner;
 use crate::json::trie::{NONE, ROOT};
 use crate::learn::kinds::find;
@@ -217,7 +217,8 @@ impl Plan {
         if role.watch != Watch::No {
             let (node, watch, element) = (leaf.node, role.watch, leaf.element);
             let at = (element != 0).then(|| place_of(leaf, seen.leaves));
-            let value = leaf.unsigned(seen.payload());
+            let text = || if leaf.is_string() { counted(leaf.raw(seen.payload())) } else { None };
+            let value = leaf.unsigned(seen.payload()).or_else(text);
             found.watched.extend(value.map(|value| Watched { node, watch, value, at, element }));
         }
         match role.what {

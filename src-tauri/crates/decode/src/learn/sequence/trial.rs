@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::place::{Step, follow};
+use super::place::{Step, follow, is_modulus};
 use super::scope::{Per, Scope};
 use super::{ENOUGH, MAX_TRIAL};
 use crate::hash::hash64;
@@ -91,6 +91,8 @@ pub(super) struct Trial {
     /// By scope: the number, and the kind of message that had it.
     pub(super) last: FxHashMap<u64, (u64, u32)>,
     pub(super) by_kind: FxHashMap<u32, Score>,
+    /// So many numbers a counter had that went round; 0 where several went round at different ones.
+    round: Option<u64>,
     /// Pairs of messages of different kinds.
     mixed: u32,
 }
@@ -179,7 +181,7 @@ impl Candidate {
                 let known = self.trials.iter().any(|trial| trial.scope == scope && trial.each_kind == each_kind);
                 if !known && self.trials.len() < MAX_TRIALS {
                     let (last, by_kind) = (FxHashMap::default(), FxHashMap::default());
-                    self.trials.push(Trial { scope, each_kind, last, by_kind, mixed: 0 });
+                    self.trials.push(Trial { scope, each_kind, last, by_kind, round: None, mixed: 0 });
                 }
             }
         }
@@ -262,12 +264,22 @@ impl Trial {
         let scope = if self.each_kind { scope ^ salt(kind) } else { scope };
         if let Some((last, before)) = self.last.get_mut(&scope) {
             let step = follow(last, value);
+            if let Step::Wrap(count) = step
+                && is_modulus(count)
+            {
+                self.round = Some(self.round.map_or(count, |known| if known == count { count } else { 0 }));
+            }
             self.mixed += u32::from(*before != kind);
             *before = kind;
             self.by_kind.entry(kind).or_default().add(step);
         } else if self.last.len() < MAX_SCOPES {
             self.last.insert(scope, (value, kind));
         }
+    }
+
+    /// How many numbers there are, if counters went round at the same one.
+    pub(super) fn modulus(&self) -> Option<u64> {
+        self.round.filter(|count| *count > 0)
     }
 
     fn pairs(&self) -> u32 {
@@ -321,7 +333,9 @@ impl Trial {
         });
         let grows = |group: &Group| {
             let broken = if strictly { group.score.without_up() } else { group.score.without_up() - group.score.equal };
-            group.score.pairs >= GROWING && f64::from(broken) <= forgiven * f64::from(group.score.pairs)
+            // What stands still is none.
+            let moves = group.score.up >= ENOUGH;
+            group.score.pairs >= GROWING && moves && f64::from(broken) <= forgiven * f64::from(group.score.pairs)
         };
         let groups: Vec<Group> = groups.filter(grows).collect();
         // Those that are alike in it share the rule.

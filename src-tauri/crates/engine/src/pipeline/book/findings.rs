@@ -1,6 +1,6 @@
 //! What is done with what the checks find: the journal, the alarms, the books.
 
-use feedwatch_model::{Check, Finding, FindingKind, Gap, GapCause};
+use feedwatch_model::{Check, Finding, FindingKind, Gap, GapCause, Severity};
 
 use super::super::Shared;
 use super::Book;
@@ -24,7 +24,8 @@ impl Book {
                     self.tally.filled = self.tally.filled.saturating_add(came);
                 }
                 (Check::Order, _) => self.tally.reordered += 1,
-                (Check::Silence, FindingKind::Silent) => {
+                // Of one of its devices it is a warning.
+                (Check::Silence, FindingKind::Silent) if finding.severity == Severity::Critical => {
                     self.link.usually(self.usual_lateness());
                     self.link.silent(&finding.text, shared);
                 }
