@@ -93,7 +93,7 @@ impl Plan {
     /// Running numbers get no further points, and sums are told.
     fn weigh_again(&mut self, messages: &[&Observed], around: &Surroundings<'_>) {
         let trie = around.trie;
-        let is_free = |node: &u32| pinned::look_up(around, *node).is_none();
+        let is_free = |node: &u32| pinned::look_up(around, *node, &self.label).is_none();
         let charted: Vec<u32> = self.charted().filter(is_free).collect();
         let growth = growth::follow(messages, &self.keys, |node| charted.contains(&node));
         let identifies =
