@@ -41,6 +41,8 @@ mod chain;
 mod clock;
 mod conflict;
 mod guards;
+mod holding;
+mod hole;
 mod identity;
 mod lane;
 mod lateness;
@@ -175,6 +177,7 @@ impl Integrity {
     ) -> Arrival {
         self.silence.message(message.number, message.received, out);
         self.rejects.elapse(message.received, out);
+        self.sequences.another();
         self.sequences.elapse(message.received, out);
         self.contents.elapse(message.received, out);
         self.schema.observe(message, reading.shape, scopes, out);
@@ -251,6 +254,13 @@ impl Integrity {
     /// fastest change in a second, in its own unit. What has no limit is infinite; with three infinities it learns again.
     pub fn pin(&mut self, series: u32, low: f64, high: f64, fastest_per_second: f64) {
         self.range.pin(series, low, high, fastest_per_second);
+    }
+
+    /// What the last message observed filled: how many numbers that had been told as missing, and the time of the gap by
+    /// which they were told. Of messages that name the one before them a gap counts as one, filled when it is closed.
+    /// Each is given once; what is not taken before the next message is forgotten.
+    pub fn take_filled(&mut self) -> impl Iterator<Item = (Time, u64)> {
+        self.sequences.take_filled()
     }
 
     /// How many checksums and signatures fitted, and how many did not.
