@@ -41,6 +41,8 @@ mod chain;
 mod clock;
 mod conflict;
 mod guards;
+mod holding;
+mod hole;
 mod identity;
 mod lane;
 mod lateness;
@@ -206,6 +208,7 @@ impl Integrity {
             self.stale.interrupted();
         }
         self.rejects.elapse(message.received, out);
+        self.sequences.another();
         self.sequences.elapse(message.received, out);
         self.contents.elapse(message.received, out);
         self.schema.observe(message, reading.shape, scopes, out);
@@ -303,6 +306,13 @@ impl Integrity {
             per_second: usual.iter().find(|(word, _)| word.is_none()).map(|(_, rate)| *rate),
             kinds: usual.into_iter().filter_map(|(word, rate)| Some((word?.to_owned(), rate))).collect(),
         }
+    }
+
+    /// What the last message observed filled: how many numbers that had been told as missing, and the time of the gap by
+    /// which they were told. Of messages that name the one before them a gap counts as one, filled when it is closed.
+    /// Each is given once; what is not taken before the next message is forgotten.
+    pub fn take_filled(&mut self) -> impl Iterator<Item = (Time, u64)> {
+        self.sequences.take_filled()
     }
 
     /// How many checksums and signatures fitted, and how many did not.
