@@ -13,13 +13,13 @@ mod ticker;
 
 use std::hint::black_box;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use feedwatch_decode::{Catalogue, Decoder, Flattener, Options, Sink};
-use feedwatch_detect::{Integrity, Scopes};
+use feedwatch_detect::Integrity;
 use feedwatch_engine::clock;
-use feedwatch_model::{FeedId, FieldType, Finding, Message, Reading, Rejected, SequenceRule};
+use feedwatch_engine::pipeline::Names;
+use feedwatch_model::{FeedId, Finding, Message, Reading, Rejected};
 use measure::{Spread, cpu};
 use ticker::{Messages, Shape};
 
@@ -96,37 +96,6 @@ struct Taking {
     integrity: Option<Integrity>,
     findings: Vec<Finding>,
     points: u64,
-}
-
-struct Names<'a>(&'a Catalogue);
-
-impl Scopes for Names<'_> {
-    fn per(&self, _: u32, scope: u32) -> Vec<(Arc<str>, Arc<str>)> {
-        self.0.scopes.get(scope as usize).map(|scope| scope.per.clone()).unwrap_or_default()
-    }
-
-    fn rule_name(&self, rule: u32) -> Arc<str> {
-        self.0.rules[rule as usize].paths[0].clone()
-    }
-
-    fn rule(&self, rule: u32) -> (SequenceRule, Option<u64>) {
-        let rule = &self.0.rules[rule as usize];
-        (rule.rule, rule.modulus)
-    }
-
-    fn shape(&self, shape: u32) -> (u32, &[(u32, FieldType)]) {
-        let shape = &self.0.shapes[shape as usize];
-        (shape.kind, &shape.fields)
-    }
-
-    fn field(&self, field: u32) -> Arc<str> {
-        self.0.fields[field as usize].clone()
-    }
-
-    fn series(&self, series: u32) -> (Arc<str>, Arc<str>) {
-        let series = &self.0.series[series as usize];
-        (series.name.clone(), series.path.clone())
-    }
 }
 
 impl Sink for Taking {

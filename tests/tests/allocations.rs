@@ -5,12 +5,12 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use feedwatch_decode::{Catalogue, Decoder, Options, Sink};
-use feedwatch_detect::{Integrity, Scopes};
-use feedwatch_model::{FeedId, FieldType, Finding, Message, Reading, Rejected, SequenceRule, Time};
+use feedwatch_detect::Integrity;
+use feedwatch_engine::pipeline::Names;
+use feedwatch_model::{FeedId, Finding, Message, Reading, Rejected, Time};
 
 /// Counts what this thread allocates.
 struct Counting;
@@ -35,30 +35,6 @@ unsafe impl GlobalAlloc for Counting {
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
-
-struct Names<'a>(&'a Catalogue);
-
-impl Scopes for Names<'_> {
-    fn per(&self, _: u32, scope: u32) -> Vec<(Arc<str>, Arc<str>)> {
-        self.0.scopes[scope as usize].per.clone()
-    }
-
-    fn rule_name(&self, rule: u32) -> Arc<str> {
-        self.0.rules[rule as usize].paths[0].clone()
-    }
-
-    fn rule(&self, rule: u32) -> (SequenceRule, Option<u64>) {
-        (self.0.rules[rule as usize].rule, self.0.rules[rule as usize].modulus)
-    }
-
-    fn shape(&self, shape: u32) -> (u32, &[(u32, FieldType)]) {
-        (self.0.shapes[shape as usize].kind, &self.0.shapes[shape as usize].fields)
-    }
-
-    fn field(&self, field: u32) -> Arc<str> {
-        self.0.fields[field as usize].clone()
-    }
-}
 
 struct Checked {
     integrity: Integrity,

@@ -4,22 +4,21 @@ mod connection;
 mod findings;
 mod ledger;
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use feedwatch_decode::{Catalogue, Sink};
-use feedwatch_detect::{Arrival, Certificates, Integrity, Scopes, Watch};
+use feedwatch_detect::{Arrival, Certificates, Integrity, Watch};
 use feedwatch_ingest::InboxCounters;
 use feedwatch_model::{
-    FeedId, FieldType, Finding, Message, Position, Protocol, Quality, Reading, Rejected, Sample, SequenceRule,
-    SeriesId, SeriesMeta, Time,
+    FeedId, Finding, Message, Position, Protocol, Quality, Reading, Rejected, Sample, SeriesId, SeriesMeta, Time,
 };
 use feedwatch_store::{Outcome, StoredMessage};
 
 pub(super) use self::ledger::Entries;
 use super::episode::OpenEpisode;
+use super::explosion::Explosion;
 use super::lines::Lines;
 use super::link::Link;
+use super::names::Names;
 use super::redelivery::{Redelivery, Seen};
 use super::thin::{Ready, Thin};
 use super::{FeedSettings, News, Shared};
@@ -52,6 +51,7 @@ pub(super) struct Book {
     pub(super) last_heartbeat: Time,
     /// Which bounds were told to be passed: 1 series, 2 paths.
     pub(super) told_limits: u8,
+    pub(super) explosion: Explosion,
     /// A message came since the history was last told up to when the feed was watched.
     pub(super) came: bool,
     /// Since when it is watched in this run.
@@ -101,53 +101,6 @@ pub(crate) struct Mark {
     pub(crate) level: Level,
 }
 
-struct Names<'a>(&'a Catalogue);
-
-impl Scopes for Names<'_> {
-    fn per(&self, _rule: u32, scope: u32) -> Vec<(Arc<str>, Arc<str>)> {
-        self.0.scopes.get(scope as usize).map(|scope| scope.per.clone()).unwrap_or_default()
-    }
-
-    fn rule_name(&self, rule: u32) -> Arc<str> {
-        let path = self.0.rules.get(rule as usize).and_then(|rule| rule.paths.last());
-        path.cloned().unwrap_or_else(|| Arc::from(""))
-    }
-
-    fn rule(&self, rule: u32) -> (SequenceRule, Option<u64>) {
-        let known = self.0.rules.get(rule as usize);
-        known.map_or((SequenceRule::PlusOne, None), |rule| (rule.rule, rule.modulus))
-    }
-
-    fn guard(&self, guard: u32) -> (Arc<str>, Arc<str>, bool) {
-        let known = self.0.guards.get(guard as usize);
-        known.map_or_else(
-            || (Arc::from(""), Arc::from(""), false),
-            |guard| (guard.path.clone(), guard.rule.clone(), guard.is_signature),
-        )
-    }
-
-    fn shape(&self, shape: u32) -> (u32, &[(u32, FieldType)]) {
-        self.0.shapes.get(shape as usize).map_or((0, &[]), |shape| (shape.kind, &shape.fields))
-    }
-
-    fn field(&self, field: u32) -> Arc<str> {
-        self.0.fields.get(field as usize).cloned().unwrap_or_else(|| Arc::from(""))
-    }
-
-    fn series(&self, series: u32) -> (Arc<str>, Arc<str>) {
-        let known = self.0.series.get(series as usize);
-        known.map_or_else(|| (Arc::from(""), Arc::from("")), |series| (series.name.clone(), series.path.clone()))
-    }
-
-    fn entity(&self, series: u32) -> Vec<(Arc<str>, Arc<str>)> {
-        self.0.series.get(series as usize).map(|series| series.key.clone()).unwrap_or_default()
-    }
-
-    fn kind(&self, kind: u32) -> String {
-        self.0.kinds.get(kind as usize).map(ToString::to_string).unwrap_or_default()
-    }
-}
-
 pub(super) struct Intake<'a> {
     pub(super) book: &'a mut Book,
     pub(super) shared: &'a mut Shared,
@@ -194,6 +147,10 @@ impl Book {
     fn reading(&mut self, catalogue: &Catalogue, message: Message, reading: &Reading, shared: &mut Shared) {
         self.below = message.number + 1;
         while let Some(series) = catalogue.series.get(self.series.len()) {
+            if let Some(mut told) = self.explosion.another(self.id, message.received, series, self.series.len()) {
+                told.message = Some(message.number);
+                self.findings.push(told);
+            }
             self.pin(&series.path);
             let described = Described {
                 name: &series.name,

@@ -51,6 +51,7 @@ impl FeedStage {
             findings: Vec::new(),
             last_heartbeat: now,
             told_limits: 0,
+            explosion: super::explosion::Explosion::default(),
             came: false,
             since: now,
             below: 0,

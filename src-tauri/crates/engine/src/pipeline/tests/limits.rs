@@ -103,3 +103,33 @@ fn a_pinned_range_is_judged_from_the_first_value_on() {
         assert_eq!(shown, vec![Some(80); expected]);
     }
 }
+
+/// What is told of a feed of 20 keys, to which so many come in the second before the third, fourth, ... minute.
+fn exploding(new: u64, minutes: u64) -> Vec<(FindingKind, String)> {
+    let mut pipeline = Pipeline::new(Registry::default(), Alarms::default(), false);
+    pipeline.add_feed(settings(None), at(0));
+    let (mut number, mut next) = (0, 0);
+    let mut push = |pipeline: &mut Pipeline, second: u64, key: u64| {
+        let text = format!(r#"{{"device":"d{key}","level":{}}}"#, 20 + (number * 7 + key) % 11);
+        pipeline.message(0, Message::new(number, at(second as i64 * 1_000), text));
+        number += 1;
+    };
+    for second in 0..minutes * 60 {
+        (0..20).for_each(|key| push(&mut pipeline, second, key));
+        if second >= 179 && second % 60 == 59 {
+            (0..new).for_each(|key| push(&mut pipeline, second, 1_000 + next + key));
+            next += new;
+        }
+    }
+    pipeline.finish();
+    let found = pipeline.findings().map(|found| &found.finding);
+    found.filter(|found| found.check == Check::Schema).map(|found| (found.kind, found.text.clone())).collect()
+}
+
+#[test]
+fn an_explosion_of_keys_is_one_finding() {
+    let text = "/device names 500 new series in a minute; 20 were known before. \
+                If it is an identifier and no key, `keys` in the feed's profile leaves it out.";
+    assert_eq!(exploding(900, 8), [(FindingKind::Appeared, text.to_owned())]);
+    assert_eq!(exploding(400, 8), [], "a growing fleet is none");
+}
