@@ -139,6 +139,7 @@ fn rule_words(rule: &feedwatch_model::SequenceProfile) -> String {
 fn matches_words(matches: &BTreeMap<String, MatchValue>) -> String {
     let words = matches.iter().map(|(path, value)| match value {
         MatchValue::Text(text) => format!("{path} is {text}"),
+        MatchValue::Number(number) => format!("{path} is {number}"),
         MatchValue::Present(true) => format!("{path} is there"),
         MatchValue::Present(false) => format!("{path} is not there"),
     });
