@@ -1,4 +1,7 @@
 //! The demo: what the checks find is what the publisher did, all of it and nothing else.
+//!
+//! By default the first two minutes of its schedule, which are compared message by message. `FEEDWATCH_DEMO_SECONDS=500 cargo test -p
+//! feedwatch-tests --test program demo` runs all of it; `engine/tests/demo` does so in made time.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +12,14 @@ use feedwatch_store::StoredMessage;
 use feedwatch_tests::home::{Home, time_for};
 use serde_json::Value;
 
-/// Long enough for every fault of the schedule, and for what it clears.
+/// Long enough for every fault of the first two minutes, and for what it clears.
 const SECONDS: u64 = 130;
+/// What is wrong with one series now and then by chance, told as information: so often at most behind the first minutes.
+const BY_CHANCE: usize = 2;
+
+fn seconds() -> u64 {
+    std::env::var("FEEDWATCH_DEMO_SECONDS").ok().and_then(|seconds| seconds.parse().ok()).unwrap_or(SECONDS)
+}
 
 /// What a run said, taken apart, and the messages that it kept of each feed.
 struct Told {
@@ -67,7 +76,7 @@ impl Told {
     }
 
     fn balances(&self) {
-        for feed in [Feed::Prices, Feed::Plant] {
+        for feed in [Feed::Prices, Feed::Plant, Feed::Gate] {
             let books = self.accounts[feed.name()];
             assert!(books.balance(), "seed {}: {books:?}", self.seed());
             assert_eq!(books.in_flight, 0, "seed {}: {books:?}", self.seed());
@@ -143,6 +152,11 @@ fn lost_messages(told: &Told, explained: &mut Vec<usize>) {
     let outages = told.log.outages.iter().flat_map(|outage| &outage.missed);
     let mut expected: Vec<(String, u64, u64)> = outages.map(|(name, (from, to))| (name.clone(), *from, *to)).collect();
     expected.push((entry.product.clone().expect("a product"), first, last));
+    // What is withheld is lost at first.
+    for entry in told.log.entries.iter().filter(|entry| entry.fault == Fault::WithheldMessages) {
+        let (first, last) = entry.sequence.expect("numbers");
+        expected.push((entry.product.clone().expect("a product"), first, last));
+    }
     expected.sort();
     let mut found: Vec<(String, u64, u64)> = Vec::new();
     for (index, gap) in told.findings.iter().enumerate() {
@@ -258,27 +272,70 @@ fn anomalies(told: &Told, explained: &mut Vec<usize>) {
     }
 }
 
+/// What the faults behind the first two minutes lead to: how often what is found, and in which message it is shown.
+fn later(fault: Fault) -> &'static [(usize, &'static str, &'static str)] {
+    match fault {
+        Fault::Conflict => &[(1, "conflict", "same-identity")],
+        Fault::WithheldMessages => &[(3, "sequence", "healed")],
+        Fault::MissingField => &[(1, "schema", "lost"), (1, "schema", "appeared")],
+        Fault::DamagedMessage => &[(1, "checksum", "mismatch")],
+        Fault::SlowFeed => &[(2, "rate", "low")],
+        Fault::HeldUp => &[(1, "lateness", "late")],
+        Fault::StoppedClock => &[(2, "clock", "stopped")],
+        Fault::ForgedMessage => &[(1, "signature", "mismatch")],
+        Fault::Strangers => &[(1, "security", "auth-burst")],
+        Fault::DifferingLines => &[(1, "agreement", "lines-differ")],
+        Fault::Implausible => &[(1, "range", "outside"), (1, "anomaly", "dip")],
+        _ => &[],
+    }
+}
+
+fn later_faults(told: &Told, explained: &mut Vec<usize>) {
+    for entry in &told.log.entries {
+        for &(count, check, kind) in later(entry.fault) {
+            let is_due = |found: &&Value| {
+                let behind = time(&found["at"]).secs_since(entry.at);
+                found["feed"] == entry.feed.name() && (0.0..=30.0).contains(&behind)
+            };
+            let found: Vec<&Value> = told.of(check, kind).into_iter().filter(is_due).collect();
+            assert_eq!(found.len(), count, "seed {}: {:?}: {found:#?}", told.seed(), entry.fault);
+            explained.extend(found.iter().map(|found| index(told, found)));
+            if let ("conflict" | "checksum" | "signature" | "agreement" | "range", Some((first, _))) =
+                (check, entry.sequence)
+            {
+                assert_eq!(told.shown(found[0]).1.sequence, Some(first), "{:#}", found[0]);
+            }
+        }
+    }
+}
+
 fn every_fault_is_found_and_nothing_else(told: &Told) {
     let mut explained = Vec::new();
     lost_messages(told, &mut explained);
     repeated_late_unreadable(told, &mut explained);
     connection_and_silence(told, &mut explained);
     anomalies(told, &mut explained);
-    let rest: Vec<_> =
+    later_faults(told, &mut explained);
+    let mut rest: Vec<_> =
         told.findings.iter().enumerate().filter(|(index, _)| !explained.contains(index)).map(|(_, one)| one).collect();
+    if seconds() > SECONDS {
+        let is_by_chance = |found: &Value| found["check"] == "anomaly" && found["severity"] == "info";
+        let by_chance = rest.extract_if(.., |found| is_by_chance(found)).count();
+        assert!(by_chance <= BY_CHANCE, "seed {}: {by_chance} by chance", told.seed());
+    }
     assert!(rest.is_empty(), "seed {}: nothing in the publisher's log explains {rest:#?}", told.seed());
 }
 
 #[test]
 fn the_demos_findings_are_its_publishers_faults_for_three_seeds() {
     let homes: Vec<(u64, Home)> = [1, 2, 3].into_iter().map(|seed| (seed, Home::new())).collect();
-    let time = format!("{SECONDS}s");
+    let time = format!("{}s", seconds());
     let runs: Vec<_> = homes
         .iter()
         .map(|(seed, home)| home.start(&["run", "demo", "--seed", &seed.to_string(), "--for", &time, "--json"]))
         .collect();
     for (run, (_, home)) in runs.into_iter().zip(&homes) {
-        let ended = run.end(time_for(SECONDS));
+        let ended = run.end(time_for(seconds()));
         assert_eq!(ended.code, Some(0), "{}", ended.err);
         let told = Told::new(ended.json(), home);
         told.balances();
@@ -289,14 +346,15 @@ fn the_demos_findings_are_its_publishers_faults_for_three_seeds() {
 #[test]
 fn a_demo_without_faults_raises_no_alarm() {
     let home = Home::new();
-    let run = home.start(&["run", "demo", "--no-faults", "--for", &format!("{SECONDS}s"), "--json"]);
-    let ended = run.end(time_for(SECONDS));
+    let run = home.start(&["run", "demo", "--no-faults", "--for", &format!("{}s", seconds()), "--json"]);
+    let ended = run.end(time_for(seconds()));
     assert_eq!(ended.code, Some(0), "{}", ended.err);
     let told = Told::new(ended.json(), &home);
     told.balances();
     assert_eq!(told.report["alarms"], Value::Array(Vec::new()));
     assert_eq!(told.report["gaps"], Value::Array(Vec::new()));
-    let serious: Vec<_> = told.findings.iter().filter(|found| found["severity"] != "info").collect();
-    assert!(serious.is_empty(), "{serious:#?}");
+    let is_by_chance = |found: &&Value| found["check"] == "anomaly" && found["severity"] == "info";
+    let others: Vec<_> = told.findings.iter().filter(|found| !is_by_chance(found)).collect();
+    assert!(others.is_empty(), "{others:#?}");
     assert!(told.log.entries.is_empty());
 }

@@ -37,7 +37,7 @@ fn the_demo_opens_with_charts_that_move_on_the_screen() {
     let pill = window.text("[data-testid=demo-pill]");
     assert!(pill.contains("DEMO") && pill.contains("Paste an address"), "{pill}");
     let feeds = window.value("[...document.querySelectorAll('[data-testid=feed]')].map((feed) => feed.dataset.state)");
-    assert_eq!(feeds, serde_json::json!(["live", "live"]));
+    assert_eq!(feeds, serde_json::json!(["live", "live", "live"]));
 
     // Not the page's word but the screen's: the inside of a chart is painted anew.
     let chart = window.area("[data-testid=panel] .plot").inside(2);

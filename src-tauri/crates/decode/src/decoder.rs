@@ -101,6 +101,12 @@ impl Decoder {
         }
     }
 
+    /// Checks signatures with `key` from the next message on: it is known now, or another one holds. Where the signatures
+    /// stand, and how they are made, stays known. Messages held for learning are checked with it too.
+    pub fn sign_with(&mut self, key: &SignatureKey) {
+        self.learned.guards.sign_with(key);
+    }
+
     /// Takes a message. What comes out goes to `sink` in order of receipt: nothing while learning, then all that was
     /// held, then each message at once.
     pub fn push(&mut self, message: Message, sink: &mut impl Sink) {

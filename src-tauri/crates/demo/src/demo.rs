@@ -1,4 +1,5 @@
-//! The built-in demo: the scenario's frames at their times, over two loopback servers, with a log of what was done.
+//! The built-in demo: the scenario's frames at their times, over two loopback servers, its calls to two webhooks, and a log of what
+//! was done.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -12,13 +13,17 @@ use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::DemoError;
-use crate::scenario::{Entry, Feed, Scenario, TICK_NANOS, Tick, subscriptions};
-use crate::serve::{Door, EVENTS_PATH, Ending, Limits, Publisher, Server, Sse, WebSocket, bind};
+use crate::scenario::{Entry, Feed, GATE_LINES, Scenario, TICK_NANOS, Tick, subscriptions};
+use crate::serve::{Caller, Door, EVENTS_PATH, Ending, Hook, Limits, Publisher, Server, Sse, WebSocket, bind};
 
 /// The log keeps so many entries and outages: about a week of the schedule.
 const LOG_LIMIT: usize = 10_000;
 /// If the clock is ahead of the ticks by more, the machine slept: event time goes on from the clock.
 const SLEPT_NANOS: i64 = 5 * NANOS_PER_SECOND;
+/// The path of the gate's webhooks.
+const GATE_PATH: &str = "/gate";
+/// Letters of the token that the gate knows.
+const TOKEN_LETTERS: usize = 32;
 /// So long is a client waited for when the demo pauses.
 const FLUSH: Duration = Duration::from_secs(2);
 
@@ -67,9 +72,10 @@ pub struct Log {
     /// When the price feed had no client.
     pub outages: Vec<Outage>,
     /// Messages the kernel has taken for clients, per feed: what clients that lose nothing have received, summed over connections.
-    /// Counts every message: tickers, heartbeats, answers to subscriptions, repeated and broken ones.
+    /// Counts every message: tickers, heartbeats, answers to subscriptions, repeated and broken ones. Of the gate: messages that its
+    /// webhooks took in.
     pub published: BTreeMap<String, u64>,
-    /// The same per connection, in their order; the last thousand.
+    /// The same per connection, in their order; the last thousand. Of the gate: per webhook.
     pub connections: BTreeMap<String, Vec<u64>>,
     /// Ticks since the first client.
     pub ticks: u64,
@@ -97,6 +103,7 @@ struct Shared {
     seed: u64,
     prices: Publisher,
     plant: Publisher,
+    gate: [Caller; GATE_LINES],
     journal: Mutex<Journal>,
 }
 
@@ -105,6 +112,7 @@ pub struct Demo {
     shared: Arc<Shared>,
     prices_address: SocketAddr,
     plant_address: SocketAddr,
+    hooks: [Hook; GATE_LINES],
     servers: [Server; 2],
     ticking: CancellationToken,
     driver: Option<tokio::task::JoinHandle<()>>,
@@ -122,13 +130,21 @@ impl Demo {
             .ok_or_else(|| DemoError::Speed(options.speed.to_string()))?;
         let (prices_listener, prices_address) = bind(SocketAddr::new(options.listen, 0)).await?;
         let (plant_listener, plant_address) = bind(SocketAddr::new(options.listen, 0)).await?;
+        let any = SocketAddr::new(options.listen, 0);
+        // Nobody listens there when they are given back. If another program is faster than the one they are meant for, that one says
+        // so and tries again.
+        let [first, second] = [bind(any).await?, bind(any).await?].map(|(_, address)| address);
+        let token: String = std::iter::repeat_with(fastrand::alphanumeric).take(TOKEN_LETTERS).collect();
+        let hook = |address| Hook { address, path: GATE_PATH, token: token.clone() };
+        let hooks = [first, second].map(hook);
+        let stop = CancellationToken::new();
         let shared = Arc::new(Shared {
             seed: options.seed,
             prices: Publisher::new(Limits { backlog: 0, ..Limits::default() }),
             plant: Publisher::new(Limits { backlog: 300, ..Limits::default() }),
+            gate: hooks.clone().map(|hook| Caller::start(hook, stop.child_token())),
             journal: Mutex::default(),
         });
-        let stop = CancellationToken::new();
         let servers = [
             Server::start(prices_listener, WebSocket { answer }, shared.prices.clone(), stop.clone()),
             Server::start(plant_listener, Sse { about: ABOUT }, shared.plant.clone(), stop.clone()),
@@ -137,7 +153,7 @@ impl Demo {
         let scenario = Scenario::new(options.seed, options.faults);
         let driver = drive(Arc::clone(&shared), scenario, tick, clock, ticking.clone());
         let driver = Some(tokio::spawn(driver));
-        Ok(Demo { shared, prices_address, plant_address, servers, ticking, driver })
+        Ok(Demo { shared, prices_address, plant_address, hooks, servers, ticking, driver })
     }
 
     /// Where the price feed is: a WebSocket.
@@ -148,6 +164,22 @@ impl Demo {
     /// Where the plant feed is: Server-Sent Events.
     pub fn plant_url(&self) -> String {
         format!("http://{}{EVENTS_PATH}", self.plant_address)
+    }
+
+    /// Where the gate calls: listen there for webhooks.
+    pub fn gate_addresses(&self) -> [SocketAddr; GATE_LINES] {
+        self.hooks.each_ref().map(|hook| hook.address)
+    }
+
+    /// The path that the gate calls.
+    pub fn gate_path(&self) -> &'static str {
+        GATE_PATH
+    }
+
+    /// What the gate proves to know; another one in each run.
+    pub fn gate_token(&self) -> &str {
+        let [first, ..] = &self.hooks;
+        &first.token
     }
 
     /// What was done until now.
@@ -163,9 +195,12 @@ impl Demo {
             // It fails only if it panicked, which the log of the program has.
             let _ = driver.await;
         }
-        let both = async { tokio::join!(self.shared.prices.flushed(), self.shared.plant.flushed()) };
+        let [first, second] = &self.shared.gate;
+        let all = async {
+            tokio::join!(self.shared.prices.flushed(), self.shared.plant.flushed(), first.flushed(), second.flushed())
+        };
         // A client that takes nothing keeps its rest: it is not counted.
-        let _ = timeout(FLUSH, both).await;
+        let _ = timeout(FLUSH, all).await;
         self.log()
     }
 
@@ -185,13 +220,20 @@ impl Shared {
 
     fn log(&self) -> Log {
         let feeds = [(Feed::Prices, &self.prices), (Feed::Plant, &self.plant)];
+        let called = self.gate.each_ref().map(Caller::taken);
+        let mut published: BTreeMap<String, u64> =
+            feeds.map(|(feed, publisher)| (feed.name().to_owned(), publisher.written())).into();
+        published.insert(Feed::Gate.name().to_owned(), called.iter().sum());
+        let mut connections: BTreeMap<String, Vec<u64>> =
+            feeds.map(|(feed, publisher)| (feed.name().to_owned(), publisher.written_each())).into();
+        connections.insert(Feed::Gate.name().to_owned(), called.to_vec());
         let journal = self.journal();
         Log {
             seed: self.seed,
             entries: journal.entries.iter().cloned().collect(),
             outages: journal.outages.iter().cloned().collect(),
-            published: feeds.map(|(feed, publisher)| (feed.name().to_owned(), publisher.written())).into(),
-            connections: feeds.map(|(feed, publisher)| (feed.name().to_owned(), publisher.written_each())).into(),
+            published,
+            connections,
             ticks: journal.ticks,
             started: journal.started,
         }
@@ -206,6 +248,11 @@ impl Shared {
         let (prices, plant): (Vec<_>, Vec<_>) = tick.frames.into_iter().partition(|(feed, _)| *feed == Feed::Prices);
         let served = self.prices.publish(prices.into_iter().map(|(_, frame)| frame)) > 0;
         self.plant.publish(plant.into_iter().map(|(_, frame)| frame));
+        for call in tick.calls {
+            if let Some(caller) = self.gate.get(call.line) {
+                caller.call(call.body, call.known);
+            }
+        }
         let mut journal = self.journal();
         journal.ticks = tick.number + 1;
         journal.started.get_or_insert(at);

@@ -1,8 +1,8 @@
 //! The built-in demo feeds and the replay of captures: servers on loopback.
 //!
-//! [`Demo`] publishes two feeds with a published [`SCHEDULE`] of faults and a [`Log`] of what it did. [`Replay`] publishes the
-//! messages of a capture at their pace, with faults of one's choice. Both stand on the same two servers (WebSocket and
-//! Server-Sent Events); only bytes cross the loopback.
+//! [`Demo`] publishes two feeds and calls two webhooks, with a published [`SCHEDULE`] of faults and a [`Log`] of what it did.
+//! [`Replay`] publishes the messages of a capture at their pace, with faults of one's choice. Both stand on the same two servers
+//! (WebSocket and Server-Sent Events); only bytes cross the loopback.
 //!
 //! ```no_run
 //! # async fn start(clock: fn() -> feedwatch_model::Time) -> Result<(), feedwatch_demo::DemoError> {
@@ -30,5 +30,6 @@ pub use error::DemoError;
 pub use frame::Frame;
 pub use replay::{Faults, Replay, ReplayOptions, ReplayProtocol, ReplayReport, Speed};
 pub use scenario::{
-    Entry, Fault, Feed, PERIOD_SECONDS, SCHEDULE, Scenario, Scheduled, TICK_NANOS, TICKS_PER_SECOND, Tick,
+    Call, Entry, Fault, Feed, GATE_KEY, GATE_LINES, HELD_UP_TICKS, PERIOD_SECONDS, SCHEDULE, Scenario, Scheduled,
+    TICK_NANOS, TICKS_PER_SECOND, Tick, WITHHELD_TICKS,
 };

@@ -167,7 +167,8 @@ async fn clients_that_lose_nothing_receive_exactly_what_the_log_says_was_publish
 
     assert_eq!(*closes.borrow(), 1);
     assert_eq!(log.connections["prices"].len(), 2);
-    assert_eq!(log.entries.iter().map(|entry| entry.second).collect::<Vec<_>>(), SCHEDULE.map(|line| line.second));
+    let until_now = SCHEDULE.iter().map(|line| line.second).filter(|second| *second <= 110);
+    assert_eq!(log.entries.iter().map(|entry| entry.second).collect::<Vec<_>>(), until_now.collect::<Vec<_>>());
     let [outage] = &log.outages[..] else { panic!("{:?}", log.outages) };
     assert_eq!(outage.from, log.started.unwrap().plus(Duration::from_secs(100)));
     let missed: Vec<u64> = outage.missed.values().map(|(from, to)| to - from + 1).collect();

@@ -2,6 +2,8 @@
 
 pub(crate) mod keyring;
 
+use std::time::Duration;
+
 pub use feedwatch_store::sync_name;
 
 /// CPU time used by this process so far, in seconds, over all threads.
@@ -14,6 +16,22 @@ pub fn cpu_seconds() -> Option<f64> {
     #[cfg(not(unix))]
     {
         None
+    }
+}
+
+/// The time on a clock that nobody can set, and whether it goes on while the computer sleeps.
+pub(crate) fn unset_clock() -> (Duration, bool) {
+    #[cfg(target_os = "linux")]
+    {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let secs = u64::try_from(time.tv_sec).unwrap_or_default();
+        (Duration::new(secs, u32::try_from(time.tv_nsec).unwrap_or_default()), true)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        use std::sync::OnceLock;
+        static START: OnceLock<std::time::Instant> = OnceLock::new();
+        (START.get_or_init(std::time::Instant::now).elapsed(), false)
     }
 }
 

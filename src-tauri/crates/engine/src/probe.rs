@@ -17,7 +17,7 @@ use crate::known::Knowledge;
 use crate::pipeline::{FeedSettings, Known, Pipeline};
 use crate::registry::Registry;
 use crate::report::{self, FindingReport, SCHEMA};
-use crate::sources;
+use crate::sources::{self, Proof};
 use crate::wire::{LearnedRow, ProbeSeries, ProbeUpdate};
 
 const FIRST: usize = 5;
@@ -74,6 +74,7 @@ pub struct Probe {
     inbox: Arc<Inbox>,
     bell: Arc<Notify>,
     source: Arc<dyn Source>,
+    proof: Option<Proof>,
     pipeline: Pipeline,
     place: usize,
     clock: Clock,
@@ -101,6 +102,7 @@ impl Probe {
         let bell = Arc::new(Notify::new());
         let ring = Arc::clone(&bell);
         let inbox = Inbox::new(InboxLimits::default(), Arc::new(move || ring.notify_one()));
+        let proof = Proof::of(feed);
         let source = sources::source_of(
             &feed.source,
             &Given {
@@ -113,6 +115,7 @@ impl Probe {
                 purpose: Purpose::Look,
                 format: feed.format,
             },
+            proof.as_ref(),
         );
         let mut pipeline = Pipeline::new(Registry::default(), Alarms::default(), false);
         let began = clock();
@@ -137,6 +140,7 @@ impl Probe {
             inbox,
             bell,
             source,
+            proof,
             pipeline,
             place,
             clock,
@@ -217,6 +221,7 @@ impl Probe {
         let pass = |probe: &mut Self| {
             inbox.drain(EVENTS, |event| {
                 probe.note(&event);
+                Proof::hand_on(probe.proof.as_ref(), &event, &mut probe.pipeline, probe.place);
                 probe.pipeline.step(probe.place, event);
             })
         };

@@ -1,5 +1,6 @@
 //! How feeds are run: from their configuration to a source of messages, and the bounds of it.
 
+mod proof;
 mod renewing;
 
 use std::sync::Arc;
@@ -9,14 +10,15 @@ use feedwatch_ingest::{Backoff, InboxLimits, RenewedSource, Source};
 
 pub use feedwatch_ingest::offer_standard_input;
 
+pub use self::proof::Proof;
 use self::renewing::Renewing;
 use crate::config::protocols::tail::is_csv;
 use crate::config::{FeedConfig, Given, SourceConfig, has_secrets};
 
-/// The source that a table describes. Secrets are looked up anew whenever it connects.
-pub fn source_of(source: &SourceConfig, given: &Given<'_>) -> Arc<dyn Source> {
-    if has_secrets(source.configured()) {
-        return Arc::new(RenewedSource::new(Renewing::new(source, given), source.shown_address()));
+/// The source that a table describes. Secrets are looked up anew whenever it connects, and so is the key of `proof`.
+pub fn source_of(source: &SourceConfig, given: &Given<'_>, proof: Option<&Proof>) -> Arc<dyn Source> {
+    if has_secrets(source.configured()) || proof.is_some() {
+        return Arc::new(RenewedSource::new(Renewing::new(source, given, proof), source.shown_address()));
     }
     source.configured().source(given)
 }

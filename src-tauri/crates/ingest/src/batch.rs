@@ -37,6 +37,7 @@ pub struct Batch {
     alive: Option<Time>,
     missed: Option<Missed>,
     notice: Option<String>,
+    turned_away: Option<(u64, String)>,
 }
 
 /// Messages that were sent to us and lost before they were ours, as the system tells.
@@ -381,6 +382,17 @@ impl Batch {
     /// Something a person should know that is neither a message nor the end of the connection: a sentence.
     pub fn notice(&mut self, text: String) {
         self.notice = Some(text);
+    }
+
+    /// So many were turned away who had no valid token, the last one at this address. Of several calls the counts add up.
+    pub fn turned_away(&mut self, count: u64, who: String) {
+        let before = self.turned_away.as_ref().map_or(0, |(count, _)| *count);
+        self.turned_away = Some((before.saturating_add(count), who));
+    }
+
+    /// What [`Batch::turned_away`] left, once.
+    pub(crate) fn take_turned_away(&mut self) -> Option<(u64, String)> {
+        self.turned_away.take()
     }
 
     /// What [`Batch::notice`] left, once.

@@ -1,5 +1,7 @@
 //! Headers the operator gives.
 
+use std::sync::Arc;
+
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use crate::ConnectError;
@@ -34,6 +36,16 @@ pub(crate) fn insert(headers: &mut HeaderMap, name: &str, value: &str) -> Result
     value.set_sensitive(true);
     headers.insert(name, value);
     Ok(())
+}
+
+/// Who has sent a CloudEvent, as its bindings to the protocols name that attribute beside the message.
+pub(crate) fn event_source(headers: &[(Arc<str>, Arc<str>)]) -> Option<Arc<str>> {
+    let is_source = |name: &str| {
+        ["ce-source", "ce_source", "cloudEvents:source", "cloudEvents_source"]
+            .iter()
+            .any(|known| name.eq_ignore_ascii_case(known))
+    };
+    headers.iter().find(|(name, _)| is_source(name)).map(|(_, source)| Arc::clone(source)).filter(|is| !is.is_empty())
 }
 
 /// `Authorization` for a user and a password that stand in an address, still percent-encoded.

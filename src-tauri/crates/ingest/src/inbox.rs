@@ -70,6 +70,15 @@ pub enum Event {
     },
     /// Messages were lost before they came here.
     Missed(Missed),
+    /// Clients without a valid token were turned away: at most one such event a second.
+    TurnedAway {
+        /// When the last of them was.
+        at: Time,
+        /// How many since the last such event.
+        count: u64,
+        /// The address of the last of them; empty where it is not known.
+        who: String,
+    },
     /// Something a person should know that is neither a message nor the end of the connection.
     Notice {
         /// When.

@@ -311,6 +311,9 @@ impl Supervision {
             self.last_good = at;
             self.inbox.alive(at);
         }
+        if let Some((count, who)) = batch.take_turned_away() {
+            self.inbox.announce(Event::TurnedAway { at: (self.clock)(), count, who });
+        }
         if let Some(text) = batch.take_notice() {
             self.inbox.announce(Event::Notice { at: (self.clock)(), text });
         }

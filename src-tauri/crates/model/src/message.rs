@@ -60,6 +60,9 @@ pub struct MessageMeta {
     pub key: Option<Arc<str>>,
     /// Headers or properties, in the order of the message: name and text.
     pub headers: Vec<(Arc<str>, Arc<str>)>,
+    /// Who has sent it, where the transport or the message's own standard says so: the user or application of AMQP, the
+    /// source of a CloudEvent, the address that a webhook was called from.
+    pub publisher: Option<Arc<str>>,
     /// The partition of a topic.
     pub partition: Option<i32>,
     /// The broker's own number of the message within its partition, stream or queue.
@@ -91,7 +94,7 @@ impl MessageMeta {
             _ => 0,
         };
         let headers: usize = self.headers.iter().map(|(name, text)| name.len() + text.len()).sum();
-        length(&self.topic) + length(&self.id) + length(&self.key) + event_id + headers
+        length(&self.topic) + length(&self.id) + length(&self.key) + length(&self.publisher) + event_id + headers
     }
 }
 

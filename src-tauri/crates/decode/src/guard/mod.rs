@@ -134,6 +134,16 @@ impl Guards {
         Guards { active: signatures.is_some(), signatures, ..Guards::default() }
     }
 
+    /// Goes on with another key; where the signatures stand, and how they are made, stays known.
+    #[cold]
+    pub(crate) fn sign_with(&mut self, key: &SignatureKey) {
+        match &mut self.signatures {
+            Some(signatures) => signatures.sign_with(key),
+            None => self.signatures = Some(Box::new(Signatures::new(key))),
+        }
+        self.active = true;
+    }
+
     /// Whether there is something to check, or to try.
     #[inline]
     pub(crate) fn is_active(&self) -> bool {

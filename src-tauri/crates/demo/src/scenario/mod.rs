@@ -3,7 +3,7 @@
 //! No clock and no I/O: a tick's time comes in, frames go out. The same seed and the same times give the same frames. The series
 //! are calm by themselves (see [`signal`]); faults follow the published [`SCHEDULE`]. Faults draw no random numbers from the
 //! series, so that a scenario with faults differs from the one without only where its log says so (a stalled sensor lives on
-//! later by what it stood still, and the plant after its silence by five seconds).
+//! later by what it stood still, the plant after its silence by five seconds, and prices after they were slow by twenty).
 //!
 //! ```
 //! use feedwatch_demo::{Scenario, Feed};
@@ -15,6 +15,9 @@
 //! assert_eq!(tick.frames.iter().filter(|(feed, _)| *feed == Feed::Plant).count(), 1);
 //! ```
 
+mod entry;
+mod exchange;
+mod gate;
 mod plant;
 mod prices;
 mod schedule;
@@ -31,16 +34,20 @@ use feedwatch_model::{NANOS_PER_SECOND, Time};
 use jiff::Timestamp;
 
 use crate::frame::Frame;
-use plant::{Effect, Plant, SENSORS};
-pub(crate) use prices::{PRODUCTS, subscriptions};
-use prices::{Ticker, Walk, heartbeat};
-pub use schedule::{Entry, Fault, Feed, PERIOD_SECONDS, SCHEDULE, Scheduled, TICKS_PER_SECOND};
-use schedule::{Plan, Shifted, lasting, starts};
+use exchange::{Exchange, Said};
+use gate::Gate;
+pub use gate::{Call, GATE_KEY, GATE_LINES};
+use plant::{Effect, Plant};
+pub(crate) use prices::subscriptions;
+pub use schedule::{
+    Entry, Fault, Feed, HELD_UP_TICKS, PERIOD_SECONDS, SCHEDULE, Scheduled, TICKS_PER_SECOND, WITHHELD_TICKS,
+};
+use schedule::{Now, Plan, Shifted};
 
 /// From one tick to the next, in nanoseconds of event time.
 pub const TICK_NANOS: i64 = NANOS_PER_SECOND / TICKS_PER_SECOND as i64;
-/// A late message is sent behind so many that follow it.
-const LATE_BEHIND: u64 = 3;
+/// What a sensor says that has no contact.
+const NO_CONTACT: f64 = -999.9;
 
 /// What the publisher does in one tick.
 #[derive(Clone, Debug)]
@@ -49,6 +56,8 @@ pub struct Tick {
     pub number: u64,
     /// What to send, in this order.
     pub frames: Vec<(Feed, Frame)>,
+    /// The gate's calls, in this order.
+    pub calls: Vec<Call>,
     /// The tickers among the frames of `prices`: product and number, in the order of the products; those that were withheld too.
     pub numbers: Vec<(&'static str, u64)>,
     /// Whether the price server takes clients; at the change to false it closes those it has with 1001.
@@ -57,26 +66,18 @@ pub struct Tick {
     pub entries: Vec<Entry>,
 }
 
-/// Both feeds over time.
+/// All feeds over time.
 #[derive(Clone, Debug)]
 pub struct Scenario {
     seed: u64,
     faults: bool,
     number: u64,
     plan: Plan,
-    walks: Vec<Walk>,
+    exchange: Exchange,
     plant: Plant,
-    /// A late message and the index of its product.
-    held: Option<(usize, Ticker)>,
-}
-
-/// What faults do to one product in one tick.
-struct PriceEffect {
-    spread_offset: f64,
-    lost: bool,
-    late: bool,
-    duplicated: bool,
-    unreadable: bool,
+    gate: Gate,
+    /// The time that the plant's clock shows while it stands.
+    stopped_at: Option<Time>,
 }
 
 /// An independent stream of random numbers.
@@ -102,98 +103,58 @@ fn stamp(at: Time) -> impl fmt::Display {
 impl Scenario {
     /// A scenario from its start. Without `faults` nothing unusual ever happens.
     pub fn new(seed: u64, faults: bool) -> Scenario {
-        let walks = (10..).zip(PRODUCTS).map(|(of, product)| Walk::new(product, stream(seed, of))).collect();
-        let plant = Plant::new(stream(seed, 1));
-        Scenario { seed, faults, number: 0, plan: Plan::new(seed, 0), walks, plant, held: None }
+        Scenario {
+            seed,
+            faults,
+            number: 0,
+            plan: Plan::new(seed, 0),
+            exchange: Exchange::new(seed),
+            plant: Plant::new(stream(seed, 1)),
+            gate: Gate::new(seed),
+            stopped_at: None,
+        }
     }
 
     /// The next tick, whose event time is `at`. Ticks are [`TICK_NANOS`] apart.
     pub fn tick(&mut self, at: Time) -> Tick {
         let period = PERIOD_SECONDS * TICKS_PER_SECOND;
-        let phase = self.number % period;
-        if phase == 0 {
+        let now = Now { phase: self.number % period, faults: self.faults };
+        if now.phase == 0 {
             self.plan = Plan::new(self.seed, self.number / period);
         }
-        let mut tick = Tick {
-            number: self.number,
-            frames: Vec::with_capacity(PRODUCTS.len() + 2),
-            numbers: Vec::with_capacity(PRODUCTS.len()),
-            prices_open: self.lasting(Fault::ClosedConnection, phase).is_none(),
-            entries: Vec::new(),
-        };
-        if self.faults {
-            tick.entries = self.entries(phase, at);
+        let entries = if self.faults { self.entries(now, at) } else { Vec::new() };
+        let prices_open = !now.is(Fault::ClosedConnection);
+        let Said { messages, numbers } = self.exchange.tick(now, &self.plan, at, prices_open);
+        let mut frames: Vec<(Feed, Frame)> =
+            messages.into_iter().map(|bytes| (Feed::Prices, Frame::new(at, bytes))).collect();
+        if !now.is(Fault::Silence) {
+            let (number, bytes) = self.tick_plant(now, at);
+            frames.push((Feed::Plant, Frame::new(at, bytes).with_id(number.to_string())));
         }
-        self.tick_prices(phase, at, &mut tick);
-        if self.lasting(Fault::Silence, phase).is_none() {
-            let (number, bytes) = self.tick_plant(phase, at);
-            tick.frames.push((Feed::Plant, Frame::new(at, bytes).with_id(number.to_string())));
-        }
+        let calls = self.gate.tick(now, at);
+        let number = self.number;
         self.number += 1;
-        tick
+        Tick { number, frames, calls, numbers, prices_open, entries }
     }
 
-    fn lasting(&self, fault: Fault, phase: u64) -> Option<u64> {
-        lasting(fault, phase).filter(|_| self.faults)
-    }
-
-    fn tick_prices(&mut self, phase: u64, at: Time, tick: &mut Tick) {
-        for index in 0..self.walks.len() {
-            let effect = self.price_effect(phase, index);
-            let Some(walk) = self.walks.get_mut(index) else { continue };
-            let ticker = walk.next(at, effect.spread_offset, effect.lost || !tick.prices_open);
-            tick.numbers.push((walk.id(), ticker.sequence));
-            if effect.lost {
-                continue;
+    fn tick_plant(&mut self, now: Now, at: Time) -> (u64, bytes::Bytes) {
+        self.stopped_at = now.lasting(Fault::StoppedClock).map(|_| self.stopped_at.unwrap_or(at));
+        let plan = &self.plan;
+        let is_hit = |fault: Fault, hit: (usize, usize)| now.is(fault).then_some(hit);
+        let spike = is_hit(Fault::Spike, plan.spike);
+        let stall = is_hit(Fault::Stall, plan.stall);
+        let implausible = is_hit(Fault::Implausible, plan.implausible);
+        let (spike_offset, shift) = (self.spike_offset(), self.sensor_shift(now));
+        // By a clock that stands nothing is made.
+        self.plant.next(self.stopped_at.unwrap_or(at), self.stopped_at.is_none(), |press, sensor| {
+            let here = Some((press, sensor));
+            let spiked = if spike == here { spike_offset } else { 0.0 };
+            let shifted = shift.filter(|(at, _)| Some(*at) == here).map_or(0.0, |(_, offset)| offset);
+            Effect {
+                offset: spiked + shifted,
+                frozen: stall == here,
+                says: (implausible == here).then_some(NO_CONTACT),
             }
-            if effect.late {
-                self.held = Some((index, ticker));
-                continue;
-            }
-            let Ticker { sequence, bytes } = ticker;
-            let mut send = |bytes| tick.frames.push((Feed::Prices, Frame::new(at, bytes)));
-            if effect.unreadable {
-                send(bytes.slice(..bytes.len() * 3 / 5));
-            }
-            if effect.duplicated {
-                send(bytes.clone());
-            }
-            send(bytes);
-            let due = |held: &mut (usize, Ticker)| held.0 == index && sequence >= held.1.sequence + LATE_BEHIND;
-            if let Some((_, held)) = self.held.take_if(due) {
-                send(held.bytes);
-            }
-        }
-        if phase.is_multiple_of(TICKS_PER_SECOND) {
-            tick.frames.push((Feed::Prices, Frame::new(at, heartbeat(at))));
-        }
-    }
-
-    fn price_effect(&self, phase: u64, index: usize) -> PriceEffect {
-        let hits = |fault, product: usize| product == index && self.lasting(fault, phase).is_some();
-        PriceEffect {
-            spread_offset: self.spread_offset(phase, index),
-            lost: hits(Fault::LostMessages, self.plan.lost),
-            late: hits(Fault::LateMessage, self.plan.late),
-            duplicated: hits(Fault::DuplicatedMessage, self.plan.duplicated),
-            unreadable: hits(Fault::UnreadableMessage, self.plan.unreadable),
-        }
-    }
-
-    fn tick_plant(&mut self, phase: u64, at: Time) -> (u64, bytes::Bytes) {
-        let (spike, stall) = (self.plan.spike, self.plan.stall);
-        let spiking = self.lasting(Fault::Spike, phase).is_some();
-        let stalled = self.lasting(Fault::Stall, phase).is_some();
-        let (spike_offset, shift) = (self.spike_offset(), self.sensor_shift(phase));
-        self.plant.next(at, |press, sensor| {
-            let mut effect = Effect { offset: 0.0, frozen: stalled && stall == (press, sensor) };
-            if spiking && spike == (press, sensor) {
-                effect.offset += spike_offset;
-            }
-            if let Some((_, offset)) = shift.filter(|(at, _)| *at == (press, sensor)) {
-                effect.offset += offset;
-            }
-            effect
         })
     }
 
@@ -205,78 +166,12 @@ impl Scenario {
         self.plan.spike_sigmas * self.sigma_of(self.plan.spike)
     }
 
-    fn shift_sigmas(&self, phase: u64) -> f64 {
-        if self.faults { self.plan.shift_sigmas * Plan::shift_share(phase) } else { 0.0 }
-    }
-
-    fn sensor_shift(&self, phase: u64) -> Option<((usize, usize), f64)> {
+    fn sensor_shift(&self, now: Now) -> Option<((usize, usize), f64)> {
         match self.plan.shift {
             Shifted::Sensor(press, sensor) => {
-                Some(((press, sensor), self.shift_sigmas(phase) * self.sigma_of((press, sensor))))
+                Some(((press, sensor), self.plan.shift_sigmas_at(now) * self.sigma_of((press, sensor))))
             }
             Shifted::Spread(_) => None,
-        }
-    }
-
-    fn spread_offset(&self, phase: u64, index: usize) -> f64 {
-        match self.plan.shift {
-            Shifted::Spread(product) if product == index => {
-                self.shift_sigmas(phase) * self.walks.get(index).map_or(0.0, Walk::spread_sigma)
-            }
-            _ => 0.0,
-        }
-    }
-
-    /// The log entries of the faults that begin at `phase`.
-    fn entries(&self, phase: u64, at: Time) -> Vec<Entry> {
-        let begins = SCHEDULE.iter().filter(|line| starts(line.fault) == phase);
-        begins.map(|line| self.entry(*line, phase, at)).collect()
-    }
-
-    fn entry(&self, line: Scheduled, phase: u64, at: Time) -> Entry {
-        let ticks = line.ticks.unwrap_or(1);
-        let blank = Entry {
-            second: self.number / TICKS_PER_SECOND,
-            feed: Feed::Prices,
-            fault: line.fault,
-            at,
-            until: line.ticks.map(|ticks| at.plus_nanos(TICK_NANOS * ticks as i64)),
-            path: None,
-            product: None,
-            sequence: None,
-            offset: None,
-        };
-        let of_plant = |path: Option<(usize, usize)>, offset: Option<f64>| {
-            let first = self.plant.upcoming();
-            let path = path.map(|(press, sensor)| {
-                format!("/press-{}/{}", press + 1, SENSORS.get(sensor).map_or("", |sensor| sensor.name))
-            });
-            Entry { feed: Feed::Plant, path, sequence: Some((first, first + ticks - 1)), offset, ..blank.clone() }
-        };
-        let of_product = |index: usize, ticks: u64| {
-            let first = self.walks.get(index).map_or(0, Walk::upcoming);
-            let product = PRODUCTS.get(index).map(|product| product.id.to_owned());
-            Entry { product, sequence: Some((first, first + ticks - 1)), ..blank.clone() }
-        };
-        match line.fault {
-            Fault::Spike => of_plant(Some(self.plan.spike), Some(self.spike_offset())),
-            Fault::Stall => of_plant(Some(self.plan.stall), None),
-            Fault::Silence => Entry { sequence: None, ..of_plant(None, None) },
-            Fault::LevelShift => match self.plan.shift {
-                Shifted::Sensor(press, sensor) => {
-                    of_plant(Some((press, sensor)), self.sensor_shift(phase).map(|(_, offset)| offset))
-                }
-                Shifted::Spread(product) => Entry {
-                    path: Some("/spread".to_owned()),
-                    offset: Some(self.spread_offset(phase, product)),
-                    ..of_product(product, 1)
-                },
-            },
-            Fault::LostMessages => of_product(self.plan.lost, ticks),
-            Fault::DuplicatedMessage => of_product(self.plan.duplicated, 1),
-            Fault::LateMessage => of_product(self.plan.late, 1),
-            Fault::UnreadableMessage => of_product(self.plan.unreadable, 1),
-            Fault::ClosedConnection => blank,
         }
     }
 }

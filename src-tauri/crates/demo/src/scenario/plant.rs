@@ -47,6 +47,8 @@ pub(crate) struct Effect {
     pub(crate) offset: f64,
     /// It says what it said last, and time stands still for it, so that it goes on without a jump.
     pub(crate) frozen: bool,
+    /// It says this instead, and goes on as if it had not.
+    pub(crate) says: Option<f64>,
 }
 
 /// The presses on their way through time.
@@ -76,21 +78,21 @@ impl Plant {
         self.sequence + 1
     }
 
-    /// The next event and its number.
-    pub(crate) fn next(&mut self, at: Time, effect: impl Fn(usize, usize) -> Effect) -> (u64, Bytes) {
+    /// The next event and its number. `counts`: the line makes a part.
+    pub(crate) fn next(&mut self, at: Time, counts: bool, effect: impl Fn(usize, usize) -> Effect) -> (u64, Bytes) {
         self.sequence += 1;
-        self.parts += 1;
+        self.parts += u64::from(counts);
         let mut text = String::with_capacity(480);
         let _ = write!(text, "{{\"seq\":{},\"at\":\"{}\"", self.sequence, stamp(at));
         for (press, gauges) in self.gauges.iter_mut().enumerate() {
             let _ = write!(text, ",\"press-{}\":{{", press + 1);
             for (index, (gauge, sensor)) in gauges.iter_mut().zip(SENSORS).enumerate() {
-                let Effect { offset, frozen } = effect(press, index);
+                let Effect { offset, frozen, says } = effect(press, index);
                 if !frozen {
                     gauge.last = gauge.signal.next() + offset;
                 }
                 let comma = if index == 0 { "" } else { "," };
-                let _ = write!(text, "{comma}\"{}\":{:.2}", sensor.name, gauge.last);
+                let _ = write!(text, "{comma}\"{}\":{:.2}", sensor.name, says.unwrap_or(gauge.last));
             }
             text.push('}');
         }
@@ -106,7 +108,7 @@ mod tests {
     #[test]
     fn an_event_is_json_with_every_sensor() {
         let mut plant = Plant::new(Rng::with_seed(1));
-        let (sequence, bytes) = plant.next(Time::from_millis(100), |_, _| Effect::default());
+        let (sequence, bytes) = plant.next(Time::from_millis(100), true, |_, _| Effect::default());
         let value: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
         assert_eq!(value["seq"], sequence);
         assert_eq!(value["at"], "1970-01-01T00:00:00.100Z");

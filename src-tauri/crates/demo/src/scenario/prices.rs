@@ -1,4 +1,5 @@
-//! The `prices` feed: four products, ten messages a second each, numbers per product.
+//! The `prices` feed: four products, ten messages a second each, numbers per product. Each message of a product ends with the
+//! CRC-32 of what it is without that field.
 
 use std::fmt::Write;
 
@@ -84,11 +85,18 @@ pub(crate) const PRODUCTS: [Product; 4] = [
     },
 ];
 
-/// A message of a product with the number it bears.
-#[derive(Clone, Debug)]
-pub(crate) struct Ticker {
+/// What a message of a product says, in units of the last decimal.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Quote {
+    product: Product,
     pub(crate) sequence: u64,
-    pub(crate) bytes: Bytes,
+    /// When it was made.
+    pub(crate) at: Time,
+    price: u64,
+    bid: u64,
+    spread: u64,
+    size: u64,
+    volume: u64,
 }
 
 /// A product on its way through time.
@@ -126,35 +134,21 @@ impl Walk {
         self.sequence + 1
     }
 
-    /// The next message, its spread moved by `spread_offset` dollars. What nobody will see (`unseen`) trades next to nothing, so
-    /// that the volume behind a loss does not jump: a loss shows in the numbers, and nowhere else.
-    pub(crate) fn next(&mut self, at: Time, spread_offset: f64, unseen: bool) -> Ticker {
-        let Product { id, decimals, size_decimals, .. } = self.product;
+    /// The next message, its spread moved by `spread_offset` dollars. What nobody will see in time (`unseen`) adds next to
+    /// nothing to the volume, so that it does not jump behind it: a loss shows in the numbers, and nowhere else.
+    pub(crate) fn next(&mut self, at: Time, spread_offset: f64, unseen: bool) -> Quote {
+        let product = self.product;
+        let Product { decimals, size_decimals, .. } = product;
         self.sequence += 1;
-        self.price += self.product.step * normal(&mut self.rng) + REVERSION * (self.product.price - self.price);
-        let price = quanta(self.price + self.product.bounce * normal(&mut self.rng), decimals);
+        self.price += product.step * normal(&mut self.rng) + REVERSION * (product.price - self.price);
+        let price = quanta(self.price + product.bounce * normal(&mut self.rng), decimals);
         let spread = quanta(self.spread.next() + spread_offset, decimals).max(1);
         // The last trade was somewhere between the two sides of the book.
         let below = (spread as f64 * (0.35 + 0.3 * self.rng.f64())).round() as u64;
         let bid = price.saturating_sub(below);
-        let size = if unseen { 1 } else { quanta(self.product.size * self.size_factor(), size_decimals).max(1) };
-        self.volume += size;
-
-        let mut text = String::with_capacity(288);
-        let _ = write!(
-            text,
-            "{{\"type\":\"ticker\",\"product_id\":\"{id}\",\"sequence\":{},\"time\":\"{}\",\"price\":\"{}\",\
-             \"best_bid\":\"{}\",\"best_ask\":\"{}\",\"spread\":\"{}\",\"last_size\":\"{}\",\"volume_24h\":\"{}\"}}",
-            self.sequence,
-            stamp(at),
-            Fixed(price, decimals),
-            Fixed(bid, decimals),
-            Fixed(bid + spread, decimals),
-            Fixed(spread, decimals),
-            Fixed(size, size_decimals),
-            Fixed(self.volume, size_decimals),
-        );
-        Ticker { sequence: self.sequence, bytes: Bytes::from(text) }
+        let size = quanta(product.size * self.size_factor(), size_decimals).max(1);
+        self.volume += if unseen { 1 } else { size };
+        Quote { product, sequence: self.sequence, at, price, bid, spread, size, volume: self.volume }
     }
 
     fn size_factor(&mut self) -> f64 {
@@ -165,6 +159,51 @@ impl Walk {
             }
         }
     }
+}
+
+impl Quote {
+    /// The message; without its `last_size` if that is missing.
+    pub(crate) fn bytes(&self, without_size: bool) -> Bytes {
+        let Quote { product: Product { id, decimals, size_decimals, .. }, price, bid, spread, .. } = *self;
+        let mut text = String::with_capacity(320);
+        let _ = write!(
+            text,
+            "{{\"type\":\"ticker\",\"product_id\":\"{id}\",\"sequence\":{},\"time\":\"{}\",\"price\":\"{}\",\
+             \"best_bid\":\"{}\",\"best_ask\":\"{}\",\"spread\":\"{}\"",
+            self.sequence,
+            stamp(self.at),
+            Fixed(price, decimals),
+            Fixed(bid, decimals),
+            Fixed(bid + spread, decimals),
+            Fixed(spread, decimals),
+        );
+        if !without_size {
+            let _ = write!(text, ",\"last_size\":\"{}\"", Fixed(self.size, size_decimals));
+        }
+        let _ = write!(text, ",\"volume_24h\":\"{}\"}}", Fixed(self.volume, size_decimals));
+        let sum = crc32fast::hash(text.as_bytes());
+        text.pop();
+        let _ = write!(text, ",\"crc32\":\"{sum:08x}\"}}");
+        Bytes::from(text)
+    }
+
+    /// The same message with another price.
+    pub(crate) fn contradicted(&self) -> Quote {
+        Quote { price: self.price + 1, ..*self }
+    }
+}
+
+/// The message with another digit at the end of its price.
+pub(crate) fn damaged(message: &Bytes) -> Bytes {
+    const PRICE: &[u8] = b"\"price\":\"";
+    let mut bytes = message.to_vec();
+    let start = bytes.windows(PRICE.len()).position(|part| part == PRICE).map(|at| at + PRICE.len());
+    let digit = start.and_then(|start| bytes.iter_mut().skip(start).take_while(|byte| **byte != b'"').last());
+    if let Some(digit) = digit {
+        // One of 0 and 1, 2 and 3, … for the other.
+        *digit ^= 1;
+    }
+    Bytes::from(bytes)
 }
 
 /// The message that says the connection is alive.
@@ -211,12 +250,38 @@ mod tests {
         for product in PRODUCTS {
             let mut walk = Walk::new(product, Rng::with_seed(3));
             let message = walk.next(Time::from_millis(1_700_000_000_100), 0.0, false);
-            let value: serde_json::Value = serde_json::from_slice(&message.bytes).unwrap();
+            let value: serde_json::Value = serde_json::from_slice(&message.bytes(false)).unwrap();
             let number = |key: &str| value[key].as_str().unwrap().parse::<f64>().unwrap();
             assert_eq!(value["product_id"], product.id);
             assert_eq!(value["time"], "2023-11-14T22:13:20.100Z");
             assert!((number("best_ask") - number("best_bid") - number("spread")).abs() < 1e-6);
             assert!(number("best_bid") <= number("price") && number("price") <= number("best_ask"));
+        }
+    }
+
+    #[test]
+    fn a_message_ends_with_the_checksum_of_the_rest() {
+        for product in PRODUCTS {
+            let quote = Walk::new(product, Rng::with_seed(3)).next(Time::from_millis(100), 0.0, false);
+            for without_size in [false, true] {
+                let text = String::from_utf8(quote.bytes(without_size).to_vec()).unwrap();
+                let (rest, sum) = text.split_once(",\"crc32\":\"").unwrap();
+                assert_eq!(sum, format!("{:08x}\"}}", crc32fast::hash(format!("{rest}}}").as_bytes())));
+                assert_eq!(text.contains("last_size"), !without_size);
+            }
+        }
+    }
+
+    #[test]
+    fn a_damaged_message_differs_in_one_digit_of_its_price_and_a_contradicted_one_in_its_price() {
+        for product in PRODUCTS {
+            let quote = Walk::new(product, Rng::with_seed(5)).next(Time::from_millis(100), 0.0, false);
+            let whole = quote.bytes(false);
+            let other = damaged(&whole);
+            assert_eq!(whole.iter().zip(&other).filter(|(one, other)| one != other).count(), 1);
+            let price = |bytes: &Bytes| serde_json::from_slice::<serde_json::Value>(bytes).unwrap()["price"].clone();
+            assert_ne!(price(&whole), price(&other));
+            assert_ne!(price(&whole), price(&quote.contradicted().bytes(false)));
         }
     }
 

@@ -8,14 +8,14 @@ use fastrand::Rng;
 use super::plant::{PRESSES, SENSORS};
 use super::prices::PRODUCTS;
 
-/// Ticks a second, of both feeds.
+/// Ticks a second, of prices and plant; the gate calls once a second.
 pub const TICKS_PER_SECOND: u64 = 10;
 /// The schedule begins anew after so many seconds.
 pub const PERIOD_SECONDS: u64 = 600;
 /// A level shift is taken back slowly between these seconds of the schedule, so that the next one starts from the usual level.
 pub(crate) const SHIFT_FADES: (f64, f64) = (150.0, 550.0);
 
-/// One of the two demo feeds.
+/// One of the demo feeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Feed {
@@ -23,6 +23,8 @@ pub enum Feed {
     Prices,
     /// Sensors of four presses over Server-Sent Events.
     Plant,
+    /// A gate that calls two webhooks of ours, each with the same signed message.
+    Gate,
 }
 
 impl Feed {
@@ -31,6 +33,7 @@ impl Feed {
         match self {
             Feed::Prices => "prices",
             Feed::Plant => "plant",
+            Feed::Gate => "gate",
         }
     }
 }
@@ -57,6 +60,28 @@ pub enum Fault {
     ClosedConnection,
     /// The plant sends nothing over an open connection; its numbers wait.
     Silence,
+    /// One number of one product sent again with another price.
+    Conflict,
+    /// Three numbers of one product sent [`WITHHELD_TICKS`] later.
+    WithheldMessages,
+    /// No ticker has its `last_size`.
+    MissingField,
+    /// One digit of one message is another than the checksum was made of.
+    DamagedMessage,
+    /// One ticker a second instead of forty; numbers wait.
+    SlowFeed,
+    /// What one product did within a second comes [`HELD_UP_TICKS`] later, with the times at which it was due.
+    HeldUp,
+    /// The plant's clock stands still, while its events come and their numbers go on.
+    StoppedClock,
+    /// One message of the gate is another than was signed.
+    ForgedMessage,
+    /// Callers who do not know the token knock at the gate's first webhook.
+    Strangers,
+    /// The gate tells its two webhooks different things, each signed.
+    DifferingLines,
+    /// One sensor says what no sensor can measure.
+    Implausible,
 }
 
 /// One line of the published schedule.
@@ -74,20 +99,38 @@ const fn line(second: u64, fault: Fault, ticks: u64) -> Scheduled {
     Scheduled { second, fault, ticks: Some(ticks) }
 }
 
+/// So much later come messages that were withheld.
+pub const WITHHELD_TICKS: u64 = 50;
+/// So much later come messages that were held up.
+pub const HELD_UP_TICKS: u64 = 200;
+
 /// The schedule: the same for every seed, begun anew every [`PERIOD_SECONDS`].
 ///
-/// | second | fault | feed | how |
-/// |---|---|---|---|
-/// | 30 | spike | plant | 2 rows of one sensor, 15 to 18 sigma up or down |
-/// | 40 | lost messages | prices | 3 numbers of one product |
-/// | 50 | level shift | either | one sensor, or the spread of one product: 12 to 15 sigma; fades from 150 s to 550 s |
-/// | 60 | duplicated message | prices | one frame of one product sent twice |
-/// | 65 | late message | prices | one frame sent behind the three that follow it |
-/// | 75 | stall | plant | one sensor frozen for 10 s |
-/// | 90 | unreadable message | prices | the first part of a message, before the whole of it |
-/// | 100 | closed connection | prices | 1001, then refused for 1.5 s; numbers go on |
-/// | 110 | silence | plant | nothing for 5 s; numbers wait |
-pub const SCHEDULE: [Scheduled; 9] = [
+/// | second | fault | feed | how | check |
+/// |---|---|---|---|---|
+/// | 30 | spike | plant | 2 rows of one sensor, 15 to 18 sigma up or down | anomaly |
+/// | 40 | lost messages | prices | 3 numbers of one product | sequence |
+/// | 50 | level shift | either | one sensor, or the spread of one product: 12 to 15 sigma; fades from 150 s to 550 s | anomaly |
+/// | 60 | duplicated message | prices | one frame of one product sent twice | duplicate |
+/// | 65 | late message | prices | one frame sent behind the three that follow it | order |
+/// | 75 | stall | plant | one sensor frozen for 10 s | anomaly |
+/// | 90 | unreadable message | prices | the first part of a message, before the whole of it | decode |
+/// | 100 | closed connection | prices | 1001, then refused for 1.5 s; numbers go on | connection, sequence |
+/// | 110 | silence | plant | nothing for 5 s; numbers wait | silence |
+/// | 140 | conflict | prices | one number of one product again with another price | conflict |
+/// | 150 | withheld messages | prices | 3 numbers of one product, sent 5 s later | sequence |
+/// | 170 | missing field | prices | no `last_size` for 20 s | schema |
+/// | 200 | damaged message | prices | one digit changed, the checksum stands | checksum |
+/// | 210 | slow feed | prices | one ticker a second for 20 s; numbers wait | rate |
+/// | 250 | held up | prices | one second of one product comes 20 s later, by its own times | lateness |
+/// | 290 | stopped clock | plant | the time stands for 8 s, numbers go on | clock |
+/// | 310 | forged message | gate | one message changed behind its signature | signature |
+/// | 320 | strangers | gate | 8 calls without the token in 4 s | security |
+/// | 335 | differing lines | gate | the second webhook is told another value | agreement |
+/// | 440 | implausible | plant | 5 rows of one sensor say -999.9 | range |
+///
+/// What must be learned first decides when: a range is known after 4,096 rows.
+pub const SCHEDULE: [Scheduled; 20] = [
     line(30, Fault::Spike, 2),
     line(40, Fault::LostMessages, 3),
     Scheduled { second: 50, fault: Fault::LevelShift, ticks: None },
@@ -97,7 +140,36 @@ pub const SCHEDULE: [Scheduled; 9] = [
     line(90, Fault::UnreadableMessage, 1),
     line(100, Fault::ClosedConnection, 15),
     line(110, Fault::Silence, 50),
+    line(140, Fault::Conflict, 1),
+    line(150, Fault::WithheldMessages, 3),
+    line(170, Fault::MissingField, 200),
+    line(200, Fault::DamagedMessage, 1),
+    line(210, Fault::SlowFeed, 200),
+    line(250, Fault::HeldUp, 10),
+    line(290, Fault::StoppedClock, 80),
+    line(310, Fault::ForgedMessage, TICKS_PER_SECOND),
+    line(320, Fault::Strangers, 40),
+    line(335, Fault::DifferingLines, TICKS_PER_SECOND),
+    line(440, Fault::Implausible, 5),
 ];
+
+/// A tick of the period, and whether faults happen at all.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Now {
+    pub(crate) phase: u64,
+    pub(crate) faults: bool,
+}
+
+impl Now {
+    /// How many ticks a fault has lasted, while it lasts.
+    pub(crate) fn lasting(self, fault: Fault) -> Option<u64> {
+        lasting(fault, self.phase).filter(|_| self.faults)
+    }
+
+    pub(crate) fn is(self, fault: Fault) -> bool {
+        self.lasting(fault).is_some()
+    }
+}
 
 /// The second of the schedule at which a fault begins, in ticks of the period.
 pub(crate) fn starts(fault: Fault) -> u64 {
@@ -132,10 +204,15 @@ pub(crate) struct Plan {
     pub(crate) duplicated: usize,
     pub(crate) late: usize,
     pub(crate) unreadable: usize,
+    pub(crate) conflict: usize,
+    pub(crate) withheld: usize,
+    pub(crate) damaged: usize,
+    pub(crate) held_up: usize,
+    pub(crate) implausible: (usize, usize),
 }
 
 impl Plan {
-    /// The plan of period `cycle`. Spike, shift and stall never meet the same sensor.
+    /// The plan of period `cycle`. Spike, shift, stall and what cannot be never meet the same sensor.
     pub(crate) fn new(seed: u64, cycle: u64) -> Plan {
         let mut rng = super::stream(seed, 1000 + cycle);
         let mut sensors: Vec<(usize, usize)> =
@@ -164,7 +241,17 @@ impl Plan {
             duplicated: product(&mut rng),
             late: product(&mut rng),
             unreadable: product(&mut rng),
+            conflict: product(&mut rng),
+            withheld: product(&mut rng),
+            damaged: product(&mut rng),
+            held_up: product(&mut rng),
+            implausible: sensor(3),
         }
+    }
+
+    /// How far the level shift stands from the usual level, in standard deviations.
+    pub(crate) fn shift_sigmas_at(&self, now: Now) -> f64 {
+        if now.faults { self.shift_sigmas * Plan::shift_share(now.phase) } else { 0.0 }
     }
 
     /// How much of the level shift stands at `tick` of the period: 0 before, 1 from its start, then slowly back to 0.
@@ -195,7 +282,7 @@ pub struct Entry {
     pub path: Option<String>,
     /// The product it is about.
     pub product: Option<String>,
-    /// First and last number it is about: of the product, or of the plant.
+    /// First and last number it is about: of the product, of the plant, or of the gate.
     pub sequence: Option<(u64, u64)>,
     /// By how much the value is off, in its unit.
     pub offset: Option<f64>,

@@ -4,8 +4,10 @@
 //! Publisher::publish / deliver  ->  one bounded queue per client  ->  the client's task  ->  the kernel (counted there)
 //! ```
 //!
-//! A client that hangs up, hangs, or speaks nonsense costs nobody else anything.
+//! A client that hangs up, hangs, or speaks nonsense costs nobody else anything. A [`Caller`] is the other way round: it brings
+//! messages to whoever listens.
 
+mod caller;
 mod client;
 mod counting;
 mod listen;
@@ -15,6 +17,7 @@ mod sse;
 mod tests;
 mod websocket;
 
+pub(crate) use caller::{Caller, Hook};
 pub(crate) use client::{Door, Ending};
 pub(crate) use listen::{Server, bind};
 pub(crate) use publisher::{Limits, Publisher};

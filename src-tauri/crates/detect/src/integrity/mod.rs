@@ -41,6 +41,8 @@ mod chain;
 mod clock;
 mod conflict;
 mod guards;
+mod holding;
+mod hole;
 mod identity;
 mod lane;
 mod lateness;
@@ -206,6 +208,7 @@ impl Integrity {
             self.stale.interrupted();
         }
         self.rejects.elapse(message.received, out);
+        self.sequences.another();
         self.sequences.elapse(message.received, out);
         self.contents.elapse(message.received, out);
         self.schema.observe(message, reading.shape, scopes, out);
@@ -305,6 +308,13 @@ impl Integrity {
         }
     }
 
+    /// What the last message observed filled: how many numbers that had been told as missing, and the time of the gap by
+    /// which they were told. Of messages that name the one before them a gap counts as one, filled when it is closed.
+    /// Each is given once; what is not taken before the next message is forgotten.
+    pub fn take_filled(&mut self) -> impl Iterator<Item = (Time, u64)> {
+        self.sequences.take_filled()
+    }
+
     /// How many checksums and signatures fitted, and how many did not.
     pub fn guarded(&self) -> (u64, u64) {
         self.guards.counts()
@@ -312,7 +322,12 @@ impl Integrity {
 
     /// Somebody without a valid token was turned away: an address, or whatever tells them apart.
     pub fn refused_client(&mut self, at: Time, who: &str, out: &mut Vec<Finding>) {
-        self.security.refused(at, who, out);
+        self.refused_clients(at, 1, who, out);
+    }
+
+    /// The same for `count` of them at once, `who` the last.
+    pub fn refused_clients(&mut self, at: Time, count: u64, who: &str, out: &mut Vec<Finding>) {
+        self.security.refused(at, count, who, out);
     }
 
     /// A publisher or client, by its id, sent a message.

@@ -24,13 +24,15 @@ const TURNED_AWAY: usize = 5;
 #[derive(Debug)]
 pub(super) struct Security {
     feed: FeedId,
-    /// The last [`TURNED_AWAY`] and one.
-    refused: VecDeque<Time>,
+    /// The last [`TURNED_AWAY`] and one, and how many each was.
+    refused: VecDeque<(Time, u64)>,
     /// Since the last finding, or within the last minute.
     refusals: u64,
     refused_quiet_until: Time,
     last_refused: String,
     publishers: HashSet<Box<str>>,
+    /// Who published last.
+    last_publisher: Box<str>,
     first_call: Option<Time>,
     calls: u64,
     publisher_quiet_until: Time,
@@ -47,6 +49,7 @@ impl Security {
             refused_quiet_until: Time::MIN,
             last_refused: String::new(),
             publishers: HashSet::new(),
+            last_publisher: Box::default(),
             first_call: None,
             calls: 0,
             publisher_quiet_until: Time::MIN,
@@ -54,19 +57,19 @@ impl Security {
         }
     }
 
-    pub(super) fn refused(&mut self, at: Time, who: &str, out: &mut Vec<Finding>) {
+    pub(super) fn refused(&mut self, at: Time, count: u64, who: &str, out: &mut Vec<Finding>) {
         self.elapse(at, out);
         if self.refused.len() > TURNED_AWAY {
             self.refused.pop_front();
         }
-        self.refused.push_back(at);
+        self.refused.push_back((at, count));
         self.last_refused = short(who);
         if at < self.refused_quiet_until {
-            self.refusals += 1;
+            self.refusals = self.refusals.saturating_add(count);
             return;
         }
-        let is_recent = |then: &&Time| at.nanos_since(**then) <= MINUTE;
-        self.refusals = self.refused.iter().filter(is_recent).count() as u64;
+        let recent = self.refused.iter().filter(|(then, _)| at.nanos_since(*then) <= MINUTE);
+        self.refusals = recent.fold(0, |all, (_, count)| all.saturating_add(*count));
         if self.refusals > TURNED_AWAY as u64 {
             self.tell_refused(at, out);
         }
@@ -83,9 +86,19 @@ impl Security {
         out.push(Finding::new(Check::Security, FindingKind::AuthBurst, self.feed, at, Severity::Warning, text));
     }
 
+    #[inline]
     pub(super) fn publisher(&mut self, at: Time, id: &str, out: &mut Vec<Finding>) {
-        self.elapse(at, out);
         self.calls += 1;
+        if *self.last_publisher == *id && self.first_call.is_some() {
+            return;
+        }
+        self.other_publisher(at, id, out);
+    }
+
+    #[cold]
+    fn other_publisher(&mut self, at: Time, id: &str, out: &mut Vec<Finding>) {
+        self.elapse(at, out);
+        self.last_publisher = id.into();
         let first = *self.first_call.get_or_insert(at);
         if self.publishers.contains(id) || self.publishers.len() >= MAX_PUBLISHERS {
             return;

@@ -26,6 +26,10 @@ fn table(table: &DeTable<'_>, all: bool, found: &mut Vec<Range<usize>>) {
 fn look(key: &str, value: &Spanned<DeValue<'_>>, all: bool, found: &mut Vec<Range<usize>>) {
     match value.get_ref() {
         DeValue::String(text) if all || may_be_secret(key, text) => found.push(value.span()),
+        // The key itself where it should say where the key is kept; a path to a public one may be seen.
+        DeValue::Table(inner) if likeness(key, "signature") >= LIKE => inner
+            .iter()
+            .for_each(|(key, value)| look(key.get_ref(), value, likeness(key.get_ref(), "public_key") < LIKE, found)),
         DeValue::Table(inner) => table(inner, likeness(key, "query") >= LIKE, found),
         DeValue::Array(array) => array.iter().for_each(|item| look(key, item, all, found)),
         _ => {}

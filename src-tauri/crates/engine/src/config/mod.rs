@@ -45,6 +45,9 @@
 //! [feed.spot.profile]                    # what is known of its messages, else found out: `profile.rs`
 //! keys = ["/product_id"]
 //!
+//! [feed.spot.signature]                  # its messages are signed: what they are checked with: `signature.rs`
+//! key = { env = "SPOT_HMAC" }            # a secret shared with the sender (HMAC), or public_key = "sender.pem" (JWS)
+//!
 //! [feed.spot.backup.tokyo.websocket]     # further endpoints, and how they share the work: `endpoints.rs`
 //! url = "wss://other.example/feed"
 //! [feed.spot.endpoints]
@@ -130,6 +133,7 @@ pub(crate) mod protocols;
 mod query;
 mod read;
 mod secrets;
+mod signature;
 mod source;
 mod starters;
 #[cfg(test)]
@@ -168,7 +172,8 @@ pub(crate) use read::bare;
 pub use read::parse;
 pub(crate) use secrets::is_variable;
 pub use secrets::{Credentials, Secret, Secrets, resolve_secrets};
-pub(crate) use secrets::{MAX_SECRET_BYTES, asked_of, has_secrets, look_up};
+pub(crate) use secrets::{MAX_SECRET_BYTES, asked_of, has_secrets, look_up, look_up_key};
+pub use signature::Signature;
 pub use starters::{Starter, starter, starter_of, starters};
 pub use typed::read_pins;
 pub use units::{UnitError, duration, duration_text, size, size_text};
@@ -254,6 +259,8 @@ pub struct FeedConfig {
     pub limits: Limits,
     /// What is pinned of its messages.
     pub pins: Pins,
+    /// With what the signatures of its messages are checked; `None`: they are not.
+    pub signature: Option<Signature>,
 }
 
 impl FeedConfig {
@@ -268,6 +275,7 @@ impl FeedConfig {
             endpoints: Endpoints::default(),
             limits: Limits::default(),
             pins: Pins::default(),
+            signature: None,
         }
     }
 

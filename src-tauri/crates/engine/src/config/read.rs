@@ -11,6 +11,7 @@ use super::endpoints;
 use super::hidden;
 use super::problem::{Problem, Problems, Source};
 use super::profile;
+use super::signature;
 use super::source::{self, Places};
 use super::walk::{Field, LIKE, Table, Walk, likeness, quoted};
 use super::{Config, Console, FeedConfig, Limits, Rate, SourceConfig, beside};
@@ -133,13 +134,14 @@ fn feed(walk: &mut Walk<'_>, name: &str, field: &Field<'_>, places: &mut Places)
     let limits = limits_field.and_then(|field| field.table(walk)).map(|table| limits(walk, table)).unwrap_or_default();
     let pins = table.take("profile").and_then(|field| field.table(walk)).map(|table| profile::profile(walk, table));
     let pins = pins.unwrap_or_default();
+    let signature = table.take("signature").and_then(|field| signature::read(walk, name, &field, places));
     let unknown = |(_, field): &(_, Field<'_>)| looks_like_a_feed(field) || looks_like_a_protocol(field);
     let told = table.entries().iter().any(unknown);
     table.finish(walk, |field| {
         looks_like_a_feed(field).then(|| format!("a name with dots is quoted: [feed.\"{name}.{}\"]", field.key))
     });
     let source = one_source(walk, name, &field.key_at, found, told)?;
-    let feed = FeedConfig { name: name.to_owned(), title, format, source, backups, endpoints, limits, pins };
+    let feed = FeedConfig { name: name.to_owned(), title, format, source, backups, endpoints, limits, pins, signature };
     check_inbox(walk, &feed, limits_at.unwrap_or(field.key_at.clone()));
     Some(feed)
 }
@@ -172,7 +174,7 @@ fn looks_like_a_protocol(field: &Field<'_>) -> bool {
 }
 
 fn is_known(table: &str) -> bool {
-    TABLES.contains(&table) || ["limits", "endpoints", "backup", "profile"].contains(&table)
+    TABLES.contains(&table) || ["limits", "endpoints", "backup", "profile", "signature"].contains(&table)
 }
 
 /// Exactly one protocol, else a problem.
@@ -302,7 +304,8 @@ fn rate(walk: &mut Walk<'_>, mut table: Table<'_>) -> Option<Rate> {
 
 /// A message that is allowed to come must be able to wait.
 fn check_inbox(walk: &mut Walk<'_>, feed: &FeedConfig, at: Range<usize>) {
-    let FeedConfig { name: _, title: _, format: _, source, backups, endpoints: _, limits, pins: _ } = feed;
+    let FeedConfig { name: _, title: _, format: _, source, backups, endpoints: _, limits, pins: _, signature: _ } =
+        feed;
     let Limits { series: _, inbox_messages: _, inbox_bytes, rate: _ } = limits;
     let sources = backups.iter().map(|backup| &backup.source).chain([source]);
     let Some(max_message) = sources.filter_map(|source| source.configured().max_message()).max() else { return };

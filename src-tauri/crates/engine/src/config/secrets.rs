@@ -8,12 +8,14 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use feedwatch_decode::SignatureKey;
+
 use super::configured::Configured;
 use super::credentials::is_header_text;
 use super::problem::{Problem, Problems};
 use super::query::is_one_line;
 use super::walk::quoted;
-use super::{Config, HeaderValue, Paths, SecretRef};
+use super::{Config, HeaderValue, Paths, SecretRef, Signature};
 
 /// Larger files hold no token.
 pub(crate) const MAX_SECRET_BYTES: u64 = 64 << 10;
@@ -44,6 +46,8 @@ pub struct Credentials {
     pub query: Vec<(String, Secret)>,
     /// Passwords and tokens, by the key they have in the configuration.
     pub secrets: Vec<(&'static str, Secret)>,
+    /// What signatures are checked with: a secret, or a public key as its file has it.
+    pub signature: Option<Secret>,
     /// The same of each further endpoint, in their order.
     pub backups: Vec<Credentials>,
 }
@@ -60,7 +64,7 @@ impl Credentials {
 pub struct Secrets(HashMap<String, Credentials>);
 
 static NONE: Credentials =
-    Credentials { headers: Vec::new(), query: Vec::new(), secrets: Vec::new(), backups: Vec::new() };
+    Credentials { headers: Vec::new(), query: Vec::new(), secrets: Vec::new(), signature: None, backups: Vec::new() };
 
 impl Secrets {
     /// The credentials of a feed; none for one that has none.
@@ -94,6 +98,7 @@ pub fn resolve_secrets(config: &Config, env: &dyn Fn(&str) -> Option<String>) ->
     for feed in &config.feeds {
         let mut ready = credentials(feed.source.configured(), &mut look);
         ready.backups = feed.backups.iter().map(|backup| credentials(backup.source.configured(), &mut look)).collect();
+        ready.signature = feed.signature.as_ref().and_then(|key| signature(key, &mut look));
         feeds.insert(feed.name.clone(), ready);
     }
     if problems.is_empty() { Ok(Secrets(feeds)) } else { Err(Problems::new(problems)) }
@@ -122,6 +127,34 @@ pub(crate) fn look_up(
     }
 }
 
+/// The same for the key that signatures are checked with.
+///
+/// # Errors
+/// What is wrong with it, and the cure, in sentences.
+pub(crate) fn look_up_key(
+    key: &Signature,
+    env: &dyn Fn(&str) -> Option<String>,
+    said: &dyn Fn(&SecretRef) -> Option<String>,
+) -> Result<Secret, String> {
+    let (reference, form) = asked_for(key);
+    read(&reference, form, env, said).map(Secret).map_err(|(message, cure)| {
+        let (message, cure) = super::problem::sentences(&message, &cure);
+        format!("{message} {cure}")
+    })
+}
+
+fn signature(key: &Signature, look: &mut dyn FnMut(&SecretRef, &Form) -> Option<String>) -> Option<Secret> {
+    let (reference, form) = asked_for(key);
+    look(&reference, form).map(Secret)
+}
+
+fn asked_for(key: &Signature) -> (SecretRef, &'static Form) {
+    match key {
+        Signature::Secret(reference) => (reference.clone(), &BY_ITSELF),
+        Signature::PublicKey(path) => (SecretRef::File(path.clone()), &PUBLIC_KEY),
+    }
+}
+
 /// Does the table name secrets that are kept elsewhere?
 pub(crate) fn has_secrets(table: &dyn Configured) -> bool {
     let mut found = false;
@@ -132,15 +165,17 @@ pub(crate) fn has_secrets(table: &dyn Configured) -> bool {
     found
 }
 
-/// Where secrets of the table are that cannot be looked up at once: programs and the keyring, each once.
-pub(crate) fn asked_of(table: &dyn Configured) -> Vec<SecretRef> {
+/// Where secrets of the table, and the key of signatures, are that cannot be looked up at once: programs and the keyring, each once.
+pub(crate) fn asked_of(table: &dyn Configured, key: Option<&Signature>) -> Vec<SecretRef> {
     let mut asked: Vec<SecretRef> = Vec::new();
-    credentials(table, &mut |reference, _| {
+    let mut ask = |reference: &SecretRef, _: &Form| {
         if matches!(reference, SecretRef::Command(_) | SecretRef::Keyring(_)) && !asked.contains(reference) {
             asked.push(reference.clone());
         }
         None
-    });
+    };
+    credentials(table, &mut ask);
+    key.and_then(|key| signature(key, &mut ask));
     asked
 }
 
@@ -198,6 +233,11 @@ const A_FILE: Form = Form {
     fits: |text| !text.chars().any(|letter| letter.is_control() && !letter.is_whitespace()),
     wrong: "holds what is no text",
     cure: "it must be a text file as it was given to you",
+};
+const PUBLIC_KEY: Form = Form {
+    fits: |text| SignatureKey::public(text.as_bytes()).is_ok(),
+    wrong: "holds no public key of RSA, P-256 or Ed25519",
+    cure: "it begins with -----BEGIN PUBLIC KEY-----; openssl x509 -pubkey -noout -in FILE prints that of a certificate",
 };
 const IN_QUERY: Form =
     Form { fits: is_one_line, wrong: "holds more than a line of text", cure: "it must be one line without tabs" };

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use feedwatch_decode::SignatureKey;
 use feedwatch_ingest::{DrillOrder, Endpoint, EndpointMode, EndpointSet, Inbox, supervise_endpoints};
 use feedwatch_model::{Accounts, FeedId, FeedState, Protocol};
 use tokio::sync::mpsc;
@@ -13,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Core, Engine, worker};
 use crate::config::{Credentials, DrillEvery, FeedConfig, Given, Purpose, SourceConfig};
 use crate::pipeline::{FeedSettings, Known, LineSettings, Pipeline};
-use crate::sources;
+use crate::sources::{self, Proof};
 
 /// How long the last session of a feed that is started anew is waited for.
 const LAST_SESSION: Duration = Duration::from_secs(3);
@@ -26,6 +27,8 @@ pub struct Running {
     pub(crate) place: usize,
     pub(crate) protocol: Protocol,
     pub(crate) inbox: Arc<Inbox>,
+    /// What signatures are checked with, if they are.
+    pub(crate) proof: Option<Proof>,
     pub(crate) cancel: CancellationToken,
     pub(crate) task: Option<JoinHandle<()>>,
     /// Its connection has ended or was lost since [`Core::quiet`].
@@ -51,7 +54,8 @@ impl Engine {
     /// Starts a feed.
     pub fn add_feed(&self, config: &FeedConfig, credentials: &Credentials) -> Option<FeedId> {
         let core = &self.core;
-        let endpoints = self.endpoints_of(config, credentials);
+        let proof = Proof::of(config);
+        let endpoints = self.endpoints_of(config, credentials, proof.as_ref());
         let bell = Arc::clone(&core.bell);
         let carried = core.pipeline.lock().carried(&config.name);
         let inbox = Inbox::numbered_from(carried, sources::inbox_limits(config), Arc::new(move || bell.ring()));
@@ -104,6 +108,7 @@ impl Engine {
             place,
             protocol: config.source.protocol(),
             inbox,
+            proof,
             cancel,
             task: Some(task),
             disconnected: AtomicBool::new(false),
@@ -115,7 +120,7 @@ impl Engine {
         Some(feed)
     }
 
-    fn endpoints_of(&self, config: &FeedConfig, credentials: &Credentials) -> Vec<Endpoint> {
+    fn endpoints_of(&self, config: &FeedConfig, credentials: &Credentials, proof: Option<&Proof>) -> Vec<Endpoint> {
         let options = &self.core.options;
         let none = Credentials::default();
         let credentials = std::iter::once(credentials).chain(&credentials.backups).chain(std::iter::repeat(&none));
@@ -130,9 +135,17 @@ impl Engine {
             let (paths, clock, purpose) = (&options.paths, options.clock, Purpose::Watch);
             let format = config.format;
             let given = Given { feed, own: &own, in_turns, credentials, paths, clock, purpose, format };
-            Endpoint { name: name.to_owned(), source: sources::source_of(source, &given) }
+            Endpoint { name: name.to_owned(), source: sources::source_of(source, &given, proof) }
         });
         endpoints.collect()
+    }
+
+    /// Checks the signatures of a feed with a key that stands in no configuration.
+    pub(super) fn sign_with(&self, name: &str, key: &SignatureKey) {
+        let place = self.core.feeds.lock().iter().find(|feed| feed.name == name).map(|feed| feed.place);
+        if let Some(place) = place {
+            self.core.pipeline.lock().sign_with(place, key);
+        }
     }
 
     /// Stops a feed. `false`: there is none of that name.
@@ -224,12 +237,13 @@ impl Running {
     }
 }
 
-/// Waits until every feed has noticed the end of its connection.
+/// Waits until every feed has noticed the end of its connection; one that listens has none.
 pub(super) async fn until_disconnected(core: &Core, at_most: Duration) {
     let ended = async {
         // The pipeline thread sets the flags; there is no event to wait on across the two worlds but its pace.
         let mut look = tokio::time::interval(Duration::from_millis(5));
-        while !core.feeds.lock().iter().all(|feed| feed.disconnected.load(Ordering::SeqCst)) {
+        let is_over = |feed: &Running| feed.protocol == Protocol::Webhook || feed.disconnected.load(Ordering::SeqCst);
+        while !core.feeds.lock().iter().all(is_over) {
             look.tick().await;
         }
     };

@@ -24,6 +24,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use feedwatch_decode::SignatureKey;
 use feedwatch_demo::Demo;
 use feedwatch_ingest::Bell;
 use feedwatch_model::Time;
@@ -147,6 +148,7 @@ impl Engine {
             for feed in options::demo_feeds(&demo) {
                 engine.add_feed(&feed, &crate::config::Credentials::default());
             }
+            engine.sign_with(options::GATE, &SignatureKey::secret(feedwatch_demo::GATE_KEY));
             *engine.demo.lock() = Some(demo);
         }
         for feed in engine.core.options.config.feeds.clone() {

@@ -3,9 +3,15 @@
 use std::path::PathBuf;
 
 use feedwatch_demo::{Demo, DemoOptions};
+use feedwatch_ingest::{EndpointMode, EndpointRules, Secret};
 use feedwatch_model::Time;
 
-use crate::config::{Config, FeedConfig, Paths, SourceConfig, SseConfig, WebSocketConfig};
+use crate::config::{
+    Backup, Config, Endpoints, FeedConfig, Paths, SourceConfig, SseConfig, WebSocketConfig, WebhookConfig,
+};
+
+/// The demo's feed whose messages are signed.
+pub(super) const GATE: &str = "gate";
 
 /// What an engine is started with.
 #[derive(Clone, Debug)]
@@ -72,11 +78,30 @@ impl EngineOptions {
 
 /// The demo's feeds as if they stood in a configuration: only bytes cross the loopback.
 pub(super) fn demo_feeds(demo: &Demo) -> Vec<FeedConfig> {
-    let feed = |name: &str, title: &str, source: Option<SourceConfig>| {
-        source.map(|source| FeedConfig { title: Some(title.to_owned()), ..FeedConfig::new(name, source) })
+    let feed = |name: &str, title: &str, source: SourceConfig| FeedConfig {
+        title: Some(title.to_owned()),
+        ..FeedConfig::new(name, source)
     };
     // Our own servers give addresses that parse; if one ever did not, that feed would be missing and a test would say so.
     let prices = demo.prices_url().parse().ok().map(|url| SourceConfig::WebSocket(WebSocketConfig::new(url)));
     let plant = demo.plant_url().parse().ok().map(|url| SourceConfig::Sse(SseConfig::new(url)));
-    feed("prices", "Spot prices", prices).into_iter().chain(feed("plant", "Plant floor", plant)).collect()
+    let hook = |listen| {
+        SourceConfig::Webhook(WebhookConfig {
+            path: demo.gate_path().to_owned(),
+            typed: Some(Secret::new(demo.gate_token())),
+            ..WebhookConfig::new(listen)
+        })
+    };
+    let [first, second] = demo.gate_addresses();
+    let gate = FeedConfig {
+        backups: vec![Backup { name: "second".to_owned(), source: hook(second) }],
+        endpoints: Endpoints {
+            rules: EndpointRules { mode: EndpointMode::Redundant, ..EndpointRules::default() },
+            ..Endpoints::default()
+        },
+        ..feed(GATE, "Gate", hook(first))
+    };
+    let prices = prices.map(|source| feed("prices", "Spot prices", source));
+    let plant = plant.map(|source| feed("plant", "Plant floor", source));
+    prices.into_iter().chain(plant).chain([gate]).collect()
 }

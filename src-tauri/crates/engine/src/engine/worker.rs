@@ -1,5 +1,6 @@
 //! The pipeline thread: takes what the inboxes hold, steps the pipeline, hands on what comes out.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -7,8 +8,12 @@ use feedwatch_ingest::{Event, Inbox};
 use feedwatch_model::{FeedId, Protocol, Time};
 use feedwatch_store::{Batch, StoreEvent};
 
+use super::feeds::Running;
 use super::{Core, listeners, status};
+use crate::clock::Steps;
 use crate::pipeline::{FeedStage, News, Output, Pipeline};
+use crate::platform;
+use crate::sources::Proof;
 use crate::wire::{Level, PushBody};
 
 /// Events taken from one inbox before the lock is given free for the shells, and what was read together with the last of them.
@@ -30,6 +35,8 @@ struct Worker<'a> {
     elapsed: Instant,
     submitted: Instant,
     told: Instant,
+    /// Notices that the clock was set.
+    steps: Steps,
     /// When the history last took a batch.
     accepted: Time,
     /// Since when it takes none.
@@ -57,6 +64,7 @@ pub(super) fn run(core: &Core) {
         elapsed: start,
         submitted: start,
         told: start,
+        steps: Steps::new(platform::unset_clock().1),
         accepted: core.now(),
         refused_since: None,
         turn: None,
@@ -86,23 +94,25 @@ impl Worker<'_> {
         let core = self.core;
         let places: Vec<_> = {
             let feeds = core.feeds.lock();
-            feeds.iter().map(|feed| (feed.place, feed.protocol, feed.inbox.clone())).collect()
+            let of = |feed: &Running| (feed.place, feed.protocol, Arc::clone(&feed.inbox), feed.proof.clone());
+            feeds.iter().map(of).collect()
         };
         let mut more = false;
-        for (place, protocol, inbox) in &places {
+        for (place, protocol, inbox, proof) in &places {
             if *protocol == Protocol::File && self.is_history_behind() {
                 continue;
             }
             let mut pipeline = core.pipeline.lock();
-            more |= self.step(&mut pipeline, *place, inbox) >= PASS;
+            more |= self.step(&mut pipeline, *place, inbox, proof.as_ref()) >= PASS;
             self.hand_on(pipeline.waiting() >= SUBMIT_ROWS, pipeline);
         }
         let now = Instant::now();
         if now.duration_since(self.elapsed) >= ELAPSE {
             self.elapsed = now;
             let mut pipeline = core.pipeline.lock();
-            pipeline.elapse(core.now(), !more);
-            for (place, _, inbox) in places.iter().filter(|_| !self.keeps) {
+            let now_told = self.told_by_the_clock(&mut pipeline);
+            pipeline.elapse(now_told, !more);
+            for (place, _, inbox, _) in places.iter().filter(|_| !self.keeps) {
                 // Nothing is kept: what was decided on is all that can be waited for.
                 inbox.kept_below(pipeline.feed(*place).map_or(0, FeedStage::decided_below));
             }
@@ -116,6 +126,16 @@ impl Worker<'_> {
         more
     }
 
+    /// The time, after the feeds were told if the clock was set.
+    fn told_by_the_clock(&mut self, pipeline: &mut Pipeline) -> Time {
+        let (before, wall, after) = (platform::unset_clock().0, self.core.now(), platform::unset_clock().0);
+        if let Some(by) = self.steps.look(before, wall, after) {
+            tracing::warn!("The clock of this computer was set by {by} ns.");
+            pipeline.own_step(wall, by);
+        }
+        wall
+    }
+
     /// Does a capture have to wait? At the end it does not wait for a disk that takes nothing: what is lost is counted.
     fn is_history_behind(&self) -> bool {
         let Some(status) = self.core.writer().map(|writer| writer.status()) else { return false };
@@ -124,7 +144,7 @@ impl Worker<'_> {
     }
 
     /// Takes from an inbox what one pass takes, and tells how much that was.
-    fn step(&self, pipeline: &mut Pipeline, place: usize, inbox: &Inbox) -> usize {
+    fn step(&self, pipeline: &mut Pipeline, place: usize, inbox: &Inbox, proof: Option<&Proof>) -> usize {
         let quiet = self.core.quiet.load(Ordering::SeqCst);
         inbox.drain(PASS, |event| {
             if is_end(&event) {
@@ -138,6 +158,7 @@ impl Worker<'_> {
                     return;
                 }
             }
+            Proof::hand_on(proof, &event, pipeline, place);
             pipeline.step(place, event);
         })
     }

@@ -13,6 +13,7 @@ pub(super) fn json(meta: &MessageMeta) -> Option<Arc<str>> {
         position,
         key,
         headers,
+        publisher,
         partition,
         offset,
         stamp,
@@ -26,6 +27,7 @@ pub(super) fn json(meta: &MessageMeta) -> Option<Arc<str>> {
     let mut add = |name: &str, value: Option<Value>| said.extend(value.map(|value| (name.to_owned(), value)));
     add("id", id.as_ref().map(|id| Value::from(&**id)));
     add("key", key.as_ref().map(|key| Value::from(&**key)));
+    add("publisher", publisher.as_ref().map(|publisher| Value::from(&**publisher)));
     // Pairs, since a name may stand there more than once.
     let pairs = || headers.iter().map(|(name, text)| Value::from(vec![&**name, &**text])).collect::<Vec<_>>();
     add("headers", (!headers.is_empty()).then(|| Value::from(pairs())));

@@ -181,6 +181,16 @@ impl SeriesState {
 }
 
 impl Book {
+    /// Somebody sent a message; who was not known when the feed was is told.
+    #[inline]
+    pub(super) fn publisher(&mut self, who: &str, message: &Message) {
+        let before = self.findings.len();
+        self.integrity.publisher(message.received, who, &mut self.findings);
+        for finding in self.findings.iter_mut().skip(before) {
+            finding.message = Some(message.number);
+        }
+    }
+
     fn reading(&mut self, catalogue: &Catalogue, message: Message, reading: &Reading, shared: &mut Shared) {
         self.below = message.number + 1;
         while let Some(series) = catalogue.series.get(self.series.len()) {
@@ -236,6 +246,7 @@ impl Book {
         if !self.findings.is_empty() {
             self.flush_findings(shared);
         }
+        self.enter_filled(shared);
     }
 
     /// Did its broker send this message before?

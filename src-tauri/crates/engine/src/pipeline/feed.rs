@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use feedwatch_decode::{Decoder, Pins};
+use feedwatch_decode::{Decoder, Pins, SignatureKey};
 use feedwatch_detect::{Certificates, FeedRhythm, Integrity};
 use feedwatch_ingest::{Event, InboxCounters};
 use feedwatch_model::{Accounts, AlarmSource, Check, FeedId, FeedState, Profile, Protocol, SeriesId, Time};
@@ -74,6 +74,10 @@ impl FeedStage {
         }
     }
 
+    pub(super) fn sign_with(&mut self, key: &SignatureKey) {
+        self.decoder.sign_with(key);
+    }
+
     pub(super) fn step(&mut self, event: Event, shared: &mut Shared) {
         let book = &mut self.book;
         match event {
@@ -86,6 +90,9 @@ impl FeedStage {
                 book.rate.count(message.received);
                 book.link.message(message.received);
                 book.came = true;
+                if let Some(publisher) = message.meta.as_deref().and_then(|meta| meta.publisher.as_deref()) {
+                    book.publisher(publisher, &message);
+                }
                 self.decoder.push(message, &mut Intake { book, shared });
             }
             Event::Connecting { line, .. } => {
@@ -97,6 +104,10 @@ impl FeedStage {
             Event::Alive { at } => {
                 book.integrity.alive(at, &mut book.findings);
                 book.link.heard(at, shared);
+                book.flush_findings(shared);
+            }
+            Event::TurnedAway { at, count, who } => {
+                book.integrity.refused_clients(at, count, &who, &mut book.findings);
                 book.flush_findings(shared);
             }
             Event::Notice { text, .. } => shared.output.news.push(News::Notice(Level::Warning, text)),
@@ -123,6 +134,14 @@ impl FeedStage {
                 book.integrity.lost(at);
                 self.finish(shared);
             }
+        }
+    }
+
+    /// The clock of this computer was set by so many nanoseconds: receive times from `at` on are so much later.
+    pub(super) fn own_step(&mut self, at: Time, nanos: i64, shared: &mut Shared) {
+        if self.book.settings.protocol != Protocol::File {
+            self.book.integrity.own_step(at, nanos, &mut self.book.findings);
+            self.book.flush_findings(shared);
         }
     }
 

@@ -28,6 +28,7 @@ mod thin;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use feedwatch_decode::SignatureKey;
 use feedwatch_ingest::{Event, InboxCounters};
 use feedwatch_model::{Accounts, AlarmId, Certificate, FeedId, Gap, GapCause, Message, SeriesId, SeriesMeta, Time};
 use feedwatch_store::{Batch, MessageCounts};
@@ -179,6 +180,13 @@ impl Pipeline {
         self.shared.alarms.elapse(now);
     }
 
+    /// The clock of this computer was set by so many nanoseconds before `at`: no source's clock is to blame.
+    pub fn own_step(&mut self, at: Time, nanos: i64) {
+        for stage in self.feeds.iter_mut().flatten() {
+            stage.own_step(at, nanos, &mut self.shared);
+        }
+    }
+
     /// What a drill has measured goes to the history, and is told.
     pub fn drilled(&mut self, feed: FeedId, at: Time, report: String, told: (Level, String)) {
         self.shared.output.batch_mut(|batch| batch.drills.push((feed, at, report)));
@@ -287,6 +295,13 @@ impl Pipeline {
     /// A feed by its number.
     pub fn stage(&self, feed: FeedId) -> Option<&FeedStage> {
         self.feeds.iter().flatten().find(|stage| stage.id() == feed)
+    }
+
+    /// Checks the signatures of a feed's messages with this key from now on.
+    pub fn sign_with(&mut self, place: usize, key: &SignatureKey) {
+        if let Some(stage) = self.feed_mut(place) {
+            stage.sign_with(key);
+        }
     }
 
     /// A feed by its place.

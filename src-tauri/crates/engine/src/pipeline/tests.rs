@@ -3,6 +3,8 @@ mod endpoints;
 mod held_up;
 mod ledger;
 mod limits;
+mod security;
+mod signed;
 mod watched;
 
 use std::time::Duration;

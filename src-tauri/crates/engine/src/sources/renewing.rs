@@ -17,9 +17,11 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 use crate::config::{
-    Credentials, Given, MAX_SECRET_BYTES, Paths, Purpose, SecretRef, SourceConfig, asked_of, look_up, quoted, sentences,
+    Credentials, Given, MAX_SECRET_BYTES, Paths, Purpose, SecretRef, SourceConfig, asked_of, look_up, look_up_key,
+    quoted, sentences,
 };
 use crate::platform;
+use crate::sources::Proof;
 
 /// How long a program may take to print a secret.
 const LONGEST_RUN: Duration = Duration::from_secs(10);
@@ -34,6 +36,7 @@ pub(super) struct Renewing {
     clock: Clock,
     purpose: Purpose,
     format: Option<Format>,
+    proof: Option<Proof>,
     keyring: Keyring,
     known: Mutex<Known>,
 }
@@ -50,7 +53,7 @@ struct Known {
 }
 
 impl Renewing {
-    pub(super) fn new(source: &SourceConfig, given: &Given<'_>) -> Renewing {
+    pub(super) fn new(source: &SourceConfig, given: &Given<'_>, proof: Option<&Proof>) -> Renewing {
         Renewing {
             source: Arc::new(source.clone()),
             feed: given.feed.to_owned(),
@@ -60,6 +63,7 @@ impl Renewing {
             clock: given.clock,
             purpose: given.purpose,
             format: given.format,
+            proof: proof.cloned(),
             keyring: |name| Box::pin(async move { platform::keyring::read(&name).await }),
             known: Mutex::default(),
         }
@@ -73,7 +77,7 @@ impl Renewing {
     /// `refused`.
     async fn said(&self, refused: bool) -> Result<HashMap<SecretRef, String>, ConnectError> {
         let mut said = if refused { HashMap::new() } else { self.known().printed.clone() };
-        for reference in asked_of(self.source.configured()) {
+        for reference in asked_of(self.source.configured(), self.proof.as_ref().map(Proof::kept)) {
             if said.contains_key(&reference) {
                 continue;
             }
@@ -96,10 +100,14 @@ impl Renewing {
 impl Renewal for Renewing {
     async fn source(&self, refused: bool) -> Result<Option<Arc<dyn Source>>, ConnectError> {
         let said = self.said(refused).await?;
-        let source = Arc::clone(&self.source);
+        let (source, proof) = (Arc::clone(&self.source), self.proof.clone());
         // Files may lie on a disk that sleeps.
         let looked_up = tokio::task::spawn_blocking(move || {
-            look_up(source.configured(), &|name| std::env::var(name).ok(), &|asked| said.get(asked).cloned())
+            let (env, said) = (|name: &str| std::env::var(name).ok(), |asked: &SecretRef| said.get(asked).cloned());
+            if let Some(proof) = proof {
+                proof.leave(&look_up_key(proof.kept(), &env, &said)?);
+            }
+            look_up(source.configured(), &env, &said)
         });
         let lost = |error: tokio::task::JoinError| ConnectError::Options(format!("A secret cannot be read: {error}."));
         let credentials = looked_up.await.map_err(lost)?.map_err(ConnectError::Options)?;

@@ -7,6 +7,8 @@ use lapin::BasicProperties;
 use lapin::message::Delivery;
 use lapin::types::{AMQPValue, FieldTable};
 
+use crate::headers::event_source;
+
 /// Headers that are kept of a message.
 const MOST: usize = 100;
 /// Bytes of a name or a value.
@@ -22,10 +24,16 @@ pub(super) fn meta(delivery: &Delivery, last: &mut Option<Arc<str>>) -> MessageM
     };
     *last = Some(Arc::clone(&topic));
     let properties = &delivery.properties;
+    let headers = headers(delivery.exchange.as_str(), properties);
+    let named = |name: &Option<lapin::types::ShortString>| name.as_ref().map(|name| Arc::from(cut(name.as_str())));
+    // The broker vouches for the user; the rest is what the publisher says of itself.
+    let publisher =
+        named(properties.user_id()).or_else(|| event_source(&headers)).or_else(|| named(properties.app_id()));
     MessageMeta {
         topic: Some(topic),
+        publisher,
         id: properties.message_id().as_ref().map(|id| cut(id.as_str()).into()),
-        headers: headers(delivery.exchange.as_str(), properties),
+        headers,
         stamp: properties.timestamp().and_then(stamp),
         redelivered: delivery.redelivered,
         awaits_ack: true,

@@ -6,6 +6,8 @@ use feedwatch_model::{MessageMeta, Position, Time};
 use rdkafka::Message;
 use rdkafka::message::{Headers, Timestamp};
 
+use crate::headers::event_source;
+
 /// Headers that are kept of a message, and the bytes of a key, of a header's name and of its value.
 const HEADERS: usize = 100;
 const BYTES: usize = 8 << 10;
@@ -13,11 +15,13 @@ const BYTES: usize = 8 << 10;
 /// What Kafka says beside the payload. `lane`: by which its offset counts.
 pub(super) fn meta(message: &impl Message, topic: &Arc<str>, lane: &Arc<str>) -> MessageMeta {
     let offset = u64::try_from(message.offset()).ok();
+    let headers = message.headers().map(headers).unwrap_or_default();
     MessageMeta {
         topic: Some(Arc::clone(topic)),
+        publisher: event_source(&headers),
         position: offset.map(|offset| Position::Offset { lane: Arc::clone(lane), offset }),
         key: message.key().map(text),
-        headers: message.headers().map(headers).unwrap_or_default(),
+        headers,
         partition: Some(message.partition()),
         offset,
         stamp: stamp(message.timestamp()),

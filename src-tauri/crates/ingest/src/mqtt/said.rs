@@ -7,6 +7,8 @@ use rumqttc_v5::mqttbytes::QoS;
 use rumqttc_v5::mqttbytes::v5::{Publish, PublishProperties};
 use rustc_hash::FxHashSet;
 
+use crate::headers::event_source;
+
 /// Headers that are kept of a message.
 const MOST: usize = 100;
 /// Bytes of a name, a value, or a topic.
@@ -51,9 +53,11 @@ impl Topics {
 
 /// What `publish` says beside its payload. `acknowledges`: whether we do.
 pub(super) fn meta(publish: &Publish, acknowledges: bool, topics: &mut Topics) -> MessageMeta {
+    let headers = publish.properties.as_ref().map(headers).unwrap_or_default();
     MessageMeta {
         topic: Some(topics.get(&publish.topic)),
-        headers: publish.properties.as_ref().map(headers).unwrap_or_default(),
+        publisher: event_source(&headers),
+        headers,
         retained: publish.retain,
         redelivered: publish.dup,
         awaits_ack: acknowledges && publish.qos != QoS::AtMostOnce,

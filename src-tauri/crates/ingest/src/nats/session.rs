@@ -20,6 +20,7 @@ use super::words;
 use crate::SessionError;
 use crate::arena::Arena;
 use crate::batch::Batch;
+use crate::headers::event_source;
 use crate::source::{FlowControl, Session};
 use crate::wire_bytes::WireBytes;
 
@@ -192,6 +193,7 @@ impl Reading {
         let mut meta = MessageMeta { topic: Some(self.subjects.text(message.subject)), ..MessageMeta::default() };
         if !message.headers.is_empty() {
             headers::put(message.headers, &mut meta);
+            meta.publisher = event_source(&meta.headers);
         }
         if let (Some(consuming), Some(place)) = (&mut self.consuming, place) {
             consuming.came(place, &mut meta, output);

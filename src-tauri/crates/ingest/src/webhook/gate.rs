@@ -12,7 +12,7 @@ use url::form_urlencoded;
 use super::WebhookOptions;
 use crate::Secret;
 use crate::address::is_secret;
-use crate::headers::percent_decoded;
+use crate::headers::{event_source, percent_decoded};
 
 /// Headers kept beside a message, and characters of each.
 const HEADERS: usize = 32;
@@ -68,8 +68,8 @@ impl Gate {
         }
     }
 
-    /// What is to be known of the message whose request has this head.
-    pub(super) fn admit(&self, head: &Parts) -> Result<MessageMeta, Refusal> {
+    /// What is to be known of the message whose request has this head, and comes `from` this address.
+    pub(super) fn admit(&self, head: &Parts, from: Option<&Arc<str>>) -> Result<MessageMeta, Refusal> {
         let topic = self.topic(head.uri.path()).ok_or(Refusal::Path)?;
         if head.method != Method::POST && head.method != Method::PUT {
             return Err(Refusal::Method);
@@ -87,11 +87,13 @@ impl Gate {
             "" | "identity" | "gzip" | "x-gzip" | "zstd" => {}
             _ => return Err(Refusal::Coding),
         }
+        let headers = self.kept(&head.headers);
         let id = IDS.into_iter().find_map(|name| text(&head.headers, name)).filter(|id| !id.is_empty());
         Ok(MessageMeta {
             topic: Some(topic).filter(|topic| !topic.is_empty()).map(Arc::from),
             id: id.map(cut),
-            headers: self.kept(&head.headers),
+            publisher: event_source(&headers).or_else(|| from.cloned()),
+            headers,
             awaits_ack: true,
             ..MessageMeta::default()
         })
@@ -122,20 +124,27 @@ impl Gate {
         given.into_iter().flatten().fold(false, |known, given| known | is_same(given, self.token.expose().as_bytes()))
     }
 
-    /// Headers that tell of the message, never the token.
+    /// Headers that tell of the message, its signatures first; never the token.
     fn kept(&self, headers: &HeaderMap) -> Vec<(Arc<str>, Arc<str>)> {
         let is_telling = |name: &str| {
             matches!(name, "content-type" | "content-encoding" | "user-agent" | "idempotency-key")
                 || ["x-", "ce-", "webhook-"].iter().any(|begin| name.starts_with(begin))
         };
-        let telling =
-            headers.iter().filter(|(name, _)| is_telling(name.as_str()) && self.header.as_ref() != Some(*name));
-        let kept = telling.filter_map(|(name, value)| {
-            let value = value.to_str().ok()?;
-            (!is_secret(name.as_str(), value)).then(|| (Arc::from(name.as_str()), cut(value)))
-        });
+        let texts = headers.iter().filter(|(name, _)| self.header.as_ref() != Some(*name));
+        let texts = texts.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+        let (signatures, others): (Vec<_>, Vec<_>) = texts.partition(|(name, value)| is_signature(name, value));
+        let telling = others.into_iter().filter(|(name, value)| is_telling(name) && !is_secret(name, value));
+        let kept = signatures.into_iter().chain(telling).map(|(name, value)| (Arc::from(name), cut(value)));
         kept.take(HEADERS).collect()
     }
+}
+
+/// A signature of the message, which proves something of this message only: in an address the same word is a token.
+fn is_signature(name: &str, value: &str) -> bool {
+    let rest = ["signature", "hmac", "sign", "sig"].iter().fold(name.to_owned(), |name, word| name.replace(word, ""));
+    let called =
+        name.contains("signature") || name.contains("hmac") || ["-sig", "-sign"].iter().any(|end| name.ends_with(end));
+    called && !is_secret(&rest, value)
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -172,7 +181,7 @@ mod tests {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        gate.admit(&request.body(()).unwrap().into_parts().0)
+        gate.admit(&request.body(()).unwrap().into_parts().0, Some(&"10.0.0.7".into()))
     }
 
     const BEARER: (&str, &str) = ("authorization", "Bearer s3cr3t");
@@ -232,14 +241,22 @@ mod tests {
             ("accept", "*/*"),
             ("x-request-id", "r1"),
             ("webhook-id", "w1"),
+            ("x-hub-signature-256", "sha256=757107ea0eb2509fc211221cce984b8a"),
+            ("stripe-signature", "t=1,v1=757107ea0eb2509fc211221cce984b8a"),
+            ("x-signature-key", "s3cr3t"),
         ];
         let meta = admitted(&gate, "POST", "/hook/falco/rule%201", &headers).unwrap();
         assert_eq!(
             (meta.topic.as_deref(), meta.id.as_deref(), meta.awaits_ack),
             (Some("falco/rule 1"), Some("w1"), true)
         );
+        assert_eq!(meta.publisher.as_deref(), Some("10.0.0.7"));
+        let event = [BEARER, ("ce-source", "/plant/7")];
+        assert_eq!(admitted(&gate, "POST", "/hook", &event).unwrap().publisher.as_deref(), Some("/plant/7"));
         let names: Vec<&str> = meta.headers.iter().map(|(name, _)| &**name).collect();
-        assert_eq!(names, ["content-type", "user-agent", "x-event", "x-request-id", "webhook-id"]);
+        let signatures = ["x-hub-signature-256", "stripe-signature"];
+        assert_eq!(names[..2], signatures, "they prove this message, and are no token");
+        assert_eq!(names[2..], ["content-type", "user-agent", "x-event", "x-request-id", "webhook-id"]);
         assert!(!format!("{meta:?}{gate:?}").contains("s3cr3t"));
         let many: Vec<(String, String)> = (0..90).map(|n| (format!("x-{n}"), "y".repeat(3_000))).collect();
         let mut many: Vec<(&str, &str)> = many.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();

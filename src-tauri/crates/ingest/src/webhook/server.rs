@@ -75,6 +75,8 @@ pub(super) struct Reception {
     room: Arc<Semaphore>,
     connections: Arc<Semaphore>,
     turned_away: AtomicU64,
+    /// The address that was turned away last.
+    last_away: Mutex<Option<Arc<str>>>,
     news: Notify,
     /// Fingerprints of what was not thanked for in time, the oldest first: their senders try again.
     unthanked: Mutex<VecDeque<u64>>,
@@ -93,6 +95,7 @@ impl Reception {
             room: Arc::new(Semaphore::new(bodies)),
             connections: Arc::new(Semaphore::new(CONNECTIONS)),
             turned_away: AtomicU64::new(0),
+            last_away: Mutex::default(),
             news: Notify::new(),
             unthanked: Mutex::default(),
             hash: RandomState::new(),
@@ -107,6 +110,11 @@ impl Reception {
     /// How many requests had no token or a wrong one.
     pub(super) fn turned_away(&self) -> u64 {
         self.turned_away.load(Ordering::Relaxed)
+    }
+
+    /// Which address sent the last of them; empty before there was one.
+    pub(super) fn last_away(&self) -> String {
+        self.last_away.lock().unwrap_or_else(PoisonError::into_inner).as_deref().unwrap_or_default().to_owned()
     }
 
     /// Waits for another one of them.
@@ -130,16 +138,17 @@ impl Reception {
                 accepted = self.accept(&listener) => accepted,
             };
             let Some((stream, permit)) = accepted else { continue };
+            let from = stream.peer_addr().ok().map(|address| Arc::from(address.ip().to_canonical().to_string()));
             let (reception, deliveries, over) = (Arc::clone(&self), deliveries.clone(), over.clone());
             let tls = tls.clone();
             tasks.spawn(async move {
                 // Answers are small; a socket that refuses the option works all the same.
                 let _ = stream.set_nodelay(true);
                 match tls {
-                    None => reception.connection(stream, deliveries, over).await,
+                    None => reception.connection(stream, from, deliveries, over).await,
                     Some(tls) => {
                         if let Ok(Ok(stream)) = timeout(HEAD, Box::pin(tls.accept(stream))).await {
-                            reception.connection(stream, deliveries, over).await;
+                            reception.connection(stream, from, deliveries, over).await;
                         }
                     }
                 }
@@ -163,13 +172,18 @@ impl Reception {
         }
     }
 
-    async fn connection<S>(self: Arc<Reception>, stream: S, deliveries: mpsc::Sender<Delivery>, over: CancellationToken)
-    where
+    async fn connection<S>(
+        self: Arc<Reception>,
+        stream: S,
+        from: Option<Arc<str>>,
+        deliveries: mpsc::Sender<Delivery>,
+        over: CancellationToken,
+    ) where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let service = service_fn(move |request: Request<Incoming>| {
-            let (reception, deliveries) = (Arc::clone(&self), deliveries.clone());
-            async move { Ok::<_, Infallible>(reception.answer(request, &deliveries).await) }
+            let (reception, from, deliveries) = (Arc::clone(&self), from.clone(), deliveries.clone());
+            async move { Ok::<_, Infallible>(reception.answer(request, from.as_ref(), &deliveries).await) }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -186,16 +200,21 @@ impl Reception {
         }
     }
 
-    async fn answer(&self, request: Request<Incoming>, deliveries: &mpsc::Sender<Delivery>) -> Answer {
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+        from: Option<&Arc<str>>,
+        deliveries: &mpsc::Sender<Delivery>,
+    ) -> Answer {
         let (head, body) = request.into_parts();
-        let meta = match self.gate.admit(&head) {
+        let meta = match self.gate.admit(&head, from) {
             Ok(meta) => meta,
-            Err(refusal) => return self.refused(refusal),
+            Err(refusal) => return self.refused(refusal, from),
         };
         let Ok(mut room) = self.room_for(&body).await else { return later() };
         let payload = match timeout(BODY, self.read(body)).await {
             Ok(Ok(payload)) => payload,
-            Ok(Err(Unread::TooLarge)) => return self.refused(Refusal::Size),
+            Ok(Err(Unread::TooLarge)) => return self.refused(Refusal::Size, from),
             Ok(Err(Unread::Broken)) => return last(StatusCode::BAD_REQUEST, "the body is broken\n"),
             Err(_) => return last(StatusCode::REQUEST_TIMEOUT, "the body takes too long\n"),
         };
@@ -255,7 +274,7 @@ impl Reception {
         Ok(read.freeze())
     }
 
-    fn refused(&self, refusal: Refusal) -> Answer {
+    fn refused(&self, refusal: Refusal, from: Option<&Arc<str>>) -> Answer {
         let text = match refusal {
             Refusal::Path => "nothing is taken at this path\n",
             Refusal::Method => "only POST and PUT are taken\n",
@@ -267,6 +286,7 @@ impl Reception {
         match refusal {
             Refusal::Token => {
                 answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+                *self.last_away.lock().unwrap_or_else(PoisonError::into_inner) = from.cloned();
                 self.turned_away.fetch_add(1, Ordering::Relaxed);
                 self.news.notify_one();
             }

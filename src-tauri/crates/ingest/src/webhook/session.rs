@@ -21,8 +21,10 @@ use crate::{Clock, SessionError};
 
 /// Messages that wait to be taken in.
 const WAITING: usize = 64;
-/// Requests without the token are told once in so long.
+/// Requests without the token are told to people once in so long,
 const TELL: Duration = Duration::from_secs(60);
+/// and to who judges them once in so long, together.
+const COUNT: Duration = Duration::from_secs(1);
 
 /// Listening ends with it.
 pub(super) struct WebhookSession {
@@ -44,6 +46,8 @@ pub(super) struct WebhookSession {
 struct TurnedAway {
     told: u64,
     next: Instant,
+    counted: u64,
+    next_count: Instant,
 }
 
 impl WebhookSession {
@@ -59,7 +63,7 @@ impl WebhookSession {
         let is_encrypted = tls.is_some();
         let acceptor = tls.map(|config| TlsAcceptor::from(Arc::new(config)));
         let task = tokio::spawn(Arc::clone(&reception).serve(listener, acceptor, sender, over.clone()));
-        let turned_away = TurnedAway { told: reception.turned_away(), next: Instant::now() };
+        let turned_away = TurnedAway::new(reception.turned_away());
         WebhookSession {
             reception,
             address,
@@ -84,16 +88,34 @@ impl WebhookSession {
         batch.push(received, payload, Some(meta));
         drop(room);
     }
+}
 
-    /// Waits until there are requests without the token to be told of.
-    async fn turned_away(reception: &Reception, state: &mut TurnedAway) -> u64 {
-        while reception.turned_away() == state.told {
-            reception.another_turned_away().await;
+impl TurnedAway {
+    fn new(so_far: u64) -> TurnedAway {
+        let now = Instant::now();
+        TurnedAway { told: so_far, next: now, counted: so_far, next_count: now }
+    }
+
+    /// Waits until there are requests without the token to be counted: how many are new, and how many are to be told of.
+    async fn more(&mut self, reception: &Reception) -> (u64, u64) {
+        while reception.turned_away() == self.counted {
+            // Of what is counted already people may not have been told.
+            let untold = self.told != self.counted;
+            tokio::select! {
+                () = reception.another_turned_away() => {}
+                () = sleep_until(self.next), if untold => return (0, self.tell()),
+            }
         }
-        sleep_until(state.next).await;
-        state.next = Instant::now() + TELL;
+        sleep_until(self.next_count).await;
+        self.next_count = Instant::now() + COUNT;
         let now = reception.turned_away();
-        now - std::mem::replace(&mut state.told, now)
+        let fresh = now - std::mem::replace(&mut self.counted, now);
+        (fresh, if Instant::now() >= self.next { self.tell() } else { 0 })
+    }
+
+    fn tell(&mut self) -> u64 {
+        self.next = Instant::now() + TELL;
+        self.counted - std::mem::replace(&mut self.told, self.counted)
     }
 }
 
@@ -103,7 +125,13 @@ impl Session for WebhookSession {
         let delivery = tokio::select! {
             biased;
             delivery = self.deliveries.recv() => delivery,
-            count = WebhookSession::turned_away(&self.reception, &mut self.turned_away) => {
+            (fresh, count) = self.turned_away.more(&self.reception) => {
+                if fresh > 0 {
+                    batch.turned_away(fresh, self.reception.last_away());
+                }
+                if count == 0 {
+                    return Ok(());
+                }
                 let requests = if count == 1 { "A request was".to_owned() } else { format!("{count} requests were") };
                 batch.notice(format!(
                     "{requests} turned away at {}: without the token, or with a wrong one.",

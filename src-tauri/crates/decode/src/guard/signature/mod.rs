@@ -86,6 +86,11 @@ impl Signatures {
         Signatures { key, macs, headers: Headers::default(), place: None, way: None, kinds: 0 }
     }
 
+    /// Goes on with another key.
+    pub(super) fn sign_with(&mut self, key: &SignatureKey) {
+        (self.macs, self.key) = (key.macs(), key.clone());
+    }
+
     /// Checks a message: where the signature stands, the method, and what came of it. `None`: it needs none.
     pub(super) fn check(&mut self, trie: &Trie, view: &View<'_>, kind: u32) -> Option<(Place, &'static str, Judged)> {
         if self.way.is_none() {

@@ -13,7 +13,7 @@ use super::super::{FeedConfig, Limits, Ping, Rate, SecretRef, SseConfig, WebSock
 
 /// The tables of a feed, without blank lines between them.
 pub(super) fn feed(feed: &FeedConfig) -> String {
-    let FeedConfig { name, title, format, source, backups, endpoints, limits, pins } = feed;
+    let FeedConfig { name, title, format, source, backups, endpoints, limits, pins, signature } = feed;
     let mut tables = Tables { name: bare(name), text: String::new() };
     if title.is_some() || format.is_some() {
         tables.open("");
@@ -33,6 +33,7 @@ pub(super) fn feed(feed: &FeedConfig) -> String {
     super::super::endpoints::write(&mut tables, endpoints);
     self::limits(&mut tables, limits);
     super::super::profile::write(&mut tables, pins);
+    super::super::signature::write(&mut tables, signature.as_ref());
     tables.text
 }
 

@@ -64,6 +64,11 @@ fn line() -> impl Strategy<Value = String> {
         "times = [{ path = \"/t\", unit = \"ms\" }]",
         "series = [{ path = \"/v\", low = 1, high = 0 }]",
         "sequence = [{ paths = [\"/n\"], rule = \"plus-one\" }]",
+        "[feed.a.signature]",
+        "[feed.c.signature]",
+        "key = { env = \"K\" }",
+        "key = \"s3cr3t\"",
+        "public_key = \"sender.pem\"",
         "[feed.a.backup.b.websocket]",
         "[feed.a.backup.b]",
         "[feed.a.endpoints]",
@@ -402,8 +407,8 @@ fn feed() -> impl Strategy<Value = FeedConfig> {
     let format = of(prop::sample::select(Format::ALL.to_vec()));
     let limits = prop_oneof![Just(Limits::default()), limits];
     let title = of("[ -~äöü„“]{0,9}[!-~]");
-    ("[a-zA-Z0-9_.-]{1,12}", title, format, source(), shared(), limits, super::profile::pins()).prop_map(
-        |(name, title, format, source, (backups, endpoints), limits, pins)| FeedConfig {
+    ("[a-zA-Z0-9_.-]{1,12}", title, format, source(), shared(), limits, super::profile::pins(), signature()).prop_map(
+        |(name, title, format, source, (backups, endpoints), limits, pins, signature)| FeedConfig {
             name,
             title,
             format,
@@ -412,8 +417,14 @@ fn feed() -> impl Strategy<Value = FeedConfig> {
             endpoints,
             limits,
             pins,
+            signature,
         },
     )
+}
+
+fn signature() -> impl Strategy<Value = Option<Signature>> {
+    let public = "[a-z~/][a-z0-9/._ -]{0,9}[a-z]".prop_map(|path| Signature::PublicKey(PathBuf::from(path)));
+    of(prop_oneof![secret().prop_map(Signature::Secret), public])
 }
 
 /// Whatever may stand in a file before a feed is added; always accepted, always with an end of the last line.

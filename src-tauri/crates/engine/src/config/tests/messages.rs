@@ -412,7 +412,7 @@ fn columns_count_characters() {
         r#"feeds.toml:2:1: unknown key "Größe"
 2 | "Größe" = 1
   | ^^^^^^^
-  help: known here: "title", "format", "websocket", "sse", "file", "kafka", "amqp", "mqtt", "nats", "poll", "webhook", "tail", "lines", "backup", "endpoints", "limits", "profile"
+  help: known here: "title", "format", "websocket", "sse", "file", "kafka", "amqp", "mqtt", "nats", "poll", "webhook", "tail", "lines", "backup", "endpoints", "limits", "profile", "signature"
 
 feeds.toml:3:22: unknown key "ort"
 3 | file = { path = "ä", ort = 1 }

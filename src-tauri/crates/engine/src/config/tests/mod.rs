@@ -10,6 +10,7 @@ mod lines;
 mod messages;
 mod profile;
 mod reading;
+mod signature;
 mod tail;
 
 use std::path::Path;

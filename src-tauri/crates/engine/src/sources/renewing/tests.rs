@@ -88,7 +88,7 @@ fn renewing(config: &Config) -> Renewing {
     let (paths, purpose) = (paths(), Purpose::Watch);
     let (clock, credentials, paths) = (clock::now, &credentials, &paths);
     let given = Given { feed: "a", own: "a", in_turns: false, credentials, paths, clock, purpose, format: None };
-    Renewing::new(&config.feeds[0].source, &given)
+    Renewing::new(&config.feeds[0].source, &given, Proof::of(&config.feeds[0]).as_ref())
 }
 
 #[tokio::test]
@@ -176,4 +176,26 @@ async fn a_keyring_that_says_too_much_or_nothing_is_given_up() {
     assert!(much.contains("more than 64 KiB") && !much.contains("xxx"), "{much}");
     let bytes = entry("spot", |_| Box::pin(async { Ok(vec![0xFF]) })).await.unwrap_err();
     assert!(bytes.contains("is no text"), "{bytes}");
+}
+
+#[tokio::test]
+async fn the_key_of_signatures_is_looked_up_at_each_connection() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hmac");
+    std::fs::write(&file, "k1\n").unwrap();
+    let config = table(folder.path(), "[feed.a.signature]\nkey = { file = \"hmac\" }");
+    let proof = Proof::of(&config.feeds[0]).unwrap();
+    assert_eq!(proof.take(), None, "nothing has connected");
+    let mut renewing = renewing(&config);
+    renewing.proof = Some(proof.clone());
+    let key = |text: &str| Some(feedwatch_decode::SignatureKey::secret(text));
+    assert!(renewing.source(false).await.unwrap().is_some());
+    assert_eq!((proof.take(), proof.take()), (key("k1"), None));
+    std::fs::write(&file, "k2\n").unwrap();
+    assert!(renewing.source(false).await.unwrap().is_none(), "the source is the same");
+    assert_eq!((proof.take(), proof.take()), (key("k2"), None));
+    std::fs::remove_file(&file).unwrap();
+    let error = renewing.source(false).await.map(|_| ()).unwrap_err();
+    assert!(error.to_string().contains("hmac\" cannot be read"), "{error}");
+    assert!(!format!("{proof:?}").contains("k2"));
 }
