@@ -94,6 +94,13 @@ fn pinned_in_its_profile(window: &Window, path: &std::path::Path) {
         written("times = [{ path = \"/time\", unit = \"ms\" }]")
     });
     window.until("it is said", LONG, "document.body.innerText.includes('Changed what is pinned of')");
+    window.until(
+        "it learns anew with it",
+        LONG,
+        "document.querySelector('[data-testid=part-times][data-pinned=true]')?.innerText.includes('/time')
+         && document.querySelectorAll('[data-testid=series-row]').length >= 2
+         && document.querySelector('[data-testid=profile-note]') === null",
+    );
 }
 
 /// Takes back what the notice tells that begins so.
