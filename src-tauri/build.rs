@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::{fs, io};
 
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 24] = [
     "subscribe",
     "frame",
     "series",
@@ -14,6 +14,10 @@ const COMMANDS: [&str; 20] = [
     "messages",
     "probe_start",
     "probe_stop",
+    "probe_profile",
+    "profile",
+    "check_profile",
+    "set_profile",
     "add_feed",
     "remove_feed",
     "undo_feed_change",

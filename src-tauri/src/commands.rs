@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use feedwatch_engine::config;
 use feedwatch_engine::engine::{HOLD, failure};
+use feedwatch_engine::known::Knowledge;
 use feedwatch_engine::newfeed::used;
 use feedwatch_engine::probe::Probe;
 use feedwatch_engine::wire::{
     DrillRow, Failure, FeedChange, FrameRequest, IntegrityRequest, IntegrityView, MessagesRequest, MessagesView,
-    NewFeed, ProbeUpdate, Push, SeriesRow, StarterRow, Timeline,
+    NewFeed, PinProblem, PinsRow, ProbeUpdate, ProfileRequest, ProfileView, Push, SeriesRow, StarterRow, Timeline,
 };
 use feedwatch_engine::{Console, clock};
 use feedwatch_model::Time;
@@ -35,7 +36,12 @@ const PROBE: Duration = Duration::from_secs(120);
 pub(crate) struct Probes {
     next: AtomicU32,
     running: Arc<Mutex<HashMap<u32, CancellationToken>>>,
+    /// What the latest looks have shown, also when they are over.
+    known: Arc<Mutex<Vec<(u32, Knowledge)>>>,
 }
+
+/// Looks of which it is remembered what they have shown.
+const REMEMBERED: usize = 4;
 
 /// Runs on a thread that may block: the engine's locks and the disk are not for the event loop.
 pub(crate) async fn blocking<T: Send + 'static>(
@@ -113,10 +119,13 @@ pub(crate) async fn probe_start(
     let mut probe = prepared.await?;
     let id = probes.next.fetch_add(1, Ordering::SeqCst);
     let stop = CancellationToken::new();
-    let running = Arc::clone(&probes.running);
+    let (running, known) = (Arc::clone(&probes.running), Arc::clone(&probes.known));
     lock(&running).insert(id, stop.clone());
     tauri::async_runtime::spawn(async move {
         let mut tell = |probe: &Probe| {
+            if let Some(now) = probe.known() {
+                remember(&mut lock(&known), id, now);
+            }
             // A page that went away needs no more of it; the look ends with its time.
             let _ = channel.send(probe.update());
         };
@@ -134,10 +143,41 @@ pub(crate) async fn probe_stop(probes: State<'_, Probes>, id: u32) -> Answer<()>
     Ok(())
 }
 
-fn lock(
-    running: &Mutex<HashMap<u32, CancellationToken>>,
-) -> std::sync::MutexGuard<'_, HashMap<u32, CancellationToken>> {
-    running.lock().unwrap_or_else(PoisonError::into_inner)
+fn remember(known: &mut Vec<(u32, Knowledge)>, id: u32, now: Knowledge) {
+    match known.iter_mut().find(|(of, _)| *of == id) {
+        Some((_, before)) => *before = now,
+        None => {
+            let over = known.len().saturating_sub(REMEMBERED - 1);
+            known.drain(..over);
+            known.push((id, now));
+        }
+    }
+}
+
+/// What a look has shown so far; `feed` is its number.
+#[tauri::command]
+pub(crate) async fn probe_profile(probes: State<'_, Probes>, request: ProfileRequest) -> Answer<ProfileView> {
+    let known = lock(&probes.known).iter().find(|(id, _)| *id == request.feed).map(|(_, known)| known.clone());
+    known.map(|known| known.view(&request)).ok_or_else(|| failure("not_found", "Nothing was looked at yet.", ""))
+}
+
+fn lock<T>(shared: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[tauri::command]
+pub(crate) async fn profile(app: AppHandle, request: ProfileRequest) -> Answer<ProfileView> {
+    blocking(&app, move |console| console.profile(&request)).await
+}
+
+#[tauri::command]
+pub(crate) async fn check_profile(pins: PinsRow) -> Answer<Vec<PinProblem>> {
+    Ok(config::read_pins(&pins).err().unwrap_or_default())
+}
+
+#[tauri::command]
+pub(crate) async fn set_profile(app: AppHandle, name: String, pins: PinsRow) -> Answer<FeedChange> {
+    blocking(&app, move |console| console.set_profile(&name, &pins)).await
 }
 
 #[tauri::command]

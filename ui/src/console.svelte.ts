@@ -20,6 +20,7 @@ import { ordered } from './charts/order';
 import { later, Ticker } from './charts/ticker';
 import { Drills } from './feeds/drills.svelte';
 import { Integrity } from './integrity/state.svelte';
+import { Profiles, type Part } from './profile/state.svelte';
 import type { Settings } from './settings/settings.svelte';
 import type { Tab } from './settings/tabs';
 import type { ThemeName } from './theme/theme';
@@ -78,6 +79,7 @@ export class ConsoleState {
   readonly ticker: Ticker;
   readonly drills: Drills;
   readonly integrity: Integrity;
+  readonly profiles: Profiles;
   readonly list = new AlarmList(
     () => this.alarms,
     () => this.findings
@@ -109,6 +111,7 @@ export class ConsoleState {
     );
     this.drills = new Drills(backend, (what, error) => this.failed(what, error));
     this.integrity = new Integrity(backend);
+    this.profiles = new Profiles(backend);
     this.ticker = new Ticker({
       frame: (request) => backend.frame(request),
       clock: () => performance.now(),
@@ -354,6 +357,13 @@ export class ConsoleState {
   /** Shows the time up to the last value of a chart, also where that is days ago. */
   goToValues(lastMs: number): void {
     this.pause(lastMs + this.settings.spanMs / 20);
+  }
+
+  /** Shows what is known of a feed, from this part on. */
+  showProfile(feed: number, part: Part | null = null): void {
+    this.selectedFeed = feed;
+    this.profiles.goTo = part;
+    this.tab = 'profile';
   }
 
   /** Brings a moment of a series or feed into view on the charts, three quarters across the charts. */

@@ -173,8 +173,8 @@ describe('a drill', () => {
     row('spot').dispatchEvent(new MouseEvent('contextmenu', { bubbles: true, cancelable: true }));
     await pass(0);
     const items = [...document.querySelectorAll<HTMLElement>('[role=menuitem]')];
-    expect(items.map(words)).toEqual(['Only this feed', 'Drill…', 'Remove feed…']);
-    items[1]!.click();
+    expect(items.map(words)).toEqual(['Only this feed', 'What is known of it', 'Drill…', 'Remove feed…']);
+    items[2]!.click();
     await pass(0);
     expect(dialog().querySelector('h1')!.textContent).toBe('Drill of Spot prices');
   });
@@ -373,6 +373,7 @@ describe('a drill', () => {
     await pass(0);
     expect([...document.querySelectorAll('[role=menuitem]')].map(words)).toEqual([
       'Only this feed',
+      'What is known of it',
       'Remove feed…'
     ]);
     press('Escape', {}, document.querySelector('[role=menu]')!);

@@ -50,12 +50,18 @@ fn a_feed_is_looked_at_added_watched_and_taken_back() {
         "document.querySelector('dialog .found').innerText.includes('north.temp_c')",
     );
     desktop.screenshot().save(&shot("add"));
+    window.until("what is known", LONG, "document.querySelector('[data-testid=add-profile]')");
+    window.click("[data-testid=add-profile] summary");
+    window.click("[data-testid=pin-keys]");
+    window.until("the pin", LONG, "document.querySelector('[data-testid=add-pins]').textContent.includes('1 key')");
+    desktop.screenshot().save(&shot("add-pinned"));
     window.click("[data-testid=add-confirm]");
     window.until("the notice with its undo", LONG, "document.querySelector('[data-testid=toast-undo]')");
 
     let path = desktop.home.path("config/feedwatch/feeds.toml");
     let written = std::fs::read_to_string(&path).expect("a configuration was written");
     assert!(written.contains(&server.url()), "{written}");
+    assert!(written.contains("keys = [\"/boiler\"]"), "{written}");
     let panel = "document.querySelector('[data-testid=panel][data-series-name=\"north.temp_c\"]')";
     window.until("a chart of the new feed", LONG, panel);
     let value = format!("{panel}?.querySelector('[data-testid=panel-value]')?.textContent");
@@ -64,12 +70,41 @@ fn a_feed_is_looked_at_added_watched_and_taken_back() {
     assert_eq!(window.text("[data-testid=demo-pill]"), "", "it is no demo any more");
     desktop.screenshot().save(&shot("added"));
 
-    window.click("[data-testid=toast-undo]");
+    pinned_in_its_profile(&window, &path);
+    desktop.screenshot().save(&shot("profile"));
+    window.click("[data-testid=tab-charts]");
+    undo(&window, "Changed what is pinned");
+    undo(&window, "Added");
     window.until("the demo is back", LONG, "document.querySelector('[data-testid=demo-pill]')");
     window.until("its chart is gone", LONG, &format!("{panel} === null"));
     assert!(!path.exists(), "there was no configuration before");
     charts_move(&window);
     all_well(&window);
+}
+
+/// The time is pinned by one press, a limit of a series after what is wrong with it was said.
+#[track_caller]
+fn pinned_in_its_profile(window: &Window, path: &std::path::Path) {
+    window.click("[data-testid=tab-profile]");
+    window.until("its keys are pinned", LONG, "document.querySelector('[data-testid=part-keys][data-pinned=true]')");
+    window.until("its time", LONG, "document.querySelector('[data-testid=part-times]').innerText.includes('/time')");
+    window.click("[data-testid=pin-times]");
+    let written = |text: &str| std::fs::read_to_string(path).unwrap_or_default().contains(text);
+    feedwatch_tests::wait::wait_until("the time is written", LONG, || {
+        written("times = [{ path = \"/time\", unit = \"ms\" }]")
+    });
+    window.until("it is said", LONG, "document.body.innerText.includes('Changed what is pinned of')");
+}
+
+/// Takes back what the notice tells that begins so.
+#[track_caller]
+fn undo(window: &Window, what: &str) {
+    let notice = format!(
+        "[...document.querySelectorAll('[data-testid=notice]')].find((one) => one.textContent.trim().startsWith('{what}'))"
+    );
+    window.until(what, LONG, &notice);
+    window.until("its undo", LONG, &format!("({notice})?.querySelector('[data-testid=toast-undo]')?.click() ?? true"));
+    window.until("it is taken back", LONG, &format!("{notice} === undefined"));
 }
 
 #[test]

@@ -14,7 +14,11 @@ import type { MessagesRequest } from '../bindings/MessagesRequest';
 import type { MessagesView } from '../bindings/MessagesView';
 import type { NewFeed } from '../bindings/NewFeed';
 import type { PictureRequest } from '../bindings/PictureRequest';
+import type { PinProblem } from '../bindings/PinProblem';
+import type { PinsRow } from '../bindings/PinsRow';
 import type { ProbeUpdate } from '../bindings/ProbeUpdate';
+import type { ProfileRequest } from '../bindings/ProfileRequest';
+import type { ProfileView } from '../bindings/ProfileView';
 import type { Push } from '../bindings/Push';
 import type { SeriesRow } from '../bindings/SeriesRow';
 import type { StarterRow } from '../bindings/StarterRow';
@@ -37,6 +41,14 @@ export interface Backend {
   /** Looks at an address; the number is for `probeStop`. */
   probeStart(feed: NewFeed, onUpdate: (update: ProbeUpdate) => void): Promise<number>;
   probeStop(id: number): Promise<void>;
+  /** What a look has shown so far, also when it is over; `feed` is its number. */
+  probeProfile(request: ProfileRequest): Promise<ProfileView>;
+  /** What is known of a feed, and what of it is pinned. */
+  profile(request: ProfileRequest): Promise<ProfileView>;
+  /** What is wrong with what is to be pinned. */
+  checkProfile(pins: PinsRow): Promise<PinProblem[]>;
+  /** Pins this of the feed of this name and no more: written to the configuration, and the feed starts anew. */
+  setProfile(name: string, pins: PinsRow): Promise<FeedChange>;
   addFeed(feed: NewFeed): Promise<FeedChange>;
   removeFeed(name: string): Promise<FeedChange>;
   undoFeedChange(undo: string): Promise<void>;

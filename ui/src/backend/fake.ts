@@ -13,7 +13,11 @@ import type { MessagesRequest } from '../bindings/MessagesRequest';
 import type { MessagesView } from '../bindings/MessagesView';
 import type { NewFeed } from '../bindings/NewFeed';
 import type { PictureRequest } from '../bindings/PictureRequest';
+import type { PinProblem } from '../bindings/PinProblem';
+import type { PinsRow } from '../bindings/PinsRow';
 import type { ProbeUpdate } from '../bindings/ProbeUpdate';
+import type { ProfileRequest } from '../bindings/ProfileRequest';
+import type { ProfileView } from '../bindings/ProfileView';
 import type { Push } from '../bindings/Push';
 import type { PushBody } from '../bindings/PushBody';
 import type { SeriesRow } from '../bindings/SeriesRow';
@@ -24,6 +28,7 @@ import type { Backend } from './backend';
 import { encodeFrame } from './encode';
 import { FakeDrills } from './fake-drills';
 import { FakeIntegrity } from './fake-integrity';
+import { check, FakeProfiles, LEARNED, NO_PINS } from './fake-profile';
 import { failure, feedRow, FakeWorld, hash } from './fake-world';
 
 const CONFIG = '/home/operator/.config/feedwatch/feedwatch.toml';
@@ -53,12 +58,15 @@ export class FakeBackend implements Backend {
   private readonly stopped = new Set<number>();
   private readonly drilled: FakeDrills;
   private readonly checked: FakeIntegrity;
+  private readonly profiles: FakeProfiles;
+  private readonly looks = new Map<number, { feed: NewFeed; messages: number }>();
   private removed: { name: string; undo: () => void }[] = [];
 
   constructor(parts: FakeParts = {}) {
     this.now = parts.now ?? Date.now;
     this.world = new FakeWorld(parts.seed ?? 7, parts.extraSeries ?? 0, this.now());
     this.checked = new FakeIntegrity(this.world);
+    this.profiles = new FakeProfiles(this.world);
     this.drilled = new FakeDrills(this.world, this.now, (notice) => {
       this.pushFeeds();
       if (notice !== undefined) this.push({ type: 'notice', ...notice });
@@ -229,7 +237,7 @@ export class FakeBackend implements Backend {
   }
 
   starters(): Promise<StarterRow[]> {
-    const plain = { about: 'A feed to begin with.', subscribe: [] };
+    const plain = { about: 'A feed to begin with.', subscribe: [], pins: NO_PINS };
     return Promise.resolve([
       {
         ...plain,
@@ -251,7 +259,8 @@ export class FakeBackend implements Backend {
         group: 'Exchanges',
         about: 'Trades of Kraken.',
         address: 'wss://ws.kraken.com/v2',
-        subscribe: ['{"method":"subscribe"}']
+        subscribe: ['{"method":"subscribe"}'],
+        pins: { ...NO_PINS, keys: LEARNED.keys, times: LEARNED.times }
       }
     ]);
   }
@@ -277,6 +286,8 @@ export class FakeBackend implements Backend {
       series_total: 0
     };
     onUpdate(base);
+    const look = { feed, messages: 0 };
+    this.looks.set(id, look);
     let step = 0;
     const timer = setInterval(() => {
       step++;
@@ -286,6 +297,7 @@ export class FakeBackend implements Backend {
         onUpdate({ ...base, done: true, text: 'No connection.', problem });
         return clearInterval(timer);
       }
+      look.messages = step * 42;
       onUpdate(this.probeStep(base, step));
     }, 200);
     return id;
@@ -321,6 +333,29 @@ export class FakeBackend implements Backend {
   async probeStop(id: number): Promise<void> {
     await this.asked(`probe_stop ${id}`);
     this.stopped.add(id);
+  }
+
+  async probeProfile(request: ProfileRequest): Promise<ProfileView> {
+    await this.asked(`probe_profile ${request.feed}`);
+    const look = this.looks.get(request.feed);
+    if (look === undefined) throw failure('not_found', 'Nothing was looked at yet.', '');
+    const starter = (await this.starters()).find(({ id }) => id === look.feed.starter);
+    return this.profiles.looked(request, look.feed.pins ?? starter?.pins ?? null, look.messages);
+  }
+
+  async profile(request: ProfileRequest): Promise<ProfileView> {
+    await this.asked(`profile ${request.feed} ${request.find}`);
+    return this.profiles.view(request);
+  }
+
+  async checkProfile(pins: PinsRow): Promise<PinProblem[]> {
+    await this.asked('check_profile');
+    return check(pins);
+  }
+
+  async setProfile(name: string, pins: PinsRow): Promise<FeedChange> {
+    await this.asked(`set_profile ${name} ${JSON.stringify(pins)}`);
+    return this.change(name, this.profiles.set(name, pins));
   }
 
   async addFeed(feed: NewFeed): Promise<FeedChange> {

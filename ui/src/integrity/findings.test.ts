@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { all, aPageForEveryTest, click, one, page, pass, press } from '../test-page';
+import { all, aPageForEveryTest, backend, click, one, page, pass, press } from '../test-page';
 import { answer, asked, cells, found, open, row, said, withFindings } from './test-tab';
 
 aPageForEveryTest();
@@ -62,6 +62,40 @@ describe('findings', () => {
     // The fourth one is older than what the answer has room for.
     expect(found()).toHaveLength(3);
     expect(said('found-left')).toMatch(/^1 earlier finding is not listed/);
+  });
+
+  it('of_a_column_that_moved_out_of_the_span_stay_and_that_is_said', async () => {
+    await open(1);
+    const cell = withFindings('rate')[0]!;
+    cell.click();
+    await pass(0);
+    const before = page.integrity.chosen.findings.map((finding) => finding.text);
+    expect(before).toHaveLength(1);
+    expect(all('found-beside')).toHaveLength(0);
+    const chosen = page.integrity.selection;
+    page.pause(chosen.fromMs! - 1000);
+    await pass(0);
+    expect(page.integrity.selection).toEqual(chosen);
+    expect(page.integrity.chosen.findings.map((finding) => finding.text)).toEqual(before);
+    expect(said('found-beside')).toBe('outside of the span shown above');
+    page.live();
+    await pass(0);
+    expect(all('found-beside')).toHaveLength(0);
+    expect(page.integrity.chosen.findings.map((finding) => finding.text)).toEqual(before);
+  });
+
+  it('of_a_column_outside_that_cannot_be_asked_are_not_said_to_be_none', async () => {
+    await open(1);
+    withFindings('rate')[0]!.click();
+    await pass(0);
+    const before = backend.integrity.bind(backend);
+    backend.integrity = async (request) => {
+      if (request.columns === 1) throw new Error('The history cannot be read.');
+      return before(request);
+    };
+    page.pause(page.integrity.selection.fromMs! - 1000);
+    await pass(0);
+    expect(said('found-none')).toContain('could not be asked');
   });
 
   it('that_did_not_fit_the_answer_are_asked_by_themselves', async () => {

@@ -9,7 +9,8 @@ describe('tabs', () => {
   it('are_only_those_that_do_something', () => {
     expect([...document.querySelectorAll('[role=tab]')].map((tab) => tab.textContent)).toEqual([
       'Charts',
-      'Integrity'
+      'Integrity',
+      'Profile'
     ]);
   });
 
@@ -25,6 +26,8 @@ describe('tabs', () => {
     expect(document.activeElement).toBe(one('tab-integrity'));
     expect(page.tab).toBe('integrity');
     press('ArrowRight', {}, one('tab-integrity'));
+    expect(page.tab).toBe('profile');
+    press('ArrowRight', {}, one('tab-profile'));
     expect(page.tab).toBe('charts');
   });
 

@@ -26,6 +26,8 @@ export interface Chosen {
   findings: FindingRow[];
   /** Findings of the selection that are not among them. */
   more: number;
+  /** `asked`: the answer is on its way; `unknown`: there was none. */
+  state: 'told' | 'asked' | 'unknown';
 }
 
 export class Integrity {
@@ -82,16 +84,21 @@ export class Integrity {
   /** Less than all findings of the span is selected. */
   readonly narrowed = $derived(!same(this.selection, ALL));
 
+  /** The selected column lies beside the span that is shown: time moved on, or was moved. */
+  readonly beside = $derived(this.view !== null && isBeside(this.view, this.selection));
+
   readonly chosen = $derived.by<Chosen>(() => {
     const { view, selection, detail } = this;
-    if (view === null) return { findings: [], more: 0 };
+    if (view === null) return { findings: [], more: 0, state: 'asked' };
     const lacks = lacking(view, selection);
     if (lacks && detail !== null && same(detail.selection, selection)) return detail.chosen;
+    if (isBeside(view, selection)) return { findings: [], more: 0, state: 'asked' };
     const findings = within(view.findings, selection);
-    return { findings, more: lacks ? Math.max(0, counted(view, selection) - findings.length) : 0 };
+    const more = lacks ? Math.max(0, counted(view, selection) - findings.length) : 0;
+    return { findings, more, state: 'told' };
   });
 
-  /** Old findings of a column that the view has no room for are asked by themselves. */
+  /** Findings of a column that the view has no room for, or that lies beside it, are asked by themselves. */
   private async askDetail(): Promise<void> {
     const { view, selection, flight } = this;
     const { fromMs, toMs } = selection;
@@ -101,18 +108,30 @@ export class Integrity {
       const { findings: all, more_findings } = await this.backend.integrity(request);
       if (flight !== this.flight || selection !== this.selection) return;
       const findings = within(all, selection);
-      const more = more_findings === 0 ? 0 : Math.max(0, counted(view, selection) - findings.length);
-      this.detail = { selection, chosen: { findings, more } };
+      // How many a column beside the span has of each check is not in the view.
+      const counts = isBeside(view, selection) ? more_findings : counted(view, selection) - findings.length;
+      const more = more_findings === 0 ? 0 : Math.max(0, counts);
+      this.detail = { selection, chosen: { findings, more, state: 'told' } };
     } catch {
-      // What the view itself has is shown, and that there are more.
+      // What the view itself has is shown, and that there are more; of a column beside it nothing is known.
+      const known = this.detail !== null && same(this.detail.selection, selection);
+      if (selection !== this.selection || known || !isBeside(view, selection)) return;
+      this.detail = { selection, chosen: { findings: [], more: 0, state: 'unknown' } };
     }
   }
 }
 
 /** Whether the view may have left out findings of the selection: it has the latest of the span. */
-function lacking(view: IntegrityView, { fromMs }: Selection): boolean {
+function lacking(view: IntegrityView, selection: Selection): boolean {
   const oldest = view.findings.at(-1)?.at_ms ?? Infinity;
-  return view.more_findings > 0 && (fromMs ?? -Infinity) <= oldest;
+  const isOld = view.more_findings > 0 && (selection.fromMs ?? -Infinity) <= oldest;
+  return isOld || isBeside(view, selection);
+}
+
+/** Whether the selected column begins or ends outside of the view. */
+function isBeside(view: IntegrityView, { fromMs, toMs }: Selection): boolean {
+  if (fromMs === null || toMs === null) return false;
+  return fromMs < view.from_ms || toMs > view.from_ms + view.columns.length * view.step_ms;
 }
 
 /** How many findings the selection has, by the counts of the matrix. */

@@ -3,6 +3,7 @@
 export const KEYS: readonly (readonly [string, string])[] = [
   ['C', 'Charts'],
   ['I', 'Integrity of the selected feed'],
+  ['P', 'What is known of the selected feed, and what of it is pinned'],
   ['Space', 'Pause the charts, or go on'],
   ['L', 'Live'],
   ['A', 'Acknowledge the selected alarm, else the first'],
@@ -34,6 +35,7 @@ export type KeyAction =
   | 'all_feeds'
   | 'charts'
   | 'integrity'
+  | 'profile'
   | { span: number };
 
 const TYPING = 'input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]';
@@ -57,6 +59,9 @@ export function keyAction(event: KeyboardEvent): KeyAction | null {
     case 'i':
     case 'I':
       return 'integrity';
+    case 'p':
+    case 'P':
+      return 'profile';
     case 'l':
     case 'L':
       return 'live';

@@ -1,8 +1,9 @@
 /** The views of the window, one of which is shown. */
 
-export type Tab = 'charts' | 'integrity';
+export type Tab = 'charts' | 'integrity' | 'profile';
 
 export const TABS: readonly { name: Tab; title: string; key: string }[] = [
   { name: 'charts', title: 'Charts', key: 'C' },
-  { name: 'integrity', title: 'Integrity', key: 'I' }
+  { name: 'integrity', title: 'Integrity', key: 'I' },
+  { name: 'profile', title: 'Profile', key: 'P' }
 ];

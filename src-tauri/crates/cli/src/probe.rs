@@ -22,6 +22,7 @@ pub fn run(args: &args::Probe) -> Result<Outcome, Trouble> {
         token_env: String::new(),
         starter: if args.no_profiles { "none".to_owned() } else { String::new() },
         found: String::new(),
+        pins: None,
     };
     let feed = understand(&new, &[], Secrets::Allowed)
         .map_err(|failure| Trouble::Wrong(format!("{} {}", failure.message, failure.cure).trim().to_owned()))?;

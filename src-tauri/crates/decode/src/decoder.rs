@@ -157,6 +157,11 @@ impl Decoder {
         &self.learned.catalogue
     }
 
+    /// What it was told beforehand.
+    pub(crate) fn pins(&self) -> &Pins {
+        &self.options.pins
+    }
+
     fn learn(&mut self, messages: &[Message]) {
         let mut inflated = Vec::new();
         let opened = self.payloads.open(messages, &mut inflated);

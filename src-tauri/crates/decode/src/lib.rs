@@ -33,6 +33,7 @@
 //! Inside: `json` flattens a payload into leaves, `format` brings other formats there, `learn` gives paths their meaning,
 //! `guard` checks what guards the messages, `decoder` puts them together.
 
+mod as_learned;
 mod catalogue;
 mod decoder;
 mod format;

@@ -29,6 +29,8 @@ pub struct PinnedTime {
     pub path: String,
     /// How.
     pub unit: TimeUnit,
+    /// Words of the kinds of message of which it is the time ([`crate::Catalogue::kinds`]); empty: of all.
+    pub of: Vec<String>,
 }
 
 /// A path that is charted.
@@ -57,6 +59,15 @@ pub struct PinnedSequence {
     pub modulus: Option<u64>,
     /// What scopes it: at most two paths; none: the connection.
     pub per: Vec<String>,
+    /// Words of the kinds of message that it numbers; empty: all that have its paths.
+    pub of: Vec<String>,
+    /// Words of the kinds of message that begin it anew: snapshots.
+    pub restarts: Vec<String>,
+}
+
+/// Whether a kind of message is meant.
+pub(crate) fn means(of: &[String], kind: &str) -> bool {
+    of.is_empty() || of.iter().any(|word| word == kind)
 }
 
 /// What is pinned of one path.
@@ -74,10 +85,11 @@ impl Pins {
         *self == Pins::default()
     }
 
-    /// What is pinned of the path `path`.
-    pub(crate) fn at(&self, path: &str) -> Option<Pin<'_>> {
+    /// What is pinned of the path `path` in messages of the kind `kind`.
+    pub(crate) fn at(&self, path: &str, kind: &str) -> Option<Pin<'_>> {
         let is_at = |text: &String| text == path;
-        if let Some(time) = self.times.iter().flatten().find(|time| time.path == path) {
+        let is_time = |time: &&PinnedTime| time.path == path && means(&time.of, kind);
+        if let Some(time) = self.times.iter().flatten().find(is_time) {
             return Some(Pin::Time(time.unit));
         }
         if self.keys.iter().flatten().any(is_at) {
@@ -101,8 +113,8 @@ impl Pins {
         below.filter_map(|below| below.strip_prefix('/')?.split('/').next())
     }
 
-    /// The place of a pinned time among the pinned ones: the best first.
-    pub(crate) fn rank(&self, path: &str) -> Option<usize> {
-        self.times.as_ref()?.iter().position(|time| time.path == path)
+    /// The place of a pinned time of a kind among the pinned ones: the best first.
+    pub(crate) fn rank(&self, path: &str, kind: &str) -> Option<usize> {
+        self.times.as_ref()?.iter().position(|time| time.path == path && means(&time.of, kind))
     }
 }

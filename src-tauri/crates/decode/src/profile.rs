@@ -34,17 +34,14 @@ impl Decoder {
             let carries = |kind: &Option<usize>| kind.is_some_and(|kind| rule.kinds.contains(&(kind as u32)));
             order.iter().enumerate().filter(|(_, (_, kind))| carries(kind)).map(|(at, _)| at).collect()
         };
-        let rules = learned.sequences.rules.iter().filter(|rule| rule.checked > 0 && !rule.is_refuted());
+        let rules = learned.sequences.rules.iter().filter(|rule| rule.is_told());
         let sequence = rules.map(|rule| SequenceProfile {
             kinds: places(rule),
             paths: rule.paths().map(|node| path_of(&self.trie, node)).collect(),
             rule: rule.rule,
             modulus: rule.modulus,
             restarts: rule.restarts.first().map(|kind| learned.kinds.matches(*kind as usize, &self.trie)),
-            per: match rule.scope_paths.as_slice() {
-                [] => rule.scope.parts().map(|per| per.path(&self.trie)).collect(),
-                known => known.iter().map(ToString::to_string).collect(),
-            },
+            per: self.scope_of(rule),
             checked: rule.checked,
             violations: rule.violations,
         });
@@ -57,6 +54,14 @@ impl Decoder {
                 .filter_map(|(_, kind)| kind.map_or_else(|| declared.clone(), |kind| self.kind_profile(kind)))
                 .collect(),
             checksum: learned.guards.profile(&learned.catalogue, &numbers),
+        }
+    }
+
+    /// The paths that scope a rule; none: the connection.
+    pub(crate) fn scope_of(&self, rule: &RuleState) -> Vec<String> {
+        match rule.scope_paths.as_slice() {
+            [] => rule.scope.parts().map(|per| per.path(&self.trie)).collect(),
+            known => known.iter().map(ToString::to_string).collect(),
         }
     }
 

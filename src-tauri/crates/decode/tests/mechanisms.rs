@@ -283,3 +283,52 @@ fn elements_without_a_key_are_told_apart_by_their_place_if_their_numbers_are() {
     let outcome = run(feed(texts(0), 5));
     assert_eq!(outcome.names(), ["flow", "on"]);
 }
+
+#[test]
+fn the_first_place_of_an_array_names_if_its_numbers_are_told_apart_by_it() {
+    for millis in [10, 500] {
+        let texts = (0..200).map(|at| {
+            let (channel, base) = if at * 7 % 5 < 2 { (10, 100) } else { (11, 7_000) };
+            format!("[{channel},[{}.5,{}.25,{}]]", base + at % 7, at % 9, at % 5)
+        });
+        let outcome = run(feed(texts, millis));
+        let kind = only(&outcome);
+        assert_eq!(kind.keys, ["/0"], "{millis}");
+        assert!(kind.series.iter().all(|series| series.path != "/0"), "a channel is no measurement");
+    }
+    // Numbers that do not hang on it are measured.
+    let texts = (0..200).map(|at| format!("[{},[{}.5,{}.25]]", at * 7 % 5, at * 13 % 7, at * 11 % 9));
+    assert_eq!(only(&run(feed(texts, 10))).keys, [""; 0]);
+}
+
+#[test]
+fn metrics_are_told_apart_by_their_names_also_within_other_arrays_and_below_a_topic() {
+    let metric =
+        |name: &str, value: u64| format!(r#"{{"name":"{name}","type":"Float","gauge":{{"value":{value}.5}}}}"#);
+    let texts = (0..100).map(|at| {
+        let scope = format!(r#"{{"metrics":[{},{}]}}"#, metric("cpu", 50 + at % 3), metric("fan", 1_000 + at % 9));
+        format!(r#"{{"scopes":[{scope},{scope}]}}"#)
+    });
+    assert_eq!(only(&run(feed(texts, 10))).keys, ["/scopes/*/metrics/*/name"]);
+
+    let texts = (0..100).map(|at| format!(r#"{{"metrics":[{},{}]}}"#, metric("cpu", 50), metric("fan", at % 9)));
+    let messages = feed(texts, 500).into_iter().enumerate().map(|(at, mut message)| {
+        let topic = format!("plant/{}/data", at % 2);
+        message.meta = Some(Box::new(MessageMeta { topic: Some(topic.into()), ..MessageMeta::default() }));
+        message
+    });
+    let outcome = run(messages.collect());
+    assert!(only(&outcome).keys.iter().any(|key| key == "/metrics/*/name"), "{:?}", only(&outcome).keys);
+}
+
+#[test]
+fn the_source_of_a_cloud_event_names_its_device() {
+    let texts = |version: &str| {
+        let version = version.to_owned();
+        let text =
+            move |at: u64| format!(r#"{{{version}"source":"/dev/{}","data":{{"celsius":{}.5}}}}"#, at % 3, 20 + at % 5);
+        (0..100).map(text)
+    };
+    assert_eq!(only(&run(feed(texts(r#""specversion":"1.0","#), 10))).keys, ["/source"]);
+    assert_eq!(only(&run(feed(texts(""), 10))).keys, [""; 0], "elsewhere it may be a cause");
+}

@@ -63,7 +63,7 @@ fn a_pinned_time_goes_before_what_looks_like_one() {
     let messages = feed(texts, 20);
     let time = |outcome: &Outcome| outcome.profile.kinds[0].time.clone().map(|time| (time.path, time.unit));
     assert_eq!(time(&run(messages.clone())), Some(("/tick".to_owned(), TimeUnit::Millis)));
-    let times = Some(vec![PinnedTime { path: "/time".to_owned(), unit: TimeUnit::Rfc3339 }]);
+    let times = Some(vec![PinnedTime { path: "/time".to_owned(), unit: TimeUnit::Rfc3339, of: Vec::new() }]);
     let outcome = pinned(messages, Pins { times, ..Pins::default() });
     assert_eq!(time(&outcome), Some(("/time".to_owned(), TimeUnit::Rfc3339)));
     let other = &outcome.profile.kinds[0].other_times;
@@ -80,6 +80,8 @@ fn pinned_rules_hold_from_the_first_message_and_nothing_else_is_one() {
         rule: SequenceRule::PlusOne,
         modulus: None,
         per: vec!["/s".to_owned()],
+        of: Vec::new(),
+        restarts: Vec::new(),
     };
     let outcome = pinned(feed((0..10).map(numbered), 20), pins(vec![rule]));
     let [found] = outcome.profile.sequence.as_slice() else { panic!("{:?}", outcome.profile.sequence) };

@@ -254,7 +254,7 @@ fn the_last_place_of_arrays_of_several_lengths_may_number_them() {
 #[test]
 fn offsets_with_holes_only_grow_in_their_partition() {
     let mut offsets = [1_000_u64, 8_000];
-    let texts = (0..200).map(|at| {
+    let texts = (0..200_usize).map(|at| {
         let partition = usize::from(at.is_multiple_of(3));
         offsets[partition] += 1 + (at % 4) as u64;
         format!(

@@ -8,10 +8,13 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::config::{self, edit};
 use crate::engine::{DemoMode, Engine, EngineError, EngineOptions, failure};
-use crate::newfeed::{Secrets, is_complete, take_secrets, understand};
-use crate::wire::{Failure, FeedChange, Level, NewFeed, Push};
+use crate::newfeed::{Secrets, is_complete, take_secrets, understand, unpinnable};
+use crate::wire::{Failure, FeedChange, Level, NewFeed, PinsRow, ProfileRequest, ProfileView, Push};
 
 type Sink = Arc<dyn Fn(Push) -> bool + Send + Sync>;
+
+const DEMO_FIXED: &str = "The demo's feeds stand in no configuration, so that nothing of them can be pinned.";
+const DEMO_CURE: &str = "Add a feed of your own.";
 
 /// An engine behind a window.
 pub struct Console {
@@ -141,6 +144,38 @@ impl Console {
         self.change(&mut changes, name.to_owned(), (before, stamp), after)
     }
 
+    /// What is known of a feed, and what is pinned of it.
+    ///
+    /// # Errors
+    /// A [`Failure`]: there is no such feed (any more).
+    pub fn profile(&self, request: &ProfileRequest) -> Result<ProfileView, Failure> {
+        let engine = self.running()?;
+        let mut view = engine.profile(request)?;
+        if engine.core.options.demo.is_some() {
+            view.fixed = format!("{DEMO_FIXED} {DEMO_CURE}");
+        }
+        Ok(view)
+    }
+
+    /// Pins of a feed what is typed, and no more: in the configuration file, then in the engine, where the feed starts
+    /// anew and learns with it.
+    ///
+    /// # Errors
+    /// A [`Failure`] (`pins` where what was typed cannot be pinned); then nothing was changed.
+    pub fn set_profile(&self, name: &str, pins: &PinsRow) -> Result<FeedChange, Failure> {
+        let pins = config::read_pins(pins).map_err(|problems| unpinnable(&problems))?;
+        let mut changes = self.changes.lock();
+        if self.running()?.core.options.demo.is_some() {
+            return Err(failure("bad_request", DEMO_FIXED, DEMO_CURE));
+        }
+        let (before, stamp) = edit::open(&self.base.config_path).map_err(broken)?;
+        let after = edit::set_pins(&before, name, &pins).map_err(unwritable)?;
+        if after == before {
+            return Err(failure("bad_request", "Nothing else is to be pinned than what is pinned.", ""));
+        }
+        self.change(&mut changes, name.to_owned(), (before, stamp), after)
+    }
+
     /// Checks that the engine can follow, writes the file, lets the engine follow; where it cannot after all, the file is
     /// as before.
     fn change(
@@ -264,15 +299,21 @@ fn forward(sink: &Sink) -> Box<dyn Fn(Push) -> bool + Send> {
     Box::new(move |push| sink(push))
 }
 
-/// Adds and removes feeds so that the engine watches what the configuration says; those that stay are not touched.
+/// Adds and removes feeds so that the engine watches what the configuration says. One that is configured otherwise is
+/// started anew; those that stay as they are are not touched.
 fn adjust(engine: &Engine, config: &config::Config) -> Result<(), Failure> {
     let secrets = config::resolve_secrets(config, &|name| std::env::var(name).ok()).map_err(broken)?;
     let watched = engine.feed_names();
     for name in watched.iter().filter(|name| !config.feeds.iter().any(|feed| feed.name == **name)) {
         engine.remove_feed(name);
     }
-    for feed in config.feeds.iter().filter(|feed| !watched.contains(&feed.name)) {
-        engine.add_feed(feed, secrets.of(&feed.name));
+    for feed in config.feeds.iter().filter(|feed| !engine.runs_as(feed)) {
+        let credentials = secrets.of(&feed.name);
+        if watched.contains(&feed.name) {
+            engine.renew_feed(feed, credentials);
+        } else {
+            engine.add_feed(feed, credentials);
+        }
     }
     Ok(())
 }

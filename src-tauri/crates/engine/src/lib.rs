@@ -14,6 +14,7 @@ pub mod control;
 pub mod engine;
 pub mod export;
 pub mod frame;
+pub mod known;
 pub mod live;
 pub mod log;
 mod meter;

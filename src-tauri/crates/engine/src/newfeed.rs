@@ -9,10 +9,11 @@ use url::Url;
 use crate::config::{
     AmqpConfig, Config, FeedConfig, FileConfig, HeaderValue, HttpConfig, KafkaConfig, LinesConfig, MqttConfig,
     NatsConfig, Open, PollConfig, QuerySecret, SecretRef, SourceConfig, SseConfig, Starter, TailConfig,
-    WebSocketConfig, WebhookConfig, decoded, is_plain, is_variable, resolve_secrets, starter, starter_of, suggest_name,
+    WebSocketConfig, WebhookConfig, decoded, is_plain, is_variable, read_pins, resolve_secrets, starter, starter_of,
+    suggest_name,
 };
 use crate::engine::failure;
-use crate::wire::{Failure, NewFeed};
+use crate::wire::{Failure, NewFeed, PinProblem};
 
 /// Are secrets allowed in headers?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,8 +127,22 @@ pub fn understand(new: &NewFeed, existing: &[&str], secrets: Secrets) -> Result<
     {
         config.subscribe.clone_from(&starter.subscribe);
     }
-    let pins = starter.map(|starter| starter.pins.clone()).unwrap_or_default();
+    let pins = match &new.pins {
+        None => starter.map(|starter| starter.pins.clone()).unwrap_or_default(),
+        Some(row) => read_pins(row).map_err(|problems| unpinnable(&problems))?,
+    };
     Ok(FeedConfig { title, pins, ..FeedConfig::new(name, source) })
+}
+
+/// Why something cannot be pinned: the first of the problems, and how many there are.
+pub(crate) fn unpinnable(problems: &[PinProblem]) -> Failure {
+    let (message, cure) =
+        problems.first().map(|first| (first.message.as_str(), first.cure.as_str())).unwrap_or_default();
+    let more = match problems.len().saturating_sub(1) {
+        0 => String::new(),
+        more => format!(" {} more.", crate::text::many(more as u64, "problem")),
+    };
+    failure("pins", format!("{message}{more}"), cure)
 }
 
 /// The starter profile that is used for a new feed: the one that was picked, else that of the address.
@@ -274,6 +289,7 @@ mod tests {
             token_env: "SPOT_TOKEN".to_owned(),
             starter: String::new(),
             found: String::new(),
+            pins: None,
         }
     }
 

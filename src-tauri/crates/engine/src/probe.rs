@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::alarms::Alarms;
 use crate::config::{Credentials, FeedConfig, Given, Paths, Purpose};
+use crate::known::Knowledge;
 use crate::pipeline::{FeedSettings, Known, Pipeline};
 use crate::registry::Registry;
 use crate::report::{self, FindingReport, SCHEMA};
@@ -269,6 +270,11 @@ impl Probe {
 
     fn profile(&self) -> Profile {
         self.pipeline.feed(self.place).map(|stage| stage.profile()).unwrap_or_default()
+    }
+
+    /// What is known so far of what is looked at; `None` before anything is.
+    pub fn known(&self) -> Option<Knowledge> {
+        self.pipeline.feed(self.place).map(Knowledge::of)
     }
 
     /// What was learned, at the end.

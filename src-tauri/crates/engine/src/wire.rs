@@ -5,6 +5,7 @@
 
 mod asked;
 mod integrity;
+mod profile;
 mod rows;
 
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,9 @@ pub use self::asked::{
 };
 pub use self::integrity::{
     CheckRow, IntegrityRequest, IntegrityView, LedgerColumn, MessageRow, MessagesRequest, MessagesView, ScoreRow,
+};
+pub use self::profile::{
+    FactKnown, KindKnown, PathKnown, PinProblem, PinsRow, ProfileRequest, ProfileView, SequencePin, SeriesPin, TimePin,
 };
 pub use self::rows::{AccountsRow, AlarmRow, DrillRow, FeedRow, FindingRow, HistoryRow, LineRow, SeriesRow, Status};
 

@@ -32,6 +32,9 @@ fn generate(into: &Path) {
     wire::IntegrityView::export_all(&config).unwrap();
     wire::MessagesRequest::export_all(&config).unwrap();
     wire::MessagesView::export_all(&config).unwrap();
+    wire::ProfileRequest::export_all(&config).unwrap();
+    wire::ProfileView::export_all(&config).unwrap();
+    wire::PinProblem::export_all(&config).unwrap();
 }
 
 fn files(folder: &Path) -> BTreeMap<String, String> {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use feedwatch_engine::config::Paths;
-use feedwatch_engine::wire::{NewFeed, Push, PushBody};
+use feedwatch_engine::wire::{NewFeed, PinsRow, ProfileRequest, ProfileView, Push, PushBody};
 use feedwatch_engine::{Console, DemoMode, EngineOptions};
 
 fn paths(home: &Path) -> Paths {
@@ -28,6 +28,7 @@ fn capture(home: &Path, name: &str) -> NewFeed {
         token_env: String::new(),
         starter: String::new(),
         found: String::new(),
+        pins: None,
     }
 }
 
@@ -88,6 +89,112 @@ fn further_feeds_come_and_go_without_touching_the_others() {
     assert_eq!(engine.feed_names(), [first.name, second.name]);
     assert!(console.undo_feed_change(&removed.undo).is_err(), "what was taken back cannot be taken back again");
     drop(engine);
+    console.stop();
+}
+
+/// Asks until the feed's profile is as it is waited for.
+fn profile(console: &Console, fits: impl Fn(&ProfileView) -> bool) -> ProfileView {
+    for _ in 0..400 {
+        let engine = console.engine().unwrap();
+        let feed = engine.status().1.first().map_or(0, |row| row.id);
+        if let Ok(view) = console.profile(&ProfileRequest { feed, find: String::new() })
+            && fits(&view)
+        {
+            return view;
+        }
+        std::thread::park_timeout(Duration::from_millis(50));
+    }
+    panic!("the profile never came to be so");
+}
+
+#[test]
+fn a_feed_is_pinned_as_learned_learns_the_same_and_undo_takes_it_back() {
+    let home = tempfile::tempdir().unwrap();
+    let line = |at: u64| {
+        let (id, ts) = (["A", "B"][at as usize % 2], 1_772_366_400_000 + at * 20);
+        format!(r#"{{"sensor":"{id}","seq":{},"ts":{ts},"celsius":{}.5}}"#, at / 2, 20 + at % 5)
+    };
+    std::fs::write(home.path().join("sensors.jsonl"), (0..400).map(line).collect::<Vec<_>>().join("\n")).unwrap();
+    // With a history a capture that was read would not be read again.
+    let text = "# quiet\n[console]\nkeep_history = false\nnotifications = false\n\n[feed.sensors.file] # the hall\npath = \"sensors.jsonl\"\n\n# others\n[feed.other.file]\npath = \"sensors.jsonl\"\n";
+    let file = home.path().join("feeds.toml");
+    std::fs::write(&file, text).unwrap();
+    let config = feedwatch_engine::config::load(&file).unwrap();
+    let options = EngineOptions::of_config(config, file, paths(home.path()));
+    let console = Console::start(options.clone()).unwrap();
+
+    let view = profile(&console, |view| view.messages == 400);
+    assert_eq!((view.name.as_str(), view.note.as_str(), view.fixed.as_str()), ("sensors", "", ""));
+    assert_eq!(view.pins, PinsRow::default());
+    let learned = view.learned.clone();
+    assert_eq!(learned.keys.as_deref(), Some(&["/sensor".to_owned()][..]));
+    let series: Vec<(&str, &str)> = learned.series.iter().map(|one| (one.path.as_str(), one.unit.as_str())).collect();
+    assert_eq!(series, [("/celsius", "°C")]);
+    let rule = &learned.sequence.as_ref().unwrap()[0];
+    assert_eq!(
+        (rule.paths.join(" "), rule.rule.as_str(), rule.per.join(" ")),
+        ("/seq".into(), "plus-one", "/sensor".into())
+    );
+    assert_eq!(view.sequence[0].held, "held on 398 of 398 pairs");
+
+    let (sender, pushes) = mpsc::channel();
+    let sender = Mutex::new(sender);
+    console.subscribe(Arc::new(move |push| sender.lock().unwrap().send(push).is_ok()));
+    let change = console.set_profile("sensors", &learned).unwrap();
+    let pinned = std::fs::read_to_string(&options.config_path).unwrap();
+    let (before, behind) = text.split_once("\n# others").unwrap();
+    assert!(pinned.starts_with(before) && pinned.contains("[feed.sensors.profile]\n"), "{pinned}");
+    assert!(pinned.ends_with(behind), "{pinned}");
+    assert_eq!(console.engine().unwrap().feed_names(), ["sensors", "other"], "it keeps its place");
+    let again = profile(&console, |view| view.messages == 400 && view.pins != PinsRow::default());
+    assert_eq!((&again.pins, &again.learned), (&learned, &learned));
+    assert_eq!(
+        (again.times, again.keys, again.sequence, again.series),
+        (view.times, view.keys, view.sequence, view.series)
+    );
+    let mut told = 0;
+    while let Ok(push) = pushes.try_recv() {
+        if let PushBody::Feeds { total, .. } = push.body {
+            told += 1;
+            assert_eq!(total, 2, "it is never missing from the list");
+        }
+    }
+    assert!(told > 0);
+    let same = console.set_profile("sensors", &learned).unwrap_err();
+    assert_eq!(same.code, "bad_request");
+
+    let mut wrong = learned.clone();
+    wrong.series[0].low = "cold".to_owned();
+    let failure = console.set_profile("sensors", &wrong).unwrap_err();
+    assert_eq!(
+        (failure.code.as_str(), failure.message.as_str()),
+        ("pins", "\"low\" should be a number, but is a text.")
+    );
+    assert_eq!(std::fs::read_to_string(&options.config_path).unwrap(), pinned);
+
+    console.undo_feed_change(&change.undo).unwrap();
+    assert_eq!(std::fs::read_to_string(&options.config_path).unwrap(), text);
+    profile(&console, |view| view.messages == 400 && view.pins == PinsRow::default());
+    console.stop();
+}
+
+#[test]
+fn what_is_pinned_before_a_feed_is_added_stands_in_the_configuration() {
+    let home = tempfile::tempdir().unwrap();
+    let (console, options) = demo(home.path());
+    let demo = console.profile(&ProfileRequest::default());
+    let demo = demo.map(|view| view.fixed).unwrap_or_default();
+    assert!(demo.contains("The demo's feeds stand in no configuration"), "{demo}");
+    assert_eq!(console.set_profile("spot", &PinsRow::default()).unwrap_err().code, "bad_request");
+    let pins = |path: &str| PinsRow { keys: Some(vec![path.to_owned()]), ..PinsRow::default() };
+    let wrong = NewFeed { pins: Some(pins("id")), ..capture(home.path(), "one.jsonl") };
+    let failure = console.add_feed(&wrong).unwrap_err();
+    assert_eq!((failure.code.as_str(), failure.message.as_str()), ("pins", "\"id\" is no path."));
+    assert!(!options.config_path.exists());
+    let change = console.add_feed(&NewFeed { pins: Some(pins("/id")), ..wrong }).unwrap();
+    assert!(std::fs::read_to_string(&options.config_path).unwrap().contains("keys = [\"/id\"]"));
+    let view = profile(&console, |view| view.pins == pins("/id"));
+    assert_eq!(view.name, change.name);
     console.stop();
 }
 

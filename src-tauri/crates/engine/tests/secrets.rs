@@ -132,6 +132,7 @@ fn new(port: u16) -> NewFeed {
         token_env: String::new(),
         starter: String::new(),
         found: String::new(),
+        pins: None,
     }
 }
 

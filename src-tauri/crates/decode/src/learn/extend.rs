@@ -83,7 +83,7 @@ impl Plan {
             let verdict = facts.verdict(&name(around.trie, node));
             New {
                 node,
-                pin: pinned::look_up(around, node),
+                pin: pinned::look_up(around, node, &self.label),
                 facts,
                 verdict,
                 growth: Growth::default(),
@@ -148,7 +148,8 @@ impl Plan {
         let nearest = nearest.map(|(path, _)| path.facts.distance_secs()).fold(f64::INFINITY, f64::min);
         times.sort_by_key(|time| rank(trie, time, nearest));
         if let Some(pinned) = &around.pins.times {
-            times.sort_by_key(|(path, _)| around.pins.rank(&trie.path(path.node)).unwrap_or(pinned.len()));
+            let rank = |node| around.pins.rank(&trie.path(node), &self.label).unwrap_or(pinned.len());
+            times.sort_by_key(|(path, _)| rank(path.node));
         }
         let of_message = times.iter().filter(|(path, _)| trie.element_of(path.node) == ROOT);
         let liveliest = of_message.map(|(path, _)| path.facts.change()).fold(0.0, f64::max);

@@ -189,6 +189,11 @@ pub(crate) fn is_attribute(name: &str) -> bool {
     )
 }
 
+/// Whether a name is one that rows of a table are told apart by, where it does tell them apart.
+pub(crate) fn is_row_name(name: &str) -> bool {
+    any(&words(name), &["name", "title", "label", "side", "type", "kind"])
+}
+
 /// Whether a name is that of a time.
 pub(crate) fn is_time(name: &str) -> bool {
     const NONE: [&str; 7] = ["uptime", "downtime", "runtime", "lifetime", "airtime", "timeout", "timezone"];

@@ -8,13 +8,17 @@
 //! A text, or a whole number that is not measured, that tells the elements of each array apart and comes again in the next
 //! one names them too (`id`, `core`); so does the name of a member of a map ([`super::maps`]).
 //!
-//! Limits: two keys for the message and two for each array; numbers of the message without a telling name are not found.
+//! The first place of messages that are arrays may be a number that names.
+//!
+//! Limits: two keys for the message and two for each array; other numbers of the message without a telling name are not
+//! found.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::facts::{ENOUGH, Facts};
 use super::hints;
 use super::observed::{Observed, text_of};
+use crate::json::leaf::Leaf;
 use crate::json::number::number;
 use crate::json::trie::{ROOT, Step, Trie};
 
@@ -94,10 +98,12 @@ fn candidate(
     let is_name = trie.step(node) == Step::Name;
     // A letter that is a product in one feed is a size in another one.
     let by_number = is_name || is_key(node) || hints::is_entity_number(&name);
-    let named = (hints::is_entity(&name) && facts.is_text()) || by_number;
+    let named =
+        (hints::is_entity(&name) || is_event_source(trie, messages, node, &name)) && facts.is_text() || by_number;
     // Rows of a table may be numbered.
     let numbers_rows = element != ROOT && !hints::is_measure(&name) && !hints::is_setting(&name);
-    let of_number = by_number || numbers_rows || is_recurring_id(&name, depth, facts);
+    let leads = is_lead(trie, node) && facts.comes_again();
+    let of_number = by_number || numbers_rows || leads || is_recurring_id(&name, depth, facts);
     let textual = facts.is_text() || (of_number && facts.is_whole());
     let recurs = facts.is_namelike(named);
     let fits = textual && (recurs || may_be_believed(&name, named, facts)) || is_name;
@@ -128,9 +134,21 @@ fn candidate(
     // A third of the numbers, the best of them, must agree.
     let gain = gains.get(gains.len() / 3).copied().unwrap_or(0.0);
     let recurs_by_name = element == ROOT && is_recurring_id(&name, depth, facts);
-    let spreads_less = gain >= LESS_SPREAD && facts.is_text() && !hints::is_identifier(&name);
-    let shown = spreads_less || recurs_by_name || tells_rows_apart(messages, node, element);
-    (named || shown && !hints::is_attribute(&name)).then(|| candidate(gain))
+    let spreads_less = gain >= LESS_SPREAD && (facts.is_text() && !hints::is_identifier(&name) || leads);
+    let rows = tells_rows_apart(messages, node, element);
+    let shown = spreads_less || recurs_by_name || rows;
+    (named || shown && !hints::is_attribute(&name) || rows && hints::is_row_name(&name)).then(|| candidate(gain))
+}
+
+/// Whether a path is the first place of messages that are arrays: `[10, [7616.5, 31.9]]`.
+pub(super) fn is_lead(trie: &Trie, node: u32) -> bool {
+    trie.parent(node) == ROOT && trie.step(node) == Step::Position(0)
+}
+
+/// Whether a path is what an event of the CloudEvents specification says of where it is from.
+fn is_event_source(trie: &Trie, messages: &[&Observed], node: u32, name: &str) -> bool {
+    let beside = |leaf: &Leaf| trie.parent(leaf.node) == trie.parent(node) && trie.segment(leaf.node) == "specversion";
+    name == "source" && messages.first().is_some_and(|message| message.leaves.iter().any(beside))
 }
 
 /// Whether a path that is called an identifier comes again and again: what it identifies has several messages.
@@ -156,20 +174,24 @@ fn tells_rows_apart(messages: &[&Observed], node: u32, element: u32) -> bool {
     let (mut tables, mut told, mut late) = (0, 0, 0);
     let mut known: FxHashSet<&[u8]> = FxHashSet::default();
     for (at, message) in messages.iter().enumerate() {
-        let here: Vec<&[u8]> = message
+        // Arrays within the elements of another one are tables each.
+        let mut here: Vec<(u32, &[u8])> = message
             .leaves
             .iter()
             .filter(|leaf| leaf.node == node)
-            .filter_map(|leaf| text_of(leaf, &message.payload))
+            .filter_map(|leaf| {
+                let array = message.elements.get(leaf.element as usize).copied().unwrap_or(0);
+                Some((array, text_of(leaf, &message.payload)?))
+            })
             .collect();
-        let apart: FxHashSet<&[u8]> = here.iter().copied().collect();
-        if apart.len() < here.len() {
+        here.sort_unstable();
+        if here.windows(2).any(|pair| matches!(pair, [one, other] if one == other)) {
             return false;
         }
-        tables += u32::from(here.len() > 1);
+        tables += u32::from(here.windows(2).any(|pair| matches!(pair, [one, other] if one.0 == other.0)));
         told += here.len();
         let before = known.len();
-        known.extend(apart);
+        known.extend(here.iter().map(|(_, text)| *text));
         if 2 * at >= messages.len() {
             late += known.len() - before;
         }

@@ -63,6 +63,10 @@ impl Kinds {
         self.fields = nodes.iter().map(|&node| Field { node, guess: 0 }).collect();
     }
 
+    pub(crate) fn field_nodes(&self) -> impl Iterator<Item = u32> {
+        self.fields.iter().map(|field| field.node)
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.known.len()
     }

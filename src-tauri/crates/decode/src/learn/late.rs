@@ -93,7 +93,7 @@ impl Plan {
     /// Running numbers get no further points, and sums are told.
     fn weigh_again(&mut self, messages: &[&Observed], around: &Surroundings<'_>) {
         let trie = around.trie;
-        let is_free = |node: &u32| pinned::look_up(around, *node).is_none();
+        let is_free = |node: &u32| pinned::look_up(around, *node, &self.label).is_none();
         let charted: Vec<u32> = self.charted().filter(is_free).collect();
         let growth = growth::follow(messages, &self.keys, |node| charted.contains(&node));
         let identifies =
@@ -166,12 +166,13 @@ impl Plan {
                 let kept = matches!(role.why, Some(Why::Text | Why::Identifier));
                 let is_id = hints::words(&name).last().is_some_and(|last| last == "id");
                 let may_recur = !hints::is_identifier(&name) || is_id || trie.element_of(node) != ROOT;
-                let fits = facts.is_text() && !hints::is_attribute(&name) && may_recur;
+                let in_rows = trie.element_of(node) != ROOT && hints::is_row_name(&name);
+                let fits = facts.is_text() && (!hints::is_attribute(&name) || in_rows) && may_recur;
                 kept && facts.may_name() && (is_named || fits)
             }
             What::Series(_) => {
                 let numbers_rows = trie.element_of(node) != ROOT && !hints::is_measure(&name);
-                facts.is_whole() && (hints::is_entity(&name) || numbers_rows)
+                facts.is_whole() && (hints::is_entity(&name) || numbers_rows || keys::is_lead(trie, node))
             }
             _ => false,
         }

@@ -111,7 +111,8 @@ impl Learned {
         let keys: Vec<u32> = plans.iter().flat_map(|plan| plan.keys.iter().map(|key| key.node)).collect();
         plan.extend(kind, messages, &mut Surroundings { trie, kinds, keys: &keys, pins, names, sequences });
         if let Some(message) = messages.last().filter(|_| pins.sequences.is_some()) {
-            plan.carry(trie, &sequences.pin(kind, message, trie, pins), names);
+            let accepted = sequences.pin((kind, &plan.label), message, trie, pins);
+            plan.carry(trie, &accepted, names);
             for rule in sequences.rules.get(catalogue.rules.len()..).unwrap_or_default() {
                 catalogue.rules.push(rule.told(trie));
             }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use feedwatch_model::{Message, Time};
 
-use super::roles::{Seen, is_around};
+use super::roles::{Seen, TOPIC, is_around};
 use super::sequence::Per;
 use crate::json::leaf::Leaf;
 use crate::json::scan::Scanner;
@@ -73,6 +73,9 @@ impl Observed {
 
     /// The raw text at `node`, null and containers excepted.
     pub(crate) fn text(&self, node: u32) -> Option<&[u8]> {
+        if node == TOPIC {
+            return self.topic.as_deref().map(str::as_bytes);
+        }
         self.find(node).and_then(|leaf| text_of(leaf, &self.payload))
     }
 }

@@ -5,7 +5,7 @@ use super::observed::Observed;
 use super::roles::{EVENT_ID, KeyField, LAST_PLACE, Plan, TOPIC, Watch};
 use super::sequence::{Accepted, Per, RuleState, Scope, Sequences};
 use crate::json::trie::{ROOT, Trie};
-use crate::pins::{Pin, PinnedSequence, Pins};
+use crate::pins::{Pin, PinnedSequence, Pins, means};
 
 /// Two paths scope a sequence at most.
 const SCOPES: usize = 2;
@@ -33,21 +33,30 @@ impl Plan {
 }
 
 impl Sequences {
-    /// The pinned rules that `kind` carries, by the paths of one of its messages; each is told once of a kind.
-    pub(super) fn pin(&mut self, kind: u32, message: &Observed, trie: &Trie, pins: &Pins) -> Vec<Accepted> {
+    /// The pinned rules that `kind`, called `label`, carries, by the paths of one of its messages; each is told once of a
+    /// kind.
+    pub(super) fn pin(
+        &mut self,
+        (kind, label): (u32, &str),
+        message: &Observed,
+        trie: &Trie,
+        pins: &Pins,
+    ) -> Vec<Accepted> {
         let mut accepted = Vec::new();
-        for pinned in pins.sequences.iter().flatten() {
+        let meant = |pinned: &&PinnedSequence| means(&pinned.of, label);
+        for (place, pinned) in (0_u32..).zip(pins.sequences.iter().flatten()).filter(|(_, pinned)| meant(pinned)) {
             let Some((first, node, scope)) = places(pinned, message, trie) else { continue };
-            let known = self
-                .rules
-                .iter()
-                .position(|rule| (rule.node, rule.first, rule.scope, rule.rule) == (node, first, scope, pinned.rule));
+            let known =
+                self.rules.iter().position(|rule| rule.pin == Some(place) && (rule.node, rule.scope) == (node, scope));
             let at = known.unwrap_or_else(|| {
-                self.rules.push(RuleState::pinned(node, first, pinned.rule, pinned.modulus, scope));
+                self.rules.push(RuleState::pinned(place, node, first, pinned.rule, pinned.modulus, scope));
                 self.rules.len() - 1
             });
             let Some(rule) = self.rules.get_mut(at).filter(|rule| !rule.kinds.contains(&kind)) else { continue };
             rule.kinds.push(kind);
+            if pinned.restarts.iter().any(|word| word == label) {
+                rule.restarts.push(kind);
+            }
             let Ok(number) = u16::try_from(at) else { continue };
             accepted.push(Accepted {
                 rule: number,
@@ -103,8 +112,8 @@ pub(super) fn is_kind(pins: &[String], trie: &Trie, node: u32) -> bool {
 }
 
 /// Gives what is new its pin.
-pub(super) fn look_up<'a>(around: &Surroundings<'a>, node: u32) -> Option<Pin<'a>> {
-    if around.pins.is_empty() { None } else { around.pins.at(&around.trie.path(node)) }
+pub(super) fn look_up<'a>(around: &Surroundings<'a>, node: u32, kind: &str) -> Option<Pin<'a>> {
+    if around.pins.is_empty() { None } else { around.pins.at(&around.trie.path(node), kind) }
 }
 
 impl Plan {

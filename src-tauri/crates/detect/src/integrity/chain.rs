@@ -7,7 +7,8 @@
 
 use feedwatch_model::Time;
 
-use super::lane::{Hole, MAX_HOLES, Place, Step, Wait};
+use super::lane::{Filled, Hole, MAX_HOLES, Place, Step, Wait};
+use super::rule::Numbers;
 
 /// Numbers remembered, to know a repetition.
 const RECENT: usize = 32;
@@ -26,20 +27,8 @@ pub(super) struct Chain {
 }
 
 impl Chain {
-    pub(super) fn last_message(&self) -> u64 {
-        self.last_message
-    }
-
-    pub(super) fn last(&self) -> u64 {
-        self.last
-    }
-
-    pub(super) fn is_holding(&self) -> bool {
-        self.held > 0
-    }
-
     /// The message `place.last`, which names `place.first` as the one before it.
-    pub(super) fn step(&mut self, place: &Place) -> Step {
+    pub(super) fn step(&mut self, place: &Place, filled: &mut Filled) -> Step {
         let fresh = std::mem::replace(&mut self.epoch, place.epoch);
         let (named, this) = (place.first, place.last);
         if fresh == 0 {
@@ -50,7 +39,7 @@ impl Chain {
             self.go_on(place);
             return Step::Next;
         }
-        if let Some(step) = self.fill(named, this) {
+        if let Some(step) = self.fill(named, this, filled) {
             self.remember(this);
             return step;
         }
@@ -75,14 +64,6 @@ impl Chain {
         Step::Hole
     }
 
-    /// Begins anew behind `place`: nothing is compared with what came before.
-    pub(super) fn begin(&mut self, place: &Place) {
-        self.epoch = place.epoch;
-        self.holes.clear();
-        self.held = 0;
-        self.go_on(place);
-    }
-
     fn go_on(&mut self, place: &Place) {
         self.last = place.last;
         self.last_message = place.message;
@@ -100,28 +81,55 @@ impl Chain {
         self.messages += 1;
     }
 
-    /// Takes a message that was missing: it is the last or the first of a hole, or both.
-    fn fill(&mut self, named: u64, this: u64) -> Option<Step> {
+    /// Takes a message that was missing: it is the last or the first of a hole, or both. At least one is missing until the
+    /// hole is closed, so what was told counts as filled only then.
+    fn fill(&mut self, named: u64, this: u64, filled: &mut Filled) -> Option<Step> {
         let at = self.holes.iter().position(|hole| hole.from == this || hole.after == named)?;
         let hole = self.holes.get_mut(at)?;
-        let held = hole.held;
+        let (held, at_hole) = (hole.held, hole.at);
         match (hole.after == named, hole.from == this) {
             (true, true) => {
                 self.holes.remove(at);
                 self.held -= u32::from(held);
+                filled.extend((!held).then_some((at_hole, 1)));
             }
             (true, false) => hole.after = this,
             (false, _) => (hole.from, hole.to) = (named, named),
         }
-        Some(Step::Fills { held, told: !held })
+        Some(Step::Fills { told: !held })
+    }
+}
+
+impl Numbers for Chain {
+    fn last_message(&self) -> u64 {
+        self.last_message
     }
 
-    pub(super) fn newest(&mut self) -> Option<&mut Hole> {
+    fn highest(&self) -> u64 {
+        self.last
+    }
+
+    /// Nothing is compared with what came before.
+    fn begin(&mut self, place: &Place) {
+        self.epoch = place.epoch;
+        self.holes.clear();
+        self.held = 0;
+        self.go_on(place);
+    }
+
+    fn is_holding(&self) -> bool {
+        self.held > 0
+    }
+
+    fn held(&self) -> u32 {
+        self.held
+    }
+
+    fn newest(&mut self) -> Option<&mut Hole> {
         self.holes.last_mut()
     }
 
-    /// As [`super::lane::Lane::take_due`].
-    pub(super) fn take_due(&mut self, opened_before: Time, wait: Wait, due: &mut Vec<Hole>) {
+    fn take_due(&mut self, opened_before: Time, wait: Wait, due: &mut Vec<Hole>) {
         let excess = self.holes.len().saturating_sub(MAX_HOLES);
         if self.held > 0 {
             for (index, hole) in self.holes.iter_mut().enumerate() {
@@ -135,7 +143,7 @@ impl Chain {
         self.holes.drain(..excess);
     }
 
-    pub(super) fn held_since(&self) -> Option<Time> {
+    fn held_since(&self) -> Option<Time> {
         self.holes.iter().filter(|hole| hole.held).map(|hole| hole.at).min()
     }
 }

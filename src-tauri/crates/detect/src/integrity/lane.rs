@@ -4,94 +4,26 @@
 //! Seen is everything from `base` to `highest` but the missing ranges, so the state is exact and its size is the
 //! number of open holes. A hole is held for a short while before it is called a gap, because a swap on the way is
 //! no loss. Beyond [`MAX_HOLES`] the oldest hole is forgotten and everything up to it with it.
+//!
+//! A number more than [`FAR`] ahead is in doubt (at most [`MAX_AHEAD`] at a time) until others weigh for it: another
+//! one within [`FAR`] of it, on either side, makes it a jump; [`HELD_MESSAGES`] that go on where the others were make it a
+//! damaged number. A copy of it, and time that passes, say nothing. Where nothing came behind it, it is a jump in the end.
 
-use std::sync::Arc;
+use feedwatch_model::Time;
 
-use feedwatch_model::{NANOS_PER_SECOND, Time};
+use super::hole::HELD_MESSAGES;
+pub(super) use super::hole::{Filled, Hole, Per, Place, Step, Wait};
+use super::rule::Numbers;
 
 /// Open holes per scope.
 pub(super) const MAX_HOLES: usize = 1024;
-/// So many messages of the scope may come before a hole is called a gap.
-const HELD_MESSAGES: u64 = 8;
 /// A number this far behind may be a sequence that starts anew; nearer ones are repetitions. One this far ahead may be
-/// damaged: the next one tells.
+/// damaged.
 const FAR: u64 = 1000;
+/// Numbers in doubt at a time; beyond, the oldest is taken as damaged.
+const MAX_AHEAD: usize = 4;
 /// So many consecutive numbers far behind are a new start.
 pub(super) const RESTART_RUN: u32 = 3;
-
-/// A scope of a rule: (path, text) pairs.
-pub(super) type Per = Vec<(Arc<str>, Arc<str>)>;
-
-/// Numbers that are missing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Hole {
-    pub(super) from: u64,
-    pub(super) to: u64,
-    /// Of a chain: the number behind which it is.
-    pub(super) after: u64,
-    /// The message behind the hole, and when it came.
-    pub(super) message: u64,
-    pub(super) at: Time,
-    /// How many of the numbers were dropped here, as far as is known.
-    pub(super) here: u64,
-    /// The connection was lost in between.
-    pub(super) outage: bool,
-    pub(super) held: bool,
-    /// The lane's count of messages when it opened.
-    pub(super) opened: u64,
-}
-
-impl Hole {
-    pub(super) fn missing(&self) -> u64 {
-        // A hole lies between two numbers, so it never holds all 2^64.
-        self.to - self.from + 1
-    }
-
-    /// Whether it was held long enough: the lane has counted `messages` by now.
-    pub(super) fn waited(&self, messages: u64, opened_before: Time, wait: Wait) -> bool {
-        let enough = wait == Wait::TimeOrMessages && messages.saturating_sub(self.opened) >= HELD_MESSAGES;
-        wait == Wait::No || enough || self.at <= opened_before
-    }
-}
-
-/// What a number did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
-    /// The next one, or the first of all.
-    Next,
-    /// Numbers before it are missing: the hole is held.
-    Hole,
-    /// Fills `held` numbers that were waited for and `told` that were given up.
-    Fills { held: bool, told: bool },
-    /// It lies before the first number known.
-    Before,
-    /// It came before.
-    Repeated,
-    /// The numbers start anew. Holes still held must have been taken with [`Lane::take_due`].
-    Restart { silent: bool },
-}
-
-/// For how long holes are held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wait {
-    /// So many messages, or so long.
-    TimeOrMessages,
-    /// So long: what is missing on one line may come on another.
-    Time,
-    /// No more: all are decided.
-    No,
-}
-
-/// Where a number stands in its message's stream.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
-    pub(super) first: u64,
-    pub(super) last: u64,
-    pub(super) message: u64,
-    pub(super) at: Time,
-    /// Counts connections from 1.
-    pub(super) epoch: u32,
-}
 
 #[derive(Debug, Default)]
 pub(super) struct Lane {
@@ -102,7 +34,7 @@ pub(super) struct Lane {
     epoch: u32,
     /// Holes still held.
     held: u32,
-    /// The last number is far ahead of the highest, and waits for the next one.
+    /// Some number is far ahead of the highest, and in doubt.
     doubtful: bool,
     cold: Option<Box<Cold>>,
 }
@@ -115,25 +47,17 @@ struct Cold {
     messages: u64,
     restart_next: u64,
     restart_run: u32,
-    /// A number far ahead: a gap if the next one goes on behind it, else a damaged number.
-    ahead: Option<Place>,
-    /// One that was found to be damaged.
-    alone: Option<Place>,
+    /// Numbers far ahead, in the order in which they came.
+    ahead: Vec<Place>,
+    /// How many went on below them.
+    below: u64,
+    /// Those that were found to be damaged.
+    alone: Vec<Place>,
+    /// Holes still held when the numbers began anew.
+    left: Vec<Hole>,
 }
 
 impl Lane {
-    pub(super) fn last_message(&self) -> u64 {
-        self.last_message
-    }
-
-    pub(super) fn highest(&self) -> u64 {
-        self.highest
-    }
-
-    pub(super) fn is_holding(&self) -> bool {
-        self.held > 0 || self.doubtful
-    }
-
     /// The common case: the next number of a lane that waits for nothing. `false`: use [`Lane::step`].
     #[inline]
     pub(super) fn next(&mut self, place: &Place) -> bool {
@@ -150,79 +74,142 @@ impl Lane {
         follows
     }
 
-    /// Any number.
-    pub(super) fn step(&mut self, place: &Place) -> Step {
-        let (first, last) = (place.first, place.last.max(place.first));
+    /// Any number. What it fills of holes that were told is added to `filled`.
+    pub(super) fn step(&mut self, place: &Place, filled: &mut Filled) -> Step {
+        let place = &Place { last: place.last.max(place.first), ..*place };
         let fresh_epoch = std::mem::replace(&mut self.epoch, place.epoch);
         if fresh_epoch == 0 {
-            self.start(first, last, place.message);
+            self.start(place);
             return Step::Next;
         }
         let reconnected = fresh_epoch != place.epoch;
         if self.held > 0 {
             self.cold().messages += 1;
         }
-        let jumped = self.decide_jump(first, reconnected);
-        if first > self.highest && first - self.highest > FAR && !reconnected && !jumped {
-            self.doubtful = true;
-            self.cold().ahead = Some(*place);
-            return Step::Next;
+        let mut jumped = false;
+        if self.doubtful {
+            if self.is_copy(place) {
+                return Step::Repeated;
+            }
+            jumped = self.weigh(place, reconnected);
         }
-        let step = if self.highest.checked_add(1).is_some_and(|next| first <= next) && last > self.highest {
-            Step::Next
-        } else if first > self.highest {
-            self.open(first, place, reconnected);
+        if place.first > self.highest && place.first - self.highest > FAR && !reconnected {
+            self.doubt(place);
+            return if jumped { Step::Hole } else { Step::Next };
+        }
+        let step = self.place(place, reconnected, filled);
+        if self.doubtful && matches!(step, Step::Next | Step::Hole | Step::Fills { .. }) {
+            self.goes_on_below();
+        }
+        if jumped && step == Step::Next { Step::Hole } else { step }
+    }
+
+    /// A number that is not in doubt.
+    fn place(&mut self, place: &Place, reconnected: bool, filled: &mut Filled) -> Step {
+        let step = if self.highest.checked_add(1).is_some_and(|next| place.first <= next) && place.last > self.highest {
+            // What it holds of numbers below may be missing there.
+            let told = self.fill(place.first, self.highest, filled).is_some_and(|told| told);
+            if told { Step::Fills { told } } else { Step::Next }
+        } else if place.first > self.highest {
+            self.open(place.first, place, reconnected);
             Step::Hole
         } else {
-            return self.back(first, last, place.message, reconnected);
+            return self.back(place, reconnected, filled);
         };
-        self.highest = last;
+        self.highest = place.last;
         self.last_message = place.message;
-        if jumped { Step::Hole } else { step }
+        step
     }
 
-    /// What the number far ahead was, now that the next one came; whether it opened a hole.
-    fn decide_jump(&mut self, next: u64, reconnected: bool) -> bool {
-        if !std::mem::take(&mut self.doubtful) {
-            return false;
+    fn is_copy(&self, place: &Place) -> bool {
+        let same = |ahead: &Place| ahead.first <= place.first && place.last <= ahead.last;
+        self.cold.as_ref().is_some_and(|cold| cold.ahead.iter().any(same))
+    }
+
+    #[cold]
+    fn doubt(&mut self, place: &Place) {
+        self.doubtful = true;
+        let cold = self.cold();
+        if cold.ahead.len() == MAX_AHEAD {
+            let oldest = cold.ahead.remove(0);
+            cold.alone.push(oldest);
         }
-        let Some(ahead) = self.cold().ahead.take() else { return false };
-        let goes_on = next > ahead.last && next - ahead.last <= FAR;
-        if goes_on || reconnected {
-            self.jump(&ahead);
-        } else {
-            self.cold().alone = Some(ahead);
+        cold.ahead.push(*place);
+        cold.below = 0;
+    }
+
+    /// Whether the next number shows that those far ahead are a jump.
+    #[cold]
+    fn weigh(&mut self, next: &Place, reconnected: bool) -> bool {
+        let below = next.first.abs_diff(self.highest);
+        let near = |ahead: &&Place| {
+            let apart =
+                if next.first > ahead.last { next.first - ahead.last } else { ahead.first.saturating_sub(next.last) };
+            apart <= FAR && apart < below
+        };
+        let top = self.cold().ahead.iter().find(near).map(|ahead| ahead.last);
+        match top {
+            Some(top) => self.jump(top),
+            None if reconnected && below <= FAR => self.damaged(),
+            None if reconnected => self.jump(u64::MAX),
+            None => {}
         }
-        goes_on
+        top.is_some() || reconnected && below > FAR
     }
 
-    /// All before a number far ahead is missing.
-    fn jump(&mut self, ahead: &Place) {
-        self.open(ahead.first, ahead, false);
-        self.highest = ahead.last.max(ahead.first);
-        self.last_message = ahead.message;
+    /// One more number went on where those before the ones in doubt were.
+    fn goes_on_below(&mut self) {
+        let cold = self.cold();
+        cold.below += 1;
+        if cold.below >= HELD_MESSAGES {
+            self.damaged();
+        }
     }
 
-    pub(super) fn take_alone(&mut self) -> Option<Place> {
-        self.cold.as_mut()?.alone.take()
-    }
-
-    /// Begins anew with these numbers. Holes still held must have been taken with [`Lane::take_due`].
-    pub(super) fn begin(&mut self, place: &Place) {
-        self.epoch = place.epoch;
-        self.start(place.first, place.last.max(place.first), place.message);
-    }
-
-    fn start(&mut self, first: u64, last: u64, message: u64) {
-        self.base = first;
-        self.highest = last;
-        self.last_message = message;
-        self.held = 0;
+    fn damaged(&mut self) {
         self.doubtful = false;
+        let cold = self.cold();
+        cold.alone.append(&mut cold.ahead);
+    }
+
+    /// The numbers in doubt up to `top` are what was sent: all between them is missing.
+    fn jump(&mut self, top: u64) {
+        let cold = self.cold();
+        let mut ahead = std::mem::take(&mut cold.ahead);
+        cold.below = 0;
+        ahead.sort_by_key(|place| place.first);
+        for place in ahead {
+            if place.last > top {
+                self.cold().ahead.push(place);
+            } else if place.last > self.highest {
+                if place.first > self.highest.saturating_add(1) {
+                    self.open(place.first, &place, false);
+                }
+                self.highest = place.last;
+                self.last_message = place.message;
+            }
+        }
+        self.doubtful = !self.cold().ahead.is_empty();
+    }
+
+    /// Nothing more will weigh for or against the numbers in doubt.
+    fn end_doubt(&mut self) {
+        if self.doubtful && self.cold().below > 0 {
+            self.damaged();
+        } else if self.doubtful {
+            self.jump(u64::MAX);
+        }
+    }
+
+    fn start(&mut self, place: &Place) {
+        self.end_doubt();
+        self.base = place.first;
+        self.highest = place.last;
+        self.last_message = place.message;
+        self.held = 0;
         if let Some(cold) = &mut self.cold {
-            cold.holes.clear();
+            cold.left.extend(cold.holes.drain(..).filter(|hole| hole.held));
             cold.restart_run = 0;
-            cold.ahead = None;
         }
     }
 
@@ -242,44 +229,44 @@ impl Lane {
     }
 
     /// A number not above the highest one.
-    fn back(&mut self, first: u64, last: u64, message: u64, reconnected: bool) -> Step {
+    fn back(&mut self, place: &Place, reconnected: bool, filled: &mut Filled) -> Step {
+        let (first, last) = (place.first, place.last);
         let far = self.highest - last > FAR;
         if reconnected && (far || first <= 1) {
-            self.start(first, last, message);
+            self.start(place);
             return Step::Restart { silent: true };
         }
-        let (held, told) = self.fill(first, last);
-        if held || told {
-            return Step::Fills { held, told };
+        if let Some(told) = self.fill(first, last, filled) {
+            return Step::Fills { told };
         }
         if far {
             let cold = self.cold();
             cold.restart_run = if cold.restart_next == first { cold.restart_run + 1 } else { 1 };
             cold.restart_next = last.wrapping_add(1);
             if cold.restart_run >= RESTART_RUN || first <= 1 {
-                self.start(first, last, message);
+                self.start(place);
                 return Step::Restart { silent: false };
             }
         }
         if first < self.base { Step::Before } else { Step::Repeated }
     }
 
-    /// Takes `first..=last` out of the holes; which sorts of holes it touched.
-    fn fill(&mut self, first: u64, last: u64) -> (bool, bool) {
-        let Some(cold) = &mut self.cold else { return (false, false) };
+    /// Takes `first..=last` out of the holes; whether there were any, and one of them was told.
+    fn fill(&mut self, first: u64, last: u64, filled: &mut Filled) -> Option<bool> {
+        let cold = self.cold.as_mut()?;
         let start = cold.holes.partition_point(|hole| hole.to < first);
         let end = cold.holes.partition_point(|hole| hole.from <= last);
         if start >= end {
-            return (false, false);
+            return None;
         }
-        let (mut held, mut told) = (false, false);
+        let mut told = false;
         let mut rest: [Option<Hole>; 2] = [None, None];
         for hole in cold.holes.drain(start..end) {
             if hole.held {
-                held = true;
                 self.held -= 1;
             } else {
                 told = true;
+                filled.push((hole.at, hole.to.min(last) - hole.from.max(first) + 1));
             }
             if hole.from < first {
                 rest[0] = Some(Hole { to: first - 1, here: hole.here.min(first - hole.from), ..hole });
@@ -292,25 +279,46 @@ impl Lane {
         }
         self.held += rest.iter().flatten().filter(|hole| hole.held).count() as u32;
         cold.holes.splice(start..start, rest.into_iter().flatten());
-        (held, told)
+        Some(told)
+    }
+}
+
+impl Numbers for Lane {
+    fn last_message(&self) -> u64 {
+        self.last_message
     }
 
-    /// The hole that the last step opened.
-    pub(super) fn newest(&mut self) -> Option<&mut Hole> {
+    fn highest(&self) -> u64 {
+        self.highest
+    }
+
+    fn begin(&mut self, place: &Place) {
+        self.epoch = place.epoch;
+        self.start(&Place { last: place.last.max(place.first), ..*place });
+    }
+
+    fn is_holding(&self) -> bool {
+        self.held > 0 || self.doubtful
+    }
+
+    fn held(&self) -> u32 {
+        self.held
+    }
+
+    fn newest(&mut self) -> Option<&mut Hole> {
         self.cold.as_mut().and_then(|cold| cold.holes.last_mut())
     }
 
-    /// Holes to be called gaps: those that waited long enough, and the oldest where there are
-    /// more than can be remembered. Appends to `due`.
-    pub(super) fn take_due(&mut self, opened_before: Time, wait: Wait, due: &mut Vec<Hole>) {
-        if self.doubtful
-            && let Some(ahead) =
-                self.cold().ahead.take_if(|ahead| wait == Wait::No || doubt_ends(ahead) <= opened_before)
-        {
-            self.doubtful = false;
-            self.jump(&ahead);
+    fn take_alone(&mut self) -> Vec<Place> {
+        self.cold.as_mut().map(|cold| std::mem::take(&mut cold.alone)).unwrap_or_default()
+    }
+
+    fn take_due(&mut self, opened_before: Time, wait: Wait, due: &mut Vec<Hole>) {
+        if wait == Wait::No {
+            self.end_doubt();
         }
         let Some(cold) = &mut self.cold else { return };
+        due.append(&mut cold.left);
         let excess = cold.holes.len().saturating_sub(MAX_HOLES);
         if self.held > 0 {
             let messages = cold.messages;
@@ -329,15 +337,7 @@ impl Lane {
         }
     }
 
-    /// When the oldest hole still held opened; of a number far ahead, a minute later.
-    pub(super) fn held_since(&self) -> Option<Time> {
-        let cold = self.cold.as_ref()?;
-        let holes = cold.holes.iter().filter(|hole| hole.held).map(|hole| hole.at);
-        holes.chain(cold.ahead.as_ref().map(doubt_ends)).min()
+    fn held_since(&self) -> Option<Time> {
+        self.cold.as_ref()?.holes.iter().filter(|hole| hole.held).map(|hole| hole.at).min()
     }
-}
-
-/// From when on a number far ahead is believed although nothing came behind it.
-fn doubt_ends(ahead: &Place) -> Time {
-    ahead.at.plus_nanos(60 * NANOS_PER_SECOND)
 }

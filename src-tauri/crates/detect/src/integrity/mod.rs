@@ -41,6 +41,8 @@ mod chain;
 mod clock;
 mod conflict;
 mod guards;
+mod holding;
+mod hole;
 mod identity;
 mod lane;
 mod lateness;
@@ -61,7 +63,7 @@ pub(crate) mod words;
 
 use std::sync::Arc;
 
-use feedwatch_model::{FeedId, FieldType, Finding, Message, Reading, Rejected, SequenceRule, Time};
+use feedwatch_model::{FeedId, FieldType, Finding, Message, NANOS_PER_SECOND, Reading, Rejected, SequenceRule, Time};
 
 pub use certificates::Certificates;
 use conflict::Contents;
@@ -123,6 +125,17 @@ pub trait Scopes {
     fn kind(&self, _kind: u32) -> String {
         String::new()
     }
+}
+
+/// How often messages usually come; what is not known yet is not there.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FeedRhythm {
+    /// Seconds between messages: typical, longest of late, and after how many silence is told.
+    pub pauses: Option<(f64, f64, f64)>,
+    /// Messages per second.
+    pub per_second: Option<f64>,
+    /// The same of each kind of message, by its word.
+    pub kinds: Vec<(String, f64)>,
 }
 
 /// All integrity checks of one feed.
@@ -195,6 +208,7 @@ impl Integrity {
             self.stale.interrupted();
         }
         self.rejects.elapse(message.received, out);
+        self.sequences.another();
         self.sequences.elapse(message.received, out);
         self.contents.elapse(message.received, out);
         self.schema.observe(message, reading.shape, scopes, out);
@@ -278,6 +292,27 @@ impl Integrity {
     /// fastest change in a second, in its own unit. What has no limit is infinite; with three infinities it learns again.
     pub fn pin(&mut self, series: u32, low: f64, high: f64, fastest_per_second: f64) {
         self.range.pin(series, low, high, fastest_per_second);
+    }
+
+    /// How often messages usually come.
+    pub fn rhythm(&self) -> FeedRhythm {
+        let usual = self.timing.usual();
+        let seconds = |nanos: f64| nanos / NANOS_PER_SECOND as f64;
+        FeedRhythm {
+            pauses: self
+                .silence
+                .rhythm()
+                .map(|(typical, longest, limit)| (seconds(typical), seconds(longest), seconds(limit))),
+            per_second: usual.iter().find(|(word, _)| word.is_none()).map(|(_, rate)| *rate),
+            kinds: usual.into_iter().filter_map(|(word, rate)| Some((word?.to_owned(), rate))).collect(),
+        }
+    }
+
+    /// What the last message observed filled: how many numbers that had been told as missing, and the time of the gap by
+    /// which they were told. Of messages that name the one before them a gap counts as one, filled when it is closed.
+    /// Each is given once; what is not taken before the next message is forgotten.
+    pub fn take_filled(&mut self) -> impl Iterator<Item = (Time, u64)> {
+        self.sequences.take_filled()
     }
 
     /// How many checksums and signatures fitted, and how many did not.

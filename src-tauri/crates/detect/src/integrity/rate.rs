@@ -137,6 +137,14 @@ impl Rate {
         }
     }
 
+    /// Usual messages per second of the feed (no word) and of its kinds, as far as they are known.
+    pub(super) fn usual(&self) -> Vec<(Option<&str>, f64)> {
+        let all = self.all.iter().map(|rhythm| (None, rhythm));
+        let kinds = self.kinds.iter().flatten().map(|kind| (Some(kind.label.as_str()), &kind.rhythm));
+        let known = all.chain(kinds).filter(|(_, rhythm)| self.judged && rhythm.known());
+        known.map(|(word, rhythm)| (word, rhythm.rate())).collect()
+    }
+
     /// Closes what ended until `now`, in the order in which it ended; kinds before the feed.
     fn close(&mut self, now: Time, out: &mut Vec<Finding>) {
         let Some(last) = self.last else { return };

@@ -5,6 +5,7 @@
 //! was, are told as a new start. Of the last 16 numbers of the scope a repetition is known; an older one counts as late.
 
 use super::lane::{Place, RESTART_RUN, Step};
+use super::rule::Numbers;
 
 const RECENT: usize = 16;
 
@@ -22,14 +23,6 @@ pub(super) struct Rising {
 }
 
 impl Rising {
-    pub(super) fn last_message(&self) -> u64 {
-        self.last_message
-    }
-
-    pub(super) fn highest(&self) -> u64 {
-        self.highest
-    }
-
     #[inline]
     pub(super) fn step(&mut self, place: &Place, strictly: bool) -> Step {
         let fresh = std::mem::replace(&mut self.epoch, place.epoch);
@@ -63,13 +56,6 @@ impl Rising {
         Step::Before
     }
 
-    pub(super) fn begin(&mut self, place: &Place) {
-        self.epoch = place.epoch;
-        self.highest = place.last;
-        self.count = 0;
-        self.go_on(place);
-    }
-
     #[inline]
     fn go_on(&mut self, place: &Place) {
         self.highest = self.highest.max(place.last);
@@ -84,5 +70,22 @@ impl Rising {
             *slot = number;
         }
         self.count += 1;
+    }
+}
+
+impl Numbers for Rising {
+    fn last_message(&self) -> u64 {
+        self.last_message
+    }
+
+    fn highest(&self) -> u64 {
+        self.highest
+    }
+
+    fn begin(&mut self, place: &Place) {
+        self.epoch = place.epoch;
+        self.highest = place.last;
+        self.count = 0;
+        self.go_on(place);
     }
 }

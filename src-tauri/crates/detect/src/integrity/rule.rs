@@ -3,8 +3,40 @@
 use feedwatch_model::{SequenceRule, Time};
 
 use super::chain::Chain;
-use super::lane::{Hole, Lane, Place, Step, Wait};
+use super::lane::{Filled, Hole, Lane, Place, Step, Wait};
 use super::rising::Rising;
+
+/// One scope, however its numbers follow each other.
+pub(super) trait Numbers {
+    /// The number of the message that went on last.
+    fn last_message(&self) -> u64;
+    fn highest(&self) -> u64;
+    /// Begins anew. What is still held must have been taken with [`Numbers::take_due`].
+    fn begin(&mut self, place: &Place);
+    /// Whether something waits to be decided.
+    fn is_holding(&self) -> bool {
+        false
+    }
+    /// Holes that are held.
+    fn held(&self) -> u32 {
+        0
+    }
+    /// When the oldest of them opened.
+    fn held_since(&self) -> Option<Time> {
+        None
+    }
+    /// The hole that the last step opened.
+    fn newest(&mut self) -> Option<&mut Hole> {
+        None
+    }
+    /// Numbers that turned out to stand alone, once.
+    fn take_alone(&mut self) -> Vec<Place> {
+        Vec::new()
+    }
+    /// Holes to be called gaps: those that waited long enough, and the oldest where there are more than can be
+    /// remembered. Appends to `due`.
+    fn take_due(&mut self, _opened_before: Time, _wait: Wait, _due: &mut Vec<Hole>) {}
+}
 
 /// The scopes of a rule.
 #[derive(Debug)]
@@ -39,78 +71,29 @@ impl Rule {
         }
     }
 
-    pub(super) fn step(&mut self, at: usize, place: &Place) -> Step {
+    /// What is filled of holes that were told is added to `filled`.
+    pub(super) fn step(&mut self, at: usize, place: &Place, filled: &mut Filled) -> Step {
         let step = match self {
-            Rule::Counting(lanes) => lanes.get_mut(at).map(|lane| lane.step(place)),
-            Rule::Chain(lanes) => lanes.get_mut(at).map(|lane| lane.step(place)),
+            Rule::Counting(lanes) => lanes.get_mut(at).map(|lane| lane.step(place, filled)),
+            Rule::Chain(lanes) => lanes.get_mut(at).map(|lane| lane.step(place, filled)),
             Rule::Rising(lanes, strictly) => lanes.get_mut(at).map(|lane| lane.step(place, *strictly)),
         };
         step.unwrap_or(Step::Next)
     }
 
-    /// A number that turned out to stand alone, once.
-    pub(super) fn take_alone(&mut self, at: usize) -> Option<Place> {
+    pub(super) fn scope(&self, at: usize) -> Option<&dyn Numbers> {
         match self {
-            Rule::Counting(lanes) => lanes.get_mut(at)?.take_alone(),
-            Rule::Chain(_) | Rule::Rising(..) => None,
+            Rule::Counting(lanes) => lanes.get(at).map(|lane| lane as &dyn Numbers),
+            Rule::Chain(lanes) => lanes.get(at).map(|lane| lane as &dyn Numbers),
+            Rule::Rising(lanes, _) => lanes.get(at).map(|lane| lane as &dyn Numbers),
         }
     }
 
-    pub(super) fn begin(&mut self, at: usize, place: &Place) {
+    pub(super) fn scope_mut(&mut self, at: usize) -> Option<&mut dyn Numbers> {
         match self {
-            Rule::Counting(lanes) => drop(lanes.get_mut(at).map(|lane| lane.begin(place))),
-            Rule::Chain(lanes) => drop(lanes.get_mut(at).map(|lane| lane.begin(place))),
-            Rule::Rising(lanes, _) => drop(lanes.get_mut(at).map(|lane| lane.begin(place))),
-        }
-    }
-
-    pub(super) fn is_holding(&self, at: usize) -> bool {
-        match self {
-            Rule::Counting(lanes) => lanes.get(at).is_some_and(Lane::is_holding),
-            Rule::Chain(lanes) => lanes.get(at).is_some_and(Chain::is_holding),
-            Rule::Rising(..) => false,
-        }
-    }
-
-    pub(super) fn last_message(&self, at: usize) -> u64 {
-        let last = match self {
-            Rule::Counting(lanes) => lanes.get(at).map(Lane::last_message),
-            Rule::Chain(lanes) => lanes.get(at).map(Chain::last_message),
-            Rule::Rising(lanes, _) => lanes.get(at).map(Rising::last_message),
-        };
-        last.unwrap_or(0)
-    }
-
-    pub(super) fn highest(&self, at: usize) -> u64 {
-        let highest = match self {
-            Rule::Counting(lanes) => lanes.get(at).map(Lane::highest),
-            Rule::Chain(lanes) => lanes.get(at).map(Chain::last),
-            Rule::Rising(lanes, _) => lanes.get(at).map(Rising::highest),
-        };
-        highest.unwrap_or(0)
-    }
-
-    pub(super) fn newest(&mut self, at: usize) -> Option<&mut Hole> {
-        match self {
-            Rule::Counting(lanes) => lanes.get_mut(at)?.newest(),
-            Rule::Chain(lanes) => lanes.get_mut(at)?.newest(),
-            Rule::Rising(..) => None,
-        }
-    }
-
-    pub(super) fn take_due(&mut self, at: usize, opened_before: Time, wait: Wait, due: &mut Vec<Hole>) {
-        match self {
-            Rule::Counting(lanes) => drop(lanes.get_mut(at).map(|lane| lane.take_due(opened_before, wait, due))),
-            Rule::Chain(lanes) => drop(lanes.get_mut(at).map(|lane| lane.take_due(opened_before, wait, due))),
-            Rule::Rising(..) => {}
-        }
-    }
-
-    pub(super) fn held_since(&self, at: usize) -> Option<Time> {
-        match self {
-            Rule::Counting(lanes) => lanes.get(at)?.held_since(),
-            Rule::Chain(lanes) => lanes.get(at)?.held_since(),
-            Rule::Rising(..) => None,
+            Rule::Counting(lanes) => lanes.get_mut(at).map(|lane| lane as &mut dyn Numbers),
+            Rule::Chain(lanes) => lanes.get_mut(at).map(|lane| lane as &mut dyn Numbers),
+            Rule::Rising(lanes, _) => lanes.get_mut(at).map(|lane| lane as &mut dyn Numbers),
         }
     }
 }

@@ -17,8 +17,9 @@ use std::collections::VecDeque;
 
 use feedwatch_model::{Check, FeedId, Finding, FindingKind, Message, NANOS_PER_SECOND, SequenceMark, Severity, Time};
 
-use super::lane::{Hole, Per, Place, Step, Wait};
-use super::rule::Rule;
+use super::holding::{Holding, shown};
+use super::lane::{Filled, Hole, Place, Step, Wait};
+use super::rule::{Numbers, Rule};
 use super::words;
 use super::{Arrival, Scopes};
 
@@ -41,15 +42,7 @@ pub(super) struct Sequences {
     holding: Vec<Holding>,
     drops: VecDeque<Drop>,
     due: Vec<Hole>,
-}
-
-/// A scope with holes that are held, and what it is called.
-#[derive(Debug)]
-struct Holding {
-    rule: u32,
-    scope: u32,
-    per: Per,
-    modulus: Option<u64>,
+    filled: Filled,
 }
 
 /// Messages dropped at our inbox, as far as no gap accounts for them yet.
@@ -68,6 +61,8 @@ struct Told {
     from: u64,
     to: u64,
     behind: u64,
+    /// How many of them had been told as missing.
+    filled: u64,
     restart: bool,
 }
 
@@ -82,7 +77,18 @@ impl Sequences {
             holding: Vec::new(),
             drops: VecDeque::new(),
             due: Vec::new(),
+            filled: Vec::new(),
         }
+    }
+
+    /// Another message: nothing is filled by it yet.
+    #[inline]
+    pub(super) fn another(&mut self) {
+        self.filled.clear();
+    }
+
+    pub(super) fn take_filled(&mut self) -> impl Iterator<Item = (Time, u64)> {
+        self.filled.drain(..)
     }
 
     pub(super) fn connected(&mut self) {
@@ -132,9 +138,10 @@ impl Sequences {
                 continue;
             }
             if mark.before {
-                self.begin(mark, &place);
+                self.begin(mark, &place, out);
                 continue;
             }
+            let counted = self.filled.len();
             let step = self.slow(mark, &place, scopes, out);
             match step {
                 Step::Next | Step::Hole | Step::Restart { .. } => any_new = true,
@@ -142,7 +149,9 @@ impl Sequences {
                 Step::Repeated => any_old = true,
             }
             if step != Step::Next {
-                self.note(mark, step, &mut told, message, scopes, out);
+                let filled =
+                    self.filled.iter().skip(counted).fold(0, |sum: u64, (_, count)| sum.saturating_add(*count));
+                self.note(mark, (step, filled), &mut told, message, scopes, out);
             }
         }
         self.tell(told, message, scopes, out);
@@ -170,44 +179,48 @@ impl Sequences {
 
     /// A scope begins behind a number that came before its rule was known.
     #[cold]
-    fn begin(&mut self, mark: &SequenceMark, place: &Place) {
-        if let Some(rule) = self.rules.get_mut(mark.rule as usize) {
-            rule.begin(mark.scope as usize, place);
+    fn begin(&mut self, mark: &SequenceMark, place: &Place, out: &mut Vec<Finding>) {
+        self.decide_scope(mark, Wait::No, out);
+        if let Some(scope) = self.scope_mut(mark) {
+            scope.begin(place);
         }
+    }
+
+    fn scope_mut(&mut self, mark: &SequenceMark) -> Option<&mut dyn Numbers> {
+        self.rules.get_mut(mark.rule as usize)?.scope_mut(mark.scope as usize)
     }
 
     /// A number that is not simply the next one of those that count.
     fn slow(&mut self, mark: &SequenceMark, place: &Place, scopes: &dyn Scopes, out: &mut Vec<Finding>) -> Step {
-        let at = mark.scope as usize;
         if mark.restarts {
-            self.decide_scope(mark, Wait::No, out);
-            let Some(rule) = self.rules.get_mut(mark.rule as usize) else { return Step::Next };
-            rule.begin(at, place);
+            self.begin(mark, place, out);
             return Step::Restart { silent: true };
         }
-        let Some(rule) = self.rules.get_mut(mark.rule as usize) else { return Step::Next };
-        let was_holding = rule.is_holding(at);
-        let since = rule.last_message(at);
-        let step = rule.step(at, place);
-        if let Some(alone) = rule.take_alone(at) {
-            out.push(self.alone(mark, &alone, scopes));
+        let Sequences { rules, filled, drops, .. } = self;
+        let at = mark.scope as usize;
+        let Some(rule) = rules.get_mut(mark.rule as usize) else { return Step::Next };
+        let Some(scope) = rule.scope(at) else { return Step::Next };
+        let (was_holding, held, since) = (scope.is_holding(), scope.held(), scope.last_message());
+        let step = rule.step(at, place, filled);
+        let Some(scope) = rule.scope_mut(at) else { return step };
+        if let Some(hole) = scope.newest().filter(|_| step == Step::Hole) {
+            let missing = hole.missing();
+            hole.here = attribute(drops, since, place.message, missing);
         }
-        let Some(rule) = self.rules.get_mut(mark.rule as usize) else { return Step::Next };
-        if step == Step::Hole || rule.is_holding(at) && !was_holding {
-            if let Some(hole) = rule.newest(at).filter(|_| step == Step::Hole) {
-                let missing = hole.missing();
-                hole.here = attribute(&mut self.drops, since, place.message, missing);
-            }
-            if let Some(held_since) = rule.held_since(at) {
-                self.deadline = self.deadline.min(held_since.plus_nanos(HELD_NANOS));
-            }
+        if scope.held() > held
+            && let Some(held_since) = scope.held_since()
+        {
+            self.deadline = self.deadline.min(held_since.plus_nanos(HELD_NANOS));
+        }
+        let is_holding = scope.is_holding();
+        if is_holding {
             let known = self.holding.iter().any(|held| (held.rule, held.scope) == (mark.rule, mark.scope));
             if !known {
                 let per = scopes.per(mark.rule, mark.scope);
                 self.holding.push(Holding { rule: mark.rule, scope: mark.scope, per, modulus: None });
             }
         }
-        if was_holding || step == Step::Hole {
+        if was_holding || is_holding {
             // It may have become known since the hole was opened that the numbers go round.
             let (_, modulus) = scopes.rule(mark.rule);
             for held in self.holding.iter_mut().filter(|held| (held.rule, held.scope) == (mark.rule, mark.scope)) {
@@ -219,36 +232,14 @@ impl Sequences {
         step
     }
 
-    /// A number far ahead of all others, behind which the numbers go on as before.
-    #[cold]
-    fn alone(&self, mark: &SequenceMark, place: &Place, scopes: &dyn Scopes) -> Finding {
-        let per = scopes.per(mark.rule, mark.scope);
-        let (_, modulus) = scopes.rule(mark.rule);
-        let (from, to) = (shown(place.first, modulus), shown(place.last, modulus));
-        let text = format!(
-            "{}{} stands alone, far ahead of those before and behind it: the number is damaged.",
-            words::range(from, to),
-            words::of(&words::label(&per))
-        );
-        Finding {
-            per,
-            message: Some(place.message),
-            from: Some(from),
-            to: Some(to),
-            ..Finding::new(Check::Order, FindingKind::OutOfOrder, self.feed, place.at, Severity::Warning, text)
-        }
-    }
-
     /// Tells what was held long enough in one scope.
     fn decide_scope(&mut self, mark: &SequenceMark, wait: Wait, out: &mut Vec<Finding>) {
         let mut due = std::mem::take(&mut self.due);
         due.clear();
         if let Some(rule) = self.rules.get_mut(mark.rule as usize) {
-            rule.take_due(mark.scope as usize, Time::MIN, wait, &mut due);
-            let chained = matches!(rule, Rule::Chain(_));
             let held = self.holding.iter().find(|held| (held.rule, held.scope) == (mark.rule, mark.scope));
             if let Some(held) = held {
-                out.extend(due.iter().map(|hole| held.gap(hole, self.feed, chained)));
+                held.decide(rule, Time::MIN, wait, &mut due, self.feed, out);
             }
         }
         self.due = due;
@@ -259,7 +250,7 @@ impl Sequences {
     fn note(
         &mut self,
         mark: &SequenceMark,
-        step: Step,
+        (step, filled): (Step, u64),
         told: &mut Option<Told>,
         message: &Message,
         scopes: &dyn Scopes,
@@ -267,9 +258,9 @@ impl Sequences {
     ) {
         let kind = match step {
             // Another line has it, or had it before.
-            Step::Fills { held: true, .. } | Step::Before | Step::Repeated if self.overlapping => return,
-            Step::Fills { held: true, .. } | Step::Before | Step::Restart { silent: false } => FindingKind::OutOfOrder,
-            Step::Fills { .. } => FindingKind::Healed,
+            Step::Fills { told: false } | Step::Before | Step::Repeated if self.overlapping => return,
+            Step::Fills { told: false } | Step::Before | Step::Restart { silent: false } => FindingKind::OutOfOrder,
+            Step::Fills { told: true } => FindingKind::Healed,
             Step::Repeated => FindingKind::Repeated,
             Step::Next | Step::Hole | Step::Restart { silent: true } => return,
         };
@@ -282,6 +273,7 @@ impl Sequences {
             let same_lane = (before.rule, before.scope) == (mark.rule, mark.scope);
             if before.kind == kind && !restart && same_lane && before.to.checked_add(1) == Some(first) {
                 before.to = last;
+                before.filled = before.filled.saturating_add(filled);
                 return;
             }
             // The same message by another rule or scope: it is told once.
@@ -290,8 +282,8 @@ impl Sequences {
                 return;
             }
         }
-        let behind = rule.map_or(0, |rule| rule.highest(mark.scope as usize));
-        let next = Told { kind, rule: mark.rule, scope: mark.scope, from: first, to: last, behind, restart };
+        let behind = rule.and_then(|rule| rule.scope(mark.scope as usize)).map_or(0, |scope| scope.highest());
+        let next = Told { kind, rule: mark.rule, scope: mark.scope, from: first, to: last, behind, filled, restart };
         self.tell(told.replace(next), message, scopes, out);
     }
 
@@ -304,7 +296,16 @@ impl Sequences {
         let numbers = words::range(shown(told.from), shown(told.to));
         let (check, severity, text) = match told.kind {
             FindingKind::Healed => {
-                (Check::Sequence, Severity::Info, format!("{numbers}{of} came after all, after it was taken as lost."))
+                let text = match told.to.saturating_sub(told.from).saturating_add(1) {
+                    count if told.filled > 0 && told.filled < count => {
+                        format!(
+                            "{numbers}{of} came after all; {} of them had been taken as lost.",
+                            words::count(told.filled)
+                        )
+                    }
+                    _ => format!("{numbers}{of} came after all, after it was taken as lost."),
+                };
+                (Check::Sequence, Severity::Info, text)
             }
             FindingKind::Repeated => (Check::Duplicate, Severity::Warning, format!("{numbers}{of} came again.")),
             _ if told.restart => {
@@ -347,75 +348,15 @@ impl Sequences {
         let Sequences { rules, holding, due, deadline, feed, .. } = self;
         holding.retain(|held| {
             let Some(rule) = rules.get_mut(held.rule as usize) else { return false };
-            let at = held.scope as usize;
             due.clear();
-            rule.take_due(at, opened_before, wait, due);
-            let chained = matches!(rule, Rule::Chain(_));
-            out.extend(due.iter().map(|hole| held.gap(hole, *feed, chained)));
-            let since = rule.held_since(at);
-            if let Some(since) = since {
+            held.decide(rule, opened_before, wait, due, *feed, out);
+            let Some(scope) = rule.scope(held.scope as usize) else { return false };
+            if let Some(since) = scope.held_since() {
                 *deadline = (*deadline).min(since.plus_nanos(HELD_NANOS));
             }
-            since.is_some()
+            scope.is_holding()
         });
     }
-}
-
-impl Holding {
-    fn gap(&self, hole: &Hole, feed: FeedId, chained: bool) -> Finding {
-        let label = words::label(&self.per);
-        let shown = |number| shown(number, self.modulus);
-        let (from, to) = (shown(hole.from), shown(hole.to));
-        let missing = (!chained).then(|| hole.missing());
-        let text = match missing {
-            Some(missing) => sentence(hole, missing, &words::range(from, to), &label),
-            None => chained_sentence(hole, &label),
-        };
-        Finding {
-            per: self.per.clone(),
-            message: Some(hole.message),
-            from: Some(from),
-            to: Some(to),
-            missing,
-            ..Finding::new(Check::Sequence, FindingKind::Gap, feed, hole.at, Severity::Warning, text)
-        }
-    }
-}
-
-/// A number as the message says it.
-fn shown(number: u64, modulus: Option<u64>) -> u64 {
-    modulus.and_then(|modulus| number.checked_rem(modulus)).unwrap_or(number)
-}
-
-/// `Lost 3 messages of BTC-USD: 17 to 19 never came.`
-fn sentence(hole: &Hole, missing: u64, numbers: &str, label: &str) -> String {
-    let head =
-        format!("Lost {}{}{}: {numbers} never came", words::messages(missing), words::of(label), when(hole.outage));
-    let here = hole.here.min(missing);
-    if here == 0 {
-        return format!("{head}.");
-    }
-    let dropped = format!("{} dropped here because the queue was full", words::count(here));
-    if here == missing {
-        format!("{head}; {dropped}.")
-    } else {
-        format!("{head}; {dropped}, {} lost before they came.", words::count(missing - here))
-    }
-}
-
-/// `Lost messages of BTC-USD: 17, which the next one names as the one before it, never came.`
-fn chained_sentence(hole: &Hole, label: &str) -> String {
-    let here = if hole.here > 0 { " Messages were dropped here meanwhile because the queue was full." } else { "" };
-    format!(
-        "Lost messages{}{}: {}, which the next one names as the one before it, never came.{here}",
-        words::of(label),
-        when(hole.outage),
-        hole.from
-    )
-}
-
-fn when(outage: bool) -> &'static str {
-    if outage { " while the connection was lost" } else { "" }
 }
 
 /// How many of `missing` messages between `since` and `until` were dropped here; each drop accounts for one number.

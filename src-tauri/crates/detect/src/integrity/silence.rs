@@ -133,6 +133,14 @@ impl Silence {
         self.longest[0].max(self.longest[1]).max(self.typical)
     }
 
+    /// Typical and longest time between messages, and after how long silence is told: nanoseconds. `None` before it is
+    /// judged.
+    pub(super) fn rhythm(&self) -> Option<(f64, f64, f64)> {
+        let (limit, [now, before]) = (self.limit(), self.longest);
+        let is_known = self.judged && self.messages >= MIN_MESSAGES && self.known_nanos >= limit;
+        is_known.then_some((self.typical, now.max(before), limit))
+    }
+
     fn limit(&self) -> f64 {
         (5.0 * self.typical).max(2.0 * self.longest()).max(MIN_LIMIT)
     }

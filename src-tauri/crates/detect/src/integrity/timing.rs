@@ -55,6 +55,11 @@ impl Timing {
         }
     }
 
+    /// Usual messages per second of the feed (no word) and of its kinds, as far as they are known.
+    pub(super) fn usual(&self) -> Vec<(Option<&str>, f64)> {
+        self.rate.usual()
+    }
+
     pub(super) fn rejected(&mut self, at: Time, out: &mut Vec<Finding>) {
         self.rate.message(at, None, out);
     }

@@ -138,6 +138,7 @@ mod source;
 mod starters;
 #[cfg(test)]
 mod tests;
+mod typed;
 mod units;
 mod walk;
 
@@ -160,6 +161,7 @@ pub use name::suggest_name;
 pub use paths::Paths;
 pub use problem::{EXCERPT_CHARS, Excerpt, MAX_PROBLEMS, Problem, Problems};
 pub(crate) use problem::{is_unprintable, sentences};
+pub(crate) use profile::writable;
 pub use protocols::{
     Access, AmqpConfig, HttpConfig, KafkaConfig, LinesConfig, MqttConfig, NatsConfig, PollConfig, ProxyConfig,
     TailConfig, WebhookConfig,
@@ -173,6 +175,7 @@ pub use secrets::{Credentials, Secret, Secrets, resolve_secrets};
 pub(crate) use secrets::{MAX_SECRET_BYTES, asked_of, has_secrets, look_up, look_up_key};
 pub use signature::Signature;
 pub use starters::{Starter, starter, starter_of, starters};
+pub use typed::read_pins;
 pub use units::{UnitError, duration, duration_text, size, size_text};
 pub(crate) use walk::quoted;
 

@@ -3,12 +3,15 @@
 //! ```toml
 //! [feed.spot.profile]
 //! kinds = ["/channel"]                   # fields that tell kinds of message apart, at most three
-//! times = [{ path = "/ts", unit = "ms" }]   # where event times stand, the best first: rfc3339, s, ms, us, ns or local
+//! times = [{ path = "/ts", unit = "ms" }]   # where event times stand, the best first: rfc3339, s, ms, us, ns or local;
+//!                                        # of = ["trade"]: of these kinds of message only
 //! keys = ["/product_id", "topic:/1"]     # what names entities: paths, topic, or a level of the topic, counted from 0
 //! ignore = ["/debug"]                    # what is not charted, with all below
 //! series = [{ path = "/price", kind = "gauge", unit = "USD", low = 0, high = 1e6, per_second = 500 }]
 //! sequence = [{ paths = ["/seq"], rule = "plus-one", per = ["/product_id"] }]   # [] for none; two paths where a message
-//!                                        # says its first and last number, or names the one before; modulus = 256
+//!                                        # says its first and last number, or names the one before; modulus = 256;
+//!                                        # of = ["trade"]: it numbers these kinds of message only; restarts = ["snapshot"]:
+//!                                        # these begin it anew
 //! ```
 //!
 //! A path is a JSON pointer with `*` for any element of an array, as `feedwatch probe` tells it. A list that is written is
@@ -87,6 +90,21 @@ fn path(walk: &mut Walk<'_>, table: &mut Table<'_>) -> Option<String> {
     Some(text.to_owned())
 }
 
+/// What of the pins can stand in a configuration: a list with a path that cannot is left out as a whole.
+pub(crate) fn writable(pins: Pins) -> Pins {
+    let all = |paths: &[String]| paths.len() <= MOST && paths.iter().all(|path| is_path(path));
+    let Pins { kinds, times, keys, ignored, series, sequences } = pins;
+    let is_whole = |rule: &PinnedSequence| all(&rule.paths) && all(&rule.per) && rule.per.len() <= 2;
+    Pins {
+        kinds: kinds.filter(|kinds| all(kinds) && kinds.len() <= KINDS),
+        times: times.filter(|times| times.len() <= MOST && times.iter().all(|time| is_path(&time.path))),
+        keys: keys.filter(|keys| all(keys)),
+        ignored: ignored.into_iter().filter(|path| is_path(path)).take(MOST).collect(),
+        series: series.into_iter().filter(|series| is_path(&series.path)).take(MOST).collect(),
+        sequences: sequences.filter(|rules| rules.len() <= MOST && rules.iter().all(is_whole)),
+    }
+}
+
 fn is_path(text: &str) -> bool {
     let level = text.strip_prefix("topic:/").is_some_and(|level| level.parse::<u8>().is_ok());
     let known = text.starts_with('/') || level || ["topic", "attr:id"].contains(&text);
@@ -96,6 +114,12 @@ fn is_path(text: &str) -> bool {
 fn not_a_path(walk: &mut Walk<'_>, text: &str, at: std::ops::Range<usize>) {
     let cure = "write it as `feedwatch probe` tells it: /field/below, /list/*/field, topic or topic:/1".to_owned();
     walk.say(at, format!("{} is no path", quoted(text)), Some(cure));
+}
+
+/// Words of kinds of message.
+fn words(walk: &mut Walk<'_>, table: &mut Table<'_>, key: &'static str) -> Vec<String> {
+    let texts = table.take(key).and_then(|field| field.texts(walk)).unwrap_or_default();
+    texts.into_iter().take(MOST).map(|(text, _)| text.to_owned()).collect()
 }
 
 fn time(walk: &mut Walk<'_>, mut table: Table<'_>) -> Option<PinnedTime> {
@@ -117,8 +141,9 @@ fn time(walk: &mut Walk<'_>, mut table: Table<'_>) -> Option<PinnedTime> {
             None
         }
     };
+    let of = words(walk, &mut table, "of");
     table.finish(walk, |_| None);
-    Some(PinnedTime { path: path?, unit: unit? })
+    Some(PinnedTime { path: path?, unit: unit?, of })
 }
 
 fn series(walk: &mut Walk<'_>, mut table: Table<'_>) -> Option<PinnedSeries> {
@@ -153,6 +178,7 @@ fn sequence(walk: &mut Walk<'_>, mut table: Table<'_>) -> Option<PinnedSequence>
     let rule = table.take("rule").map(|field| word(walk, &field, "rule", SequenceRule::from_word, &words));
     let modulus = table.take("modulus").and_then(|field| field.count(walk, 2..=1 << 53, 256));
     let per = table.take("per").and_then(|field| paths(walk, &field)).unwrap_or_default();
+    let (of, restarts) = (self::words(walk, &mut table, "of"), self::words(walk, &mut table, "restarts"));
     table.finish(walk, |_| None);
     let (Some(paths), Some(rule)) = (paths_given, rule) else {
         walk.say(
@@ -189,7 +215,7 @@ fn sequence(walk: &mut Walk<'_>, mut table: Table<'_>) -> Option<PinnedSequence>
         walk.say(at, "\"per\" has more than two paths", Some("two are enough to scope a sequence".into()));
         return None;
     }
-    Some(PinnedSequence { paths, rule, modulus, per })
+    Some(PinnedSequence { paths, rule, modulus, per, of, restarts })
 }
 
 /// One of some words.
@@ -218,30 +244,38 @@ pub(super) fn write(tables: &mut Tables, pins: &Pins) {
     if pins.is_empty() {
         return;
     }
-    let Pins { kinds, times, keys, ignored, series, sequences } = pins;
     tables.open(".profile");
-    let texts = |texts: &[String]| texts.iter().map(String::as_str).collect::<Array>();
-    if let Some(kinds) = kinds {
-        tables.line("kinds", texts(kinds));
+    for (key, value) in lines(pins) {
+        tables.line(key, value);
     }
-    if let Some(times) = times {
-        let written = times.iter().map(|PinnedTime { path, unit }| {
-            InlineTable::from_iter([("path", Value::from(path.as_str())), ("unit", unit.word().into())])
-        });
-        tables.line("times", written.collect::<Array>());
+}
+
+/// The lines of the table: key and value, of what is pinned.
+pub(super) fn lines(pins: &Pins) -> impl Iterator<Item = (&'static str, Array)> {
+    let Pins { kinds, times, keys, ignored, series, sequences } = pins;
+    let some = |texts: &Vec<String>| (!texts.is_empty()).then(|| self::texts(texts));
+    let lines = [
+        ("kinds", kinds.as_deref().map(texts)),
+        ("times", times.as_ref().map(|times| times.iter().map(time_table).collect())),
+        ("keys", keys.as_deref().map(texts)),
+        ("ignore", some(ignored)),
+        ("series", (!series.is_empty()).then(|| series.iter().map(series_table).collect())),
+        ("sequence", sequences.as_ref().map(|sequences| sequences.iter().map(sequence_table).collect())),
+    ];
+    lines.into_iter().filter_map(|(key, value)| Some((key, value?)))
+}
+
+fn texts(texts: &[String]) -> Array {
+    texts.iter().map(String::as_str).collect()
+}
+
+fn time_table(time: &PinnedTime) -> InlineTable {
+    let PinnedTime { path, unit, of } = time;
+    let mut table = InlineTable::from_iter([("path", Value::from(path.as_str())), ("unit", unit.word().into())]);
+    if !of.is_empty() {
+        table.insert("of", texts(of).into());
     }
-    if let Some(keys) = keys {
-        tables.line("keys", texts(keys));
-    }
-    if !ignored.is_empty() {
-        tables.line("ignore", texts(ignored));
-    }
-    if !series.is_empty() {
-        tables.line("series", series.iter().map(series_table).collect::<Array>());
-    }
-    if let Some(sequences) = sequences {
-        tables.line("sequence", sequences.iter().map(sequence_table).collect::<Array>());
-    }
+    table
 }
 
 fn series_table(series: &PinnedSeries) -> InlineTable {
@@ -255,12 +289,13 @@ fn series_table(series: &PinnedSeries) -> InlineTable {
 }
 
 fn sequence_table(sequence: &PinnedSequence) -> InlineTable {
-    let PinnedSequence { paths, rule, modulus, per } = sequence;
-    let texts = |texts: &[String]| texts.iter().map(String::as_str).collect::<Array>();
+    let PinnedSequence { paths, rule, modulus, per, of, restarts } = sequence;
     let mut table = InlineTable::from_iter([("paths", Value::from(texts(paths))), ("rule", rule.word().into())]);
     table.extend(modulus.and_then(|modulus| Some(("modulus", Value::from(i64::try_from(modulus).ok()?)))));
-    if !per.is_empty() {
-        table.insert("per", texts(per).into());
+    for (key, list) in [("per", per), ("of", of), ("restarts", restarts)] {
+        if !list.is_empty() {
+            table.insert(key, texts(list).into());
+        }
     }
     table
 }

@@ -5,14 +5,17 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use feedwatch_model::{AlarmId, Check, FindingKind, SeriesId, Severity, Time};
+use feedwatch_model::{AlarmId, Check, FeedId, FindingKind, SeriesId, Severity, Time};
 use feedwatch_store::{ExportReport, Progress, Selection};
 
 use super::{Core, Engine};
 use crate::frame::{Frame, Past};
+use crate::known::Knowledge;
 use crate::notify::{DBus, Notifier};
 use crate::pipeline::rows::series_row;
-use crate::wire::{ExportRequest, Failure, FrameRequest, PushBody, SeriesRow, Timeline, TimelineEvent};
+use crate::wire::{
+    ExportRequest, Failure, FrameRequest, ProfileRequest, ProfileView, PushBody, SeriesRow, Timeline, TimelineEvent,
+};
 
 /// Slots of the strip at most.
 const MAX_SLOTS: u32 = 2_000;
@@ -38,6 +41,16 @@ impl Engine {
     /// The series of the feeds that are watched.
     pub fn series(&self) -> Vec<SeriesRow> {
         self.core.pipeline.lock().series().into_iter().map(series_row).collect()
+    }
+
+    /// What is known of a feed, and what is pinned of it.
+    ///
+    /// # Errors
+    /// A [`Failure`]: there is no such feed (any more).
+    pub fn profile(&self, request: &ProfileRequest) -> Result<ProfileView, Failure> {
+        let known = self.core.pipeline.lock().stage(FeedId(request.feed)).map(Knowledge::of);
+        let known = known.ok_or_else(|| failure("not_found", "There is no such feed (any more).", ""))?;
+        Ok(known.view(request))
     }
 
     /// A person has seen these alarms. Gives the numbers that are not open (any more).

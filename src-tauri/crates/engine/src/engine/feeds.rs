@@ -16,6 +16,9 @@ use crate::config::{Credentials, DrillEvery, FeedConfig, Given, Purpose, SourceC
 use crate::pipeline::{FeedSettings, Known, LineSettings, Pipeline};
 use crate::sources::{self, Proof};
 
+/// How long the last session of a feed that is started anew is waited for.
+const LAST_SESSION: Duration = Duration::from_secs(3);
+
 /// A feed under supervision.
 pub struct Running {
     /// Its name in the configuration.
@@ -34,6 +37,10 @@ pub struct Running {
     pub(crate) drills: Arc<tokio::sync::Mutex<mpsc::Sender<DrillOrder>>>,
     /// When that is due.
     pub(crate) drill: Option<DrillEvery>,
+    /// As it was started.
+    pub(crate) config: FeedConfig,
+    /// It is about to be started anew: that its connection ends is our own doing.
+    pub(crate) leaving: AtomicBool,
 }
 
 fn line_settings(config: &FeedConfig) -> Vec<LineSettings> {
@@ -107,6 +114,8 @@ impl Engine {
             disconnected: AtomicBool::new(false),
             drills: Arc::new(tokio::sync::Mutex::new(drills)),
             drill: config.endpoints.drill,
+            config: config.clone(),
+            leaving: AtomicBool::new(false),
         });
         Some(feed)
     }
@@ -141,24 +150,69 @@ impl Engine {
 
     /// Stops a feed. `false`: there is none of that name.
     pub fn remove_feed(&self, name: &str) -> bool {
+        self.take_out(name, "The feed was removed.").is_some()
+    }
+
+    /// Starts a feed anew, since its configuration says something else: it connects and learns again, and keeps its place
+    /// and its history. Blocks for at most 3 s, till its last session has ended.
+    pub fn renew_feed(&self, config: &FeedConfig, credentials: &Credentials) -> Option<FeedId> {
+        let ended = {
+            let mut feeds = self.core.feeds.lock();
+            let running = feeds.iter_mut().find(|feed| feed.name == config.name)?;
+            running.leaving.store(true, Ordering::SeqCst);
+            running.cancel.cancel();
+            running.task.take()
+        };
+        let handle = self.running.lock().as_ref().map(|parts| parts.runtime.handle().clone());
+        if let (Some(handle), Some(ended)) = (handle, ended) {
+            // What it listens on or is known by must be free again.
+            let _ = handle.block_on(async { tokio::time::timeout(LAST_SESSION, ended).await });
+        }
+        // Nobody is told of the moment in which it is not there.
+        self.core.renewing.store(true, Ordering::SeqCst);
+        let index = self.take_out(&config.name, "The configuration of the feed was changed.");
+        let feed = self.add_feed(config, credentials);
+        if let (Some(index), true) = (index, feed.is_some()) {
+            let mut feeds = self.core.feeds.lock();
+            if let Some(last) = feeds.pop() {
+                let place = index.min(feeds.len());
+                feeds.insert(place, last);
+            }
+        }
+        self.core.renewing.store(false, Ordering::SeqCst);
+        feed
+    }
+
+    /// Does the feed of this name run as it is configured here?
+    pub fn runs_as(&self, config: &FeedConfig) -> bool {
+        self.core.feeds.lock().iter().any(|feed| feed.config == *config)
+    }
+
+    /// Stops a feed; gives its place in the list.
+    fn take_out(&self, name: &str, why: &str) -> Option<usize> {
         let core = &self.core;
-        let running = {
+        let (index, running) = {
             let mut feeds = core.feeds.lock();
-            let Some(index) = feeds.iter().position(|feed| feed.name == name) else { return false };
-            feeds.remove(index)
+            let index = feeds.iter().position(|feed| feed.name == name)?;
+            (index, feeds.remove(index))
         };
         running.cancel.cancel();
         // What it still sends is not wanted; what came before is read, in pieces, so that others get their turn.
         loop {
             let mut pipeline = core.pipeline.lock();
-            let drained = running.inbox.drain(worker::PASS, |event| pipeline.step(running.place, event));
+            let leaving = running.leaving.load(Ordering::SeqCst);
+            let drained = running.inbox.drain(worker::PASS, |event| {
+                if !(leaving && worker::is_end(&event)) {
+                    pipeline.step(running.place, event);
+                }
+            });
             if drained == 0 {
-                pipeline.remove_feed(running.place, running.inbox.counters(), core.now());
+                pipeline.remove_feed(running.place, running.inbox.counters(), core.now(), why);
                 break;
             }
         }
         core.bell.ring();
-        true
+        Some(index)
     }
 
     /// Where a feed stands, whether a message has come, and why it is not live.

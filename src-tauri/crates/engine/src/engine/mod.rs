@@ -98,6 +98,8 @@ pub(crate) struct Core {
     pub(crate) health: Mutex<status::Health>,
     pub(crate) started: Time,
     pub(crate) quiet: AtomicBool,
+    /// A feed is being started anew, and is not in the list for a moment.
+    pub(crate) renewing: AtomicBool,
     /// When the feeds were last watched, once the program is about to end.
     pub(crate) left: Mutex<Option<Time>>,
     pub(crate) stop: AtomicBool,
@@ -268,6 +270,7 @@ impl Core {
             health: Mutex::new(status::Health::default()),
             started,
             quiet: AtomicBool::new(false),
+            renewing: AtomicBool::new(false),
             left: Mutex::new(None),
             stop: AtomicBool::new(false),
             options,

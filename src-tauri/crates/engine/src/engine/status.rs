@@ -119,6 +119,9 @@ pub(super) fn in_pieces(rows: Vec<FeedRow>) -> Vec<PushBody> {
 
 /// Tells the status to pages, and the accounts to terminals.
 pub(super) fn push(core: &Core) {
+    if core.renewing.load(Ordering::SeqCst) {
+        return;
+    }
     let (pages, terminals) = {
         let listeners = core.listeners.lock();
         let pages = listeners.iter().any(|listener| matches!(listener, Listener::Page { .. }));

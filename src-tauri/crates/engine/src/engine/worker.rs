@@ -83,6 +83,11 @@ pub(super) fn run(core: &Core) {
     }
 }
 
+/// Whether a connection, or the feed, has ended.
+pub(super) fn is_end(event: &Event) -> bool {
+    matches!(event, Event::Lost { .. } | Event::Ended { .. })
+}
+
 impl Worker<'_> {
     /// One pass over all inboxes; `true` if there is more.
     fn pass(&mut self) -> bool {
@@ -142,12 +147,16 @@ impl Worker<'_> {
     fn step(&self, pipeline: &mut Pipeline, place: usize, inbox: &Inbox, proof: Option<&Proof>) -> usize {
         let quiet = self.core.quiet.load(Ordering::SeqCst);
         inbox.drain(PASS, |event| {
-            if quiet && matches!(event, Event::Lost { .. } | Event::Ended { .. }) {
+            if is_end(&event) {
                 let feeds = self.core.feeds.lock();
-                if let Some(feed) = feeds.iter().find(|feed| feed.place == place) {
+                let feed = feeds.iter().find(|feed| feed.place == place);
+                let leaving = feed.is_some_and(|feed| feed.leaving.load(Ordering::SeqCst));
+                if let Some(feed) = feed.filter(|_| quiet) {
                     feed.disconnected.store(true, Ordering::SeqCst);
                 }
-                return;
+                if quiet || leaving {
+                    return;
+                }
             }
             Proof::hand_on(proof, &event, pipeline, place);
             pipeline.step(place, event);

@@ -246,6 +246,7 @@ impl Book {
         if !self.findings.is_empty() {
             self.flush_findings(shared);
         }
+        self.enter_filled(shared);
     }
 
     /// Did its broker send this message before?

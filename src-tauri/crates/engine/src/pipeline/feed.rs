@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use feedwatch_decode::{Decoder, SignatureKey};
-use feedwatch_detect::{Certificates, Integrity};
+use feedwatch_decode::{Decoder, Pins, SignatureKey};
+use feedwatch_detect::{Certificates, FeedRhythm, Integrity};
 use feedwatch_ingest::{Event, InboxCounters};
 use feedwatch_model::{Accounts, AlarmSource, Check, FeedId, FeedState, Profile, Protocol, SeriesId, Time};
 use feedwatch_store::FeedRecord;
@@ -284,6 +284,21 @@ impl FeedStage {
     /// What was learned of it.
     pub fn profile(&self) -> Profile {
         self.decoder.profile()
+    }
+
+    /// What was learned of it, as pins.
+    pub fn as_learned(&self) -> Pins {
+        self.decoder.as_learned()
+    }
+
+    /// What its kinds of message are called; empty where there is one.
+    pub fn kind_words(&self) -> Vec<String> {
+        self.decoder.catalogue().kinds.iter().map(ToString::to_string).collect()
+    }
+
+    /// How often its messages usually come.
+    pub fn rhythm(&self) -> FeedRhythm {
+        self.book.integrity.rhythm()
     }
 
     /// Messages decoded that were not a repetition.

@@ -139,8 +139,9 @@ impl Pipeline {
         self.feeds.len() - 1
     }
 
-    /// Takes a feed out: what is held is read, its alarms end. `inbox`: its inbox at the end, drained.
-    pub fn remove_feed(&mut self, place: usize, inbox: InboxCounters, now: Time) {
+    /// Takes a feed out: what is held is read, its alarms end, for which `why` is the reason. `inbox`: its inbox at the
+    /// end, drained.
+    pub fn remove_feed(&mut self, place: usize, inbox: InboxCounters, now: Time, why: &str) {
         let Some(Some(stage)) = self.feeds.get_mut(place) else { return };
         stage.leave(now, &mut self.shared);
         let id = stage.id();
@@ -150,7 +151,7 @@ impl Pipeline {
             id,
             Carried { inbox: stage.whole(inbox), tally: stage.tally(), since: Some(stage.counted_since()) },
         );
-        self.shared.alarms.clear_feed(id, now, "The feed was removed.");
+        self.shared.alarms.clear_feed(id, now, why);
         self.shared.registry.touch();
         self.places.clear();
         self.indexed = 0;

@@ -268,7 +268,7 @@ fn a_feed_that_comes_back_in_the_same_run_keeps_its_books_and_its_charts() {
     let id = pipeline.feed(0).unwrap().id();
     let series = pipeline.series()[0].id;
     assert!(pipeline.live(series).is_some());
-    pipeline.remove_feed(0, counters(&messages), at(10_000));
+    pipeline.remove_feed(0, counters(&messages), at(10_000), "The feed was removed.");
     assert!(pipeline.live(series).is_none());
 
     let place = pipeline.add_feed(settings(None), at(20_000));

@@ -5,7 +5,7 @@ use ts_rs::TS;
 
 use crate::config::Starter;
 
-use super::Level;
+use super::{Level, PinsRow};
 
 /// What the page wants drawn; the answer is bytes, see [`crate::frame`].
 #[derive(Clone, Debug, PartialEq, Deserialize, TS)]
@@ -81,6 +81,9 @@ pub struct NewFeed {
     /// The protocol that a look at this address found, where the address leaves it open; empty: nobody looked.
     #[serde(default)]
     pub found: String,
+    /// What is pinned of it; `null`: what its starter profile pins.
+    #[serde(default)]
+    pub pins: Option<PinsRow>,
 }
 
 /// A starter profile: a feed of a well-known shape.
@@ -98,11 +101,13 @@ pub struct StarterRow {
     pub address: String,
     /// Messages that subscribe.
     pub subscribe: Vec<String>,
+    /// What it pins.
+    pub pins: PinsRow,
 }
 
 impl From<&Starter> for StarterRow {
     fn from(starter: &Starter) -> StarterRow {
-        let Starter { id, title, group, about, address, subscribe, .. } = starter;
+        let Starter { id, title, group, about, address, subscribe, pins, .. } = starter;
         StarterRow {
             id: (*id).to_owned(),
             title: title.clone(),
@@ -110,6 +115,7 @@ impl From<&Starter> for StarterRow {
             about: about.clone(),
             address: address.clone(),
             subscribe: subscribe.clone(),
+            pins: pins.into(),
         }
     }
 }

@@ -51,6 +51,8 @@ pub(crate) struct RuleState {
     /// So many numbers there were when it last began anew, and how often it did so in a row.
     turn: (u64, u32),
     fallen: bool,
+    /// Its place among the pinned ones.
+    pub(crate) pin: Option<u32>,
 }
 
 /// Where a mark is put.
@@ -103,18 +105,20 @@ impl RuleState {
             named: false,
             turn: (0, 0),
             fallen: false,
+            pin: None,
         }
     }
 
     /// One that is believed without evidence.
     pub(crate) fn pinned(
+        pin: u32,
         node: u32,
         first: Option<u32>,
         rule: SequenceRule,
         modulus: Option<u64>,
         scope: Scope,
     ) -> RuleState {
-        RuleState { first, modulus, named: true, ..RuleState::new(node, rule, scope, Vec::new()) }
+        RuleState { pin: Some(pin), first, modulus, named: true, ..RuleState::new(node, rule, scope, Vec::new()) }
     }
 
     /// What the catalogue says of it.
@@ -143,6 +147,11 @@ impl RuleState {
     /// sequence by accident. It is marked no more.
     pub(crate) fn is_refuted(&self) -> bool {
         self.fallen || (!self.named && self.checked >= 16 && self.violations * 5 > self.checked)
+    }
+
+    /// Whether the profile tells of it.
+    pub(crate) fn is_told(&self) -> bool {
+        self.checked > 0 && !self.is_refuted()
     }
 
     /// The place of a message in the sequence, behind the last number of its scope that is known from the trial alone.

@@ -102,6 +102,8 @@ fn a_chain_heals_when_its_missing_messages_come_after_all() {
     // Two were missing: the later one first.
     play.named(3, 4);
     play.named(2, 3);
+    let filled: Vec<_> = play.integrity.take_filled().collect();
+    assert_eq!(filled, [(Time::from_millis(50), 1)], "once, when nothing is missing any more");
     let found = play.finish();
     let kinds: Vec<_> = found.iter().map(|f| (f.kind, f.from)).collect();
     assert_eq!(kinds, [(FindingKind::Gap, Some(4)), (FindingKind::Healed, Some(4)), (FindingKind::Healed, Some(3))]);
@@ -190,6 +192,19 @@ fn a_counter_that_goes_round_is_told_in_its_own_numbers() {
     let found = play.finish();
     assert_eq!((found[0].from, found[0].to, found[0].missing), (Some(255), Some(1), Some(3)));
     assert_eq!(found[0].text, "Lost 3 messages of BTC: 255 to 1 never came.");
+}
+
+#[test]
+fn what_is_filled_where_a_counter_goes_round_is_counted() {
+    let mut play = Play::of(SequenceRule::PlusOneModulo);
+    play.names.1 = Some(256);
+    play.all([253, 254]);
+    play.all(258..280);
+    play.mark(255, 257, false, None);
+    let filled: Vec<_> = play.integrity.take_filled().collect();
+    assert_eq!(filled, [(Time::from_millis(100), 3)]);
+    let text = play.finish().pop().unwrap().text;
+    assert_eq!(text, "255 to 1 of BTC came after all, after it was taken as lost.");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Cutting the tables of one feed out of a text.
+//! Cutting the tables of one feed, or one of them, out of a text.
 //!
 //! A table reaches from its header to the end of the line of its last value; comments directly above the header go with
 //! it, and so does one blank line. All else stays.
@@ -10,25 +10,39 @@ use toml::de::{DeTable, DeValue};
 use toml_edit::DocumentMut;
 
 /// The text of a table that has a header.
-struct Section {
-    bytes: Range<usize>,
+pub(super) struct Section {
+    pub(super) bytes: Range<usize>,
     /// Is it to be cut?
-    ours: bool,
+    pub(super) ours: bool,
 }
 
-/// The text without the feed's tables; `None` where the feed is not written as tables with headers.
-pub(super) fn tables(text: &str, name: &str) -> Option<String> {
-    let (mark, text) = text.split_at(text.len() - text.trim_start_matches('\u{FEFF}').len());
+/// The text without the tables at the end of `way` (`feed`, its name, …) and below; `None` where they are not written
+/// as tables with headers.
+pub(super) fn tables(text: &str, way: &[&str]) -> Option<String> {
+    let (mark, text) = marked(text);
     let document = DeTable::parse(text).ok()?;
-    let root = document.get_ref();
-    let feed = root.get("feed")?.get_ref().as_table()?.get(name)?;
-    if !stands_alone(text, feed) {
+    Some(format!("{mark}{}", without(text, &sections(text, document.get_ref(), way)?)))
+}
+
+/// The mark of the byte order, and the text behind it.
+pub(super) fn marked(text: &str) -> (&str, &str) {
+    text.split_at(text.len() - text.trim_start_matches('\u{FEFF}').len())
+}
+
+/// All tables with headers in their order; `None` where those at the end of `way` have none.
+pub(super) fn sections(text: &str, root: &DeTable<'_>, way: &[&str]) -> Option<Vec<Section>> {
+    let (first, rest) = way.split_first()?;
+    let mut found = root.get(*first);
+    for key in rest {
+        found = found?.get_ref().as_table()?.get(*key);
+    }
+    if !stands_alone(text, found?) {
         return None;
     }
     let mut sections = vec![Section { bytes: 0..line_end(text, end_of_values(text, root)), ours: false }];
-    collect_below(text, root, Some(&["feed", name]), &mut sections);
+    collect_below(text, root, Some(way), &mut sections);
     sections.sort_by_key(|section| section.bytes.start);
-    Some(format!("{mark}{}", without(text, &sections)))
+    Some(sections)
 }
 
 /// The same through `toml_edit`, whatever form the feed has.
@@ -74,12 +88,12 @@ fn collect_below(text: &str, table: &DeTable<'_>, cut: Option<&[&str]>, sections
 }
 
 /// Is it a table whose span is its header's? (Of an inline table it is the braces, of a dotted one the key.)
-fn has_header(text: &str, value: &Spanned<DeValue<'_>>) -> bool {
+pub(super) fn has_header(text: &str, value: &Spanned<DeValue<'_>>) -> bool {
     value.get_ref().is_table() && text.get(value.span().start..).is_some_and(|rest| rest.starts_with('['))
 }
 
 /// Where the last value ends that stands in the table's own text; 0 where it has none.
-fn end_of_values(text: &str, table: &DeTable<'_>) -> usize {
+pub(super) fn end_of_values(text: &str, table: &DeTable<'_>) -> usize {
     let end = |value: &Spanned<DeValue<'_>>| match value.get_ref() {
         DeValue::Table(_) if has_header(text, value) => 0,
         DeValue::Table(inner) if !text.get(value.span().start..).is_some_and(|rest| rest.starts_with('{')) => {
@@ -134,11 +148,11 @@ fn line(text: &str, start: usize) -> &str {
     text.get(start..line_end(text, start)).unwrap_or_default().trim()
 }
 
-fn line_start(text: &str, at: usize) -> usize {
+pub(super) fn line_start(text: &str, at: usize) -> usize {
     text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1)
 }
 
 /// Behind the line end that ends the line of `at`; `at` itself where it is the start of the text.
-fn line_end(text: &str, at: usize) -> usize {
+pub(super) fn line_end(text: &str, at: usize) -> usize {
     text.get(at..).and_then(|rest| rest.find('\n')).map_or(text.len(), |newline| at + newline + 1)
 }

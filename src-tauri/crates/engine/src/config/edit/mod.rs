@@ -1,7 +1,7 @@
 //! Changing a configuration file with everything else in it kept, byte for byte: comments, order, blank lines.
 //!
 //! A feed is added at the end; it is removed by cutting its tables out of the text together with the comments that stand
-//! directly above them. Whatever comes out is parsed again before it is given back, so that no change ever breaks a file.
+//! directly above them; what is pinned of it is changed key by key. Whatever comes out is parsed again before it is given back, so that no change ever breaks a file.
 //!
 //! ```
 //! use feedwatch_engine::config::edit;
@@ -15,9 +15,12 @@
 
 mod cut;
 mod disk;
+mod pin;
 mod render;
 
 use std::path::{Path, PathBuf};
+
+use feedwatch_decode::Pins;
 
 use super::{Config, FeedConfig, Problems, parse};
 
@@ -98,13 +101,35 @@ pub fn remove_feed(text: &str, name: &str) -> Result<String, EditError> {
         return Err(EditError::Absent(name.to_owned()));
     }
     expected.feeds.retain(|feed| feed.name != name);
-    if let Some(cut) = cut::tables(text, name)
+    if let Some(cut) = cut::tables(text, &["feed", name])
         && let Ok(text) = checked(cut, &expected, name)
     {
         return Ok(text);
     }
     let cut = cut::through_toml_edit(text, name).ok_or_else(|| EditError::Unusual(name.to_owned()))?;
     checked(cut, &expected, name)
+}
+
+/// Pins of a feed what `pins` says, and no more: its table `profile` is changed key by key, and what says the same stays as
+/// it is written, comments included. Without pins the table goes.
+///
+/// # Errors
+/// [`EditError::Absent`], [`EditError::Broken`] where the text is not accepted as it is, [`EditError::Unusual`].
+pub fn set_pins(text: &str, name: &str, pins: &Pins) -> Result<String, EditError> {
+    let mut expected = parse(text, nameless()).map_err(EditError::Broken)?;
+    let feed = expected.feeds.iter_mut().find(|feed| feed.name == name);
+    let feed = feed.ok_or_else(|| EditError::Absent(name.to_owned()))?;
+    let before = std::mem::replace(&mut feed.pins, pins.clone());
+    if before == *pins {
+        return Ok(text.to_owned());
+    }
+    if let Some(text) = pin::spliced(text, name, &before, pins)
+        && let Ok(text) = checked(text, &expected, name)
+    {
+        return Ok(text);
+    }
+    let text = pin::through_toml_edit(text, name, pins).ok_or_else(|| EditError::Unusual(name.to_owned()))?;
+    checked(text, &expected, name)
 }
 
 /// Gives the text back if it says exactly what it should.

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use feedwatch_decode::Format;
 use feedwatch_ingest::{EndpointMode, EndpointRules, MqttTopic, MqttVersion};
 
-use super::super::edit::{add_feed, remove_feed};
+use super::super::edit::{add_feed, remove_feed, set_pins};
 use super::super::*;
 
 /// Lines of which a configuration could be made, good and bad.
@@ -486,6 +486,20 @@ proptest! {
         prop_assume!(before.iter().all(|other| other.name != feed.name));
         let added = add_feed(&rest, &feed).unwrap();
         prop_assert_eq!(remove_feed(&added, &feed.name).unwrap(), rest);
+    }
+
+    #[test]
+    fn what_is_pinned_is_read_back_and_nothing_else_changes(rest in rest(), feed in feed(), pins in super::profile::pins()) {
+        let before = parse(&rest, Path::new("feeds.toml")).unwrap().feeds;
+        prop_assume!(before.iter().all(|other| other.name != feed.name));
+        let added = add_feed(&rest, &feed).unwrap();
+        let pinned = set_pins(&added, &feed.name, &pins).unwrap();
+        let mut expected = parse(&added, Path::new("feeds.toml")).unwrap();
+        expected.feeds.last_mut().unwrap().pins = pins;
+        prop_assert_eq!(parse(&pinned, Path::new("feeds.toml")).unwrap(), expected);
+        let back = set_pins(&pinned, &feed.name, &feed.pins).unwrap();
+        prop_assert_eq!(parse(&back, Path::new("")).unwrap(), parse(&added, Path::new("")).unwrap());
+        prop_assert!(back.starts_with(&rest));
     }
 
     #[test]

@@ -100,3 +100,68 @@ fn line_ends_of_the_other_sort_are_kept() {
     assert!(!added.replace("\r\n", "").contains('\n'), "{added:?}");
     assert_eq!(remove_feed(&added, "a").unwrap(), text);
 }
+
+mod pinning {
+    use feedwatch_decode::{PinnedSequence, PinnedTime, Pins};
+    use feedwatch_model::{SequenceRule, TimeUnit};
+
+    use super::super::super::edit::{EditError, set_pins};
+    use super::read;
+
+    fn keys(paths: &[&str]) -> Pins {
+        Pins { keys: Some(paths.iter().map(|path| (*path).to_owned()).collect()), ..Pins::default() }
+    }
+
+    #[test]
+    fn a_profile_stands_behind_the_feeds_other_tables_and_goes_as_it_came() {
+        let text = "# mine\n[feed.a.file] # a\npath = \"x\"\n\n# b\n[feed.b.file]\npath = \"y\"\n";
+        let pinned = set_pins(text, "a", &keys(&["/id"])).unwrap();
+        assert_eq!(
+            pinned,
+            "# mine\n[feed.a.file] # a\npath = \"x\"\n[feed.a.profile]\nkeys = [\"/id\"]\n\n# b\n[feed.b.file]\npath = \"y\"\n"
+        );
+        assert_eq!(set_pins(&pinned, "a", &Pins::default()).unwrap(), text);
+        assert_eq!(set_pins(&pinned, "a", &keys(&["/id"])).unwrap(), pinned);
+        let open = set_pins("[feed.a.file]\npath = \"x\"", "a", &keys(&[])).unwrap();
+        assert_eq!(open, "[feed.a.file]\npath = \"x\"\n[feed.a.profile]\nkeys = []\n");
+    }
+
+    #[test]
+    fn what_is_not_changed_keeps_its_comments() {
+        let text = "[feed.a.file]\npath = \"x\"\n# known since May\n[feed.a.profile]\n# names\nkeys = [\n  \"/id\", # the thing\n  \"/old\",\n  # and where\n  \"/site\",\n]\ntimes = [{ path = \"/ts\", unit = \"ms\" }] # sure\n# not this\nignore = [\"/x\"]\n\n[feed.b.file]\npath = \"y\"\n";
+        let mut pins = read(text).feeds[0].pins.clone();
+        pins.keys = Some(vec!["/id".to_owned(), "/site".to_owned(), "/line".to_owned()]);
+        pins.ignored.clear();
+        let rule = SequenceRule::PlusOne;
+        let (paths, per, of, restarts) = (vec!["/n".to_owned()], vec![], vec![], vec![]);
+        pins.sequences = Some(vec![PinnedSequence { paths, rule, modulus: None, per, of, restarts }]);
+        let changed = set_pins(text, "a", &pins).unwrap();
+        assert_eq!(
+            changed,
+            "[feed.a.file]\npath = \"x\"\n# known since May\n[feed.a.profile]\n# names\nkeys = [\n  \"/id\",\n  # and where\n  \"/site\",\n  \"/line\",\n]\ntimes = [{ path = \"/ts\", unit = \"ms\" }] # sure\n# not this\nsequence = [{ paths = [\"/n\"], rule = \"plus-one\" }]\n\n[feed.b.file]\npath = \"y\"\n"
+        );
+        pins.times = Some(vec![PinnedTime { path: "/ts".to_owned(), unit: TimeUnit::Micros, of: vec![] }]);
+        let changed = set_pins(&changed, "a", &pins).unwrap();
+        assert!(changed.contains("times = [{ path = \"/ts\", unit = \"us\" }] # sure\n"), "{changed}");
+    }
+
+    #[test]
+    fn a_feed_in_any_form_can_be_pinned() {
+        for text in [
+            "[feed]\na = { file = { path = \"x\" } } # a\nb = { file = { path = \"y\" } } # b\n",
+            "feed.a.file.path = \"x\"\nfeed.b.file.path = \"y\"\n",
+            "feed = { a = { file = { path = \"x\" } }, b = { file = { path = \"y\" } } }\n",
+            "[feed]\na.file.path = \"x\"\n[feed.b]\nfile.path = \"y\"\n",
+            "[feed.a]\nfile.path = \"x\"\nprofile.keys = [\"/z\"]\n[feed.b]\nfile.path = \"y\"\n",
+            "[feed.a]\nfile.path = \"x\"\nprofile = { keys = [\"/z\"] }\n[feed.b]\nfile.path = \"y\"\n",
+            "\u{FEFF}[feed.a]\r\nfile.path = \"x\"\r\n[feed.b]\r\nfile.path = \"y\"\r\n",
+        ] {
+            let pinned = set_pins(text, "a", &keys(&["/id"])).unwrap();
+            assert_eq!(read(&pinned).feeds[0].pins, keys(&["/id"]), "{pinned}");
+            assert!(read(&pinned).feeds[1].pins.is_empty());
+            let bare = set_pins(&pinned, "a", &Pins::default()).unwrap();
+            assert!(read(&bare).feeds[0].pins.is_empty(), "{bare}");
+        }
+        assert!(matches!(set_pins("", "a", &Pins::default()), Err(EditError::Absent(_))));
+    }
+}

@@ -15,6 +15,7 @@ mod tail;
 
 use std::path::Path;
 
+pub(in crate::config) use self::profile::pins;
 use super::{Config, parse};
 
 /// What is said about a text: every message in full.

@@ -15,9 +15,9 @@ fn profile(lines: &str) -> String {
 #[test]
 fn every_part_of_a_profile_is_read() {
     let text = profile(
-        "kinds = [\"/channel\"]\ntimes = [{ path = \"/ts\", unit = \"ms\" }]\nkeys = [\"/id\", \"topic:/1\"]\nignore = [\"/debug\"]\n\
+        "kinds = [\"/channel\"]\ntimes = [{ path = \"/ts\", unit = \"ms\", of = [\"trade\"] }]\nkeys = [\"/id\", \"topic:/1\"]\nignore = [\"/debug\"]\n\
          series = [{ path = \"/price\", kind = \"gauge\", unit = \"USD\", low = 0, high = 1e6, per_second = 500.5 }, { path = \"/x/*\" }]\n\
-         sequence = [{ paths = [\"/U\", \"/u\"], rule = \"first-follows-last\", per = [\"/s\"] }, { paths = [\"/n\"], rule = \"plus-one-modulo\", modulus = 256 }]",
+         sequence = [{ paths = [\"/U\", \"/u\"], rule = \"first-follows-last\", per = [\"/s\"], of = [\"trade\"], restarts = [\"snapshot\"] }, { paths = [\"/n\"], rule = \"plus-one-modulo\", modulus = 256 }]",
     );
     let none = PinnedSeries { path: "/x/*".into(), kind: None, unit: None, range: (None, None), fastest: None };
     let price = PinnedSeries {
@@ -32,12 +32,20 @@ fn every_part_of_a_profile_is_read() {
         rule: SequenceRule::FirstFollowsLast,
         modulus: None,
         per: vec!["/s".into()],
+        of: vec!["trade".into()],
+        restarts: vec!["snapshot".into()],
     };
-    let round =
-        PinnedSequence { paths: vec!["/n".into()], rule: SequenceRule::PlusOneModulo, modulus: Some(256), per: vec![] };
+    let round = PinnedSequence {
+        paths: vec!["/n".into()],
+        rule: SequenceRule::PlusOneModulo,
+        modulus: Some(256),
+        per: vec![],
+        of: vec![],
+        restarts: vec![],
+    };
     let pins = Pins {
         kinds: Some(vec!["/channel".into()]),
-        times: Some(vec![PinnedTime { path: "/ts".into(), unit: TimeUnit::Millis }]),
+        times: Some(vec![PinnedTime { path: "/ts".into(), unit: TimeUnit::Millis, of: vec!["trade".into()] }]),
         keys: Some(vec!["/id".into(), "topic:/1".into()]),
         ignored: vec!["/debug".into()],
         series: vec![price, none],
@@ -83,14 +91,18 @@ fn path() -> impl Strategy<Value = String> {
     prop_oneof!["/[a-zA-Z_ \"~*]{0,8}(/[a-z0-9*]{1,4}){0,2}", Just("topic".to_owned()), Just("topic:/2".to_owned())]
 }
 
+fn kinds() -> impl Strategy<Value = Vec<String>> {
+    vec("[a-z:._ \"]{0,6}", 0..3)
+}
+
 fn number() -> impl Strategy<Value = f64> {
     prop_oneof![-1e9..1e9_f64, (-1000..1000_i32).prop_map(f64::from)]
 }
 
 /// Whatever can be pinned in a file.
-pub(super) fn pins() -> impl Strategy<Value = Pins> {
-    let time =
-        (path(), proptest::sample::select(TimeUnit::ALL.to_vec())).prop_map(|(path, unit)| PinnedTime { path, unit });
+pub(in crate::config) fn pins() -> impl Strategy<Value = Pins> {
+    let time = (path(), proptest::sample::select(TimeUnit::ALL.to_vec()), kinds())
+        .prop_map(|(path, unit, of)| PinnedTime { path, unit, of });
     let kind = of(proptest::sample::select(SeriesKind::ALL.to_vec()));
     let series = (path(), kind, of("[a-z°/%\"]{0,5}"), of(number()), of(0.001..1e9_f64), of(0.001..1e6_f64)).prop_map(
         |(path, kind, unit, low, above, fastest)| {
@@ -99,16 +111,19 @@ pub(super) fn pins() -> impl Strategy<Value = Pins> {
         },
     );
     let rule = proptest::sample::select(SequenceRule::ALL.to_vec());
-    let sequence =
-        (path(), path(), rule, 2..1_u64 << 53, vec(path(), 0..3)).prop_map(|(one, other, rule, modulus, per)| {
+    let sequence = (path(), path(), rule, 2..1_u64 << 53, vec(path(), 0..3), kinds(), kinds()).prop_map(
+        |(one, other, rule, modulus, per, of, restarts)| {
             let pair = matches!(rule, SequenceRule::FirstFollowsLast | SequenceRule::NamesPrevious);
             PinnedSequence {
                 paths: if pair { vec![one, other] } else { vec![one] },
                 rule,
                 modulus: (rule == SequenceRule::PlusOneModulo).then_some(modulus),
                 per,
+                of,
+                restarts,
             }
-        });
+        },
+    );
     let some = (
         of(vec(path(), 0..4)),
         of(vec(time, 0..3)),

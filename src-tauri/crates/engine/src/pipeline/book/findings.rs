@@ -17,12 +17,6 @@ impl Book {
             self.enter_finding(&finding, shared);
             match (finding.check, finding.kind) {
                 (Check::Sequence, FindingKind::Gap) => self.lost_messages(&finding, shared),
-                (Check::Sequence, FindingKind::Healed) => {
-                    let came =
-                        finding.from.zip(finding.to).map_or(1, |(from, to)| to.saturating_sub(from).saturating_add(1));
-                    self.tally.lost = self.tally.lost.saturating_sub(came);
-                    self.tally.filled = self.tally.filled.saturating_add(came);
-                }
                 (Check::Order, _) => self.tally.reordered += 1,
                 // Of one of its devices it is a warning.
                 (Check::Silence, FindingKind::Silent) if finding.severity == Severity::Critical => {

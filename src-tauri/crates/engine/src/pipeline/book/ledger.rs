@@ -1,11 +1,7 @@
 //! What the ledger is told of a feed, by the minute.
 //!
 //! `received` is what went through the checks: what the inbox dropped is missing, if the feed numbers its messages, and not
-//! received; a second copy that the inbox knew is neither. What comes after all is entered in the minute of its gap, of
-//! which the last 256 are remembered; of an older one, in the minute in which it came.
-
-use std::collections::VecDeque;
-use std::sync::Arc;
+//! received; a second copy that the inbox knew is neither. What comes after all is entered in the minute of its gap.
 
 use feedwatch_detect::Arrival;
 use feedwatch_model::{
@@ -16,27 +12,16 @@ use feedwatch_model::{
 use super::super::Shared;
 use super::Book;
 
-/// Gaps whose minute is remembered.
-const GAPS: usize = 256;
 /// A longer pause between two looks says nothing of the feed: the program did not run.
 const LONGEST: i64 = 10 * NANOS_PER_SECOND;
 
 /// What the ledger needs to know between messages.
 #[derive(Debug, Default)]
 pub(in super::super) struct Entries {
-    gaps: VecDeque<Missed>,
     /// How many late messages the checks had told of.
     late: u64,
     /// Up to when watching was entered.
     watched: Option<Time>,
-}
-
-#[derive(Debug)]
-struct Missed {
-    per: Vec<(Arc<str>, Arc<str>)>,
-    from: u64,
-    to: u64,
-    at: Time,
 }
 
 impl Book {
@@ -67,6 +52,19 @@ impl Book {
         self.entries.late = late;
     }
 
+    /// What the message filled, behind the findings that it brought.
+    #[inline]
+    pub(super) fn enter_filled(&mut self, shared: &mut Shared) {
+        for (at, came) in self.integrity.take_filled() {
+            self.tally.lost = self.tally.lost.saturating_sub(came);
+            self.tally.filled = self.tally.filled.saturating_add(came);
+            if shared.output.keeps() {
+                let counts = shared.output.ledger.at(self.id, at);
+                counts.filled = counts.filled.saturating_add(came);
+            }
+        }
+    }
+
     /// One that its broker sent before, or that could not be read.
     pub(super) fn enter_other(&mut self, message: &Message, rejected: bool, shared: &mut Shared) {
         if !shared.output.keeps() {
@@ -83,20 +81,12 @@ impl Book {
         if !shared.output.keeps() {
             return;
         }
-        let range = finding.from.zip(finding.to);
-        if (finding.check, finding.kind) == (Check::Sequence, FindingKind::Healed) {
-            let came = range.map_or(1, |(from, to)| to.saturating_sub(from).saturating_add(1));
-            let at = self.entries.gap_of(finding).unwrap_or(finding.at);
-            let counts = shared.output.ledger.at(self.id, at);
-            counts.filled = counts.filled.saturating_add(came);
-        }
         let counts = shared.output.ledger.at(self.id, finding.at);
         counts.findings.add(finding.check, 1);
         let counted = finding.severity != Severity::Info;
         match finding.check {
             Check::Sequence if finding.kind == FindingKind::Gap => {
                 counts.missing = counts.missing.saturating_add(finding.missing.unwrap_or(1));
-                self.entries.remember(finding);
             }
             Check::Order => counts.reordered += 1,
             Check::Conflict | Check::Range | Check::Schema if counted => counts.invalid += 1,
@@ -116,22 +106,5 @@ impl Book {
         let counts = shared.output.ledger.at(self.id, now);
         counts.watched_ms += passed.unsigned_abs();
         counts.silent_ms += if state == FeedState::Silent { passed.unsigned_abs() } else { 0 };
-    }
-}
-
-impl Entries {
-    fn remember(&mut self, finding: &Finding) {
-        let Some((from, to)) = finding.from.zip(finding.to) else { return };
-        if self.gaps.len() == GAPS {
-            self.gaps.pop_front();
-        }
-        self.gaps.push_back(Missed { per: finding.per.clone(), from, to, at: finding.at });
-    }
-
-    /// When the gap was that a finding heals.
-    fn gap_of(&self, finding: &Finding) -> Option<Time> {
-        let number = finding.from?;
-        let holds = |gap: &&Missed| gap.per == finding.per && (gap.from..=gap.to.max(gap.from)).contains(&number);
-        self.gaps.iter().rev().find(holds).map(|gap| gap.at)
     }
 }

@@ -68,3 +68,51 @@ proptest! {
         prop_assert_eq!(&entered(&messages, 1), &minutes);
     }
 }
+
+/// The whole ledger: received, bytes, duplicate, rejected, missing less filled, expected.
+fn accounts(messages: &[Message]) -> [u64; 6] {
+    let mut sum = LedgerCounts::default();
+    entered(messages, 16).values().for_each(|counts| sum += counts);
+    [sum.received, sum.bytes, sum.duplicate, sum.rejected, sum.missing - sum.filled, sum.expected()]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// What comes in another order within the time that holes are held is the same in the end, and balances. The first
+    /// messages, by which the numbers become known, and the last ones come in their order.
+    #[test]
+    fn delays_change_no_sum(faults in proptest::collection::vec((0u8..16, 0usize..6), 10..150)) {
+        let known = std::iter::repeat_n((3, 0), 60);
+        let faults: Vec<(u8, usize)> = known.clone().chain(faults).chain(known.take(12)).collect();
+        let (mut sent, mut distinct, mut again) = (Vec::new(), 0, 0);
+        for (place, (fault, delay)) in faults.iter().enumerate() {
+            let text = ticker(0, 1_000 + place as u64, place as i64 * 100, 100.0 + (place as f64 / 9.0).sin());
+            match fault {
+                0 => continue,
+                1 => {
+                    sent.push((place, text.clone()));
+                    again += 1;
+                }
+                2 => sent.push((place + delay, Message::new(0, at(0), "{\"type\":"))),
+                _ => {}
+            }
+            distinct += 1;
+            sent.push((place + delay, text));
+        }
+        let whole = faults.len() as u64;
+        let received = |sent: &[(usize, Message)]| -> Vec<Message> {
+            let timed = |(number, (place, message)): (u64, &(usize, Message))| {
+                Message { number, received: at(*place as i64 * 100 + 3), ..message.clone() }
+            };
+            (0..).zip(sent).map(timed).collect()
+        };
+        let plain = accounts(&received(&sent));
+        sent.sort_by_key(|(place, _)| *place);
+        let delayed = accounts(&received(&sent));
+        prop_assert_eq!(delayed, plain);
+        let [received, _, duplicate, rejected, lost, _] = delayed;
+        prop_assert_eq!((duplicate, received - duplicate - rejected), (again, distinct));
+        prop_assert_eq!(distinct + lost, whole);
+    }
+}
