@@ -117,7 +117,7 @@ fn healed(run: &Run, feed: Feed, check: Check, failed: Time) -> Option<Time> {
     let over = run.alarms.iter().find(|(of, its, at, raised)| (*of, *its) == (feed, check) && *at > failed && !raised);
     let quiet = failed.plus_nanos((QUIET_SECONDS * 1e9) as i64);
     let stays_quiet = own.all(|(_, found)| found.at > quiet) && run.second(quiet) < PERIOD as f64;
-    told.or(over.map(|(_, _, at, _)| *at)).or(stays_quiet.then_some(quiet))
+    told.into_iter().chain(over.map(|(_, _, at, _)| *at)).min().or(stays_quiet.then_some(quiet))
 }
 
 #[test]
