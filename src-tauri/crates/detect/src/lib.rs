@@ -7,4 +7,4 @@ mod anomaly;
 mod integrity;
 
 pub use anomaly::{ALARM_BAR, Detector, Episode, Explanation, Group, GroupVerdict, Onset, Verdict, Watch, explain};
-pub use integrity::{Arrival, Certificates, FeedRhythm, Integrity, Scopes};
+pub use integrity::{Arrival, CERTIFICATE, Certificates, FeedRhythm, Integrity, Scopes};

@@ -4,11 +4,13 @@
 //! |---|---|---|---|
 //! | connection | the connection is lost or not to be had, or one of several endpoints is | warning; critical where a person must act | all that should stand stand again |
 //! | silence | no message for longer than usual | critical | messages come again |
+//! | silence | a device says nothing while others go on | warning | all speak again, or are no longer awaited |
 //! | security | a server's certificate expires within 14 days, or is another than before | warning | none of those in use expires soon, at the next connection |
+//! | security | clients without a valid token, a publisher not seen before | warning | nothing of it for 60 s |
 //! | sequence | messages are lost | warning | nothing was lost for 60 s |
 //! | decode | a message cannot be read | warning | all could be read for 60 s |
 //! | conflict | the same identity came with other content | warning | nothing of it for 60 s |
-//! | checksum, signature | one does not fit | warning; critical | nothing of it for 60 s |
+//! | checksum, signature | one does not fit | warning; critical | nothing of it for 60 s; a book: it fits again |
 //! | agreement | redundant lines bring different things | warning | nothing of it for 60 s |
 //! | rate | the feed, or a kind of message, comes at a fraction of its rate | warning | the rate is back |
 //! | clock | the source's clock stands or was set | warning | it goes again; nothing of it for 60 s |
@@ -17,15 +19,18 @@
 //! Repeated, late and reordered messages, changes of the schema and implausible values are findings only. A lone series has a daily budget per feed: one alarm in 30 min
 //! on average, 48 at once; what is beyond stays a finding, and that is said once.
 
+mod lasting;
 mod losses;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
 
 use feedwatch_model::{
     Alarm, AlarmEvent, AlarmId, AlarmSource, AlarmState, AlarmTransition, Check, FeedId, Finding, FindingKind,
     NANOS_PER_SECOND, Severity, Time,
 };
 
+use self::lasting::{Lasting, Left};
 pub use self::losses::Found;
 use self::losses::Losses;
 
@@ -70,6 +75,7 @@ pub struct Alarms {
     changes: Vec<AlarmChange>,
     budgets: HashMap<FeedId, Budget>,
     losses: Losses,
+    lasting: Lasting,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -104,7 +110,7 @@ impl Alarms {
 
     /// The condition holds: raises an alarm, or keeps the one of its source up.
     pub fn raise(&mut self, found: impl Into<Found>, at: Time) {
-        let Found { mut cause, missing } = found.into();
+        let Found { mut cause, missing, lasting } = found.into();
         if let Some(alarm) = self.by_source.get(&cause.source).and_then(|id| self.open.get_mut(id)) {
             // What got worse than it was when a person saw it needs a person again.
             let worse = cause.severity > alarm.severity && alarm.state == AlarmState::Acknowledged;
@@ -114,6 +120,7 @@ impl Alarms {
             }
             alarm.findings += 1;
             self.losses.more(alarm.id, missing, alarm.findings, &mut cause);
+            cause.text = self.lasting.told(alarm.id, lasting.as_ref(), &cause.title, &cause.text, at);
             alarm.kind = cause.kind;
             alarm.severity = alarm.severity.max(cause.severity);
             alarm.title = cause.title;
@@ -130,6 +137,7 @@ impl Alarms {
         let id = AlarmId(self.next.max(1));
         self.next = id.0 + 1;
         self.losses.first(id, missing);
+        cause.text = self.lasting.told(id, lasting.as_ref(), &cause.title, &cause.text, at);
         let alarm = Alarm {
             id,
             source: cause.source.clone(),
@@ -164,6 +172,19 @@ impl Alarms {
     pub fn clear(&mut self, source: &AlarmSource, at: Time, why: &str) {
         if let Some(&id) = self.by_source.get(source) {
             self.apply(id, AlarmEvent::Clear, at, Some(why.to_owned()));
+        }
+    }
+
+    /// A condition of a source is over: the alarm ends with the last of them, and what does not last by quiet.
+    pub fn over(&mut self, source: &AlarmSource, condition: &str, at: Time, why: &str) {
+        let Some(&id) = self.by_source.get(source) else { return };
+        match self.lasting.over(AlarmId(id), condition) {
+            Left::Nothing => self.clear(source, at, why),
+            Left::Passing => {}
+            Left::Conditions(title, text) => {
+                let Some(kind) = self.open.get(&id).map(|alarm| alarm.kind) else { return };
+                self.reword(source, kind, title, text);
+            }
         }
     }
 
@@ -202,10 +223,14 @@ impl Alarms {
     fn apply(&mut self, id: u64, event: AlarmEvent, at: Time, note: Option<String>) {
         let Some(alarm) = self.open.get_mut(&id) else { return };
         let Some(transition) = alarm.apply(event, at, note) else { return };
+        if event == AlarmEvent::Clear {
+            self.lasting.forget(alarm.id);
+        }
         self.changes.push(AlarmChange { alarm: alarm.clone(), transition: Some(transition) });
         if alarm.state == AlarmState::Normal {
             self.by_source.remove(&alarm.source);
             self.losses.forget(alarm.id);
+            self.lasting.forget(alarm.id);
             if let Some(closed) = self.open.remove(&id) {
                 self.past.push_front(closed);
                 self.past.truncate(PAST);
@@ -218,7 +243,8 @@ impl Alarms {
         let quiet: Vec<AlarmSource> = self
             .open
             .values()
-            .filter(|alarm| alarm.state.is_active() && ends_by_quiet(alarm))
+            .filter(|alarm| alarm.state.is_active() && ends_by_quiet(alarm.source.check))
+            .filter(|alarm| !self.lasting.is_open(alarm.id))
             .filter(|alarm| now.nanos_since(alarm.last_seen) >= QUIET)
             .map(|alarm| alarm.source.clone())
             .collect();
@@ -275,14 +301,19 @@ impl Alarms {
     }
 }
 
-fn ends_by_quiet(alarm: &Alarm) -> bool {
-    match alarm.source.check {
-        Check::Sequence | Check::Decode | Check::Conflict | Check::Checksum | Check::Signature | Check::Agreement => {
-            true
-        }
-        Check::Clock => alarm.kind != FindingKind::Stopped,
-        _ => false,
-    }
+/// Whether nothing more of it ends an alarm of which nothing lasts.
+fn ends_by_quiet(check: Check) -> bool {
+    matches!(
+        check,
+        Check::Sequence
+            | Check::Decode
+            | Check::Conflict
+            | Check::Checksum
+            | Check::Signature
+            | Check::Agreement
+            | Check::Clock
+            | Check::Security
+    )
 }
 
 /// The alarm that a finding of the feed's integrity raises, if it raises one.
@@ -295,7 +326,7 @@ pub fn cause_of(finding: &Finding) -> Option<Found> {
             | (Check::Conflict | Check::Checksum | Check::Signature | Check::Agreement, _)
             | (Check::Rate, FindingKind::Low)
             | (Check::Clock, FindingKind::Stopped | FindingKind::Step)
-            | (Check::Security, FindingKind::Certificate)
+            | (Check::Security, _)
             | (Check::Connection, FindingKind::Closed | FindingKind::Refused | FindingKind::FailedOver)
     );
     if !raises || finding.severity == Severity::Info {
@@ -303,16 +334,20 @@ pub fn cause_of(finding: &Finding) -> Option<Found> {
     }
     let (title, text) = headline(&finding.text);
     let cause = Cause { source: source_of(finding), kind: finding.kind, severity: finding.severity, title, text };
-    Some(Found { cause, missing: finding.missing })
+    Some(Found { cause, missing: finding.missing, lasting: condition_of(finding) })
 }
 
-/// The alarm that a finding ends, if it ends one.
-pub fn ended_by(finding: &Finding) -> Option<AlarmSource> {
-    // What is back to normal is told by the same kind of finding, as information.
-    let is_back =
-        matches!((finding.check, finding.kind), (Check::Rate, FindingKind::Low) | (Check::Clock, FindingKind::Stopped))
-            && finding.severity == Severity::Info;
-    (finding.kind == FindingKind::Resumed || is_back).then(|| source_of(finding))
+/// The alarm of which a finding ends a condition, and the condition's name.
+pub fn ended_by(finding: &Finding) -> Option<(AlarmSource, Arc<str>)> {
+    let is_over = finding.check != Check::Connection || finding.kind == FindingKind::Resumed;
+    let name = condition_of(finding).filter(|_| is_over && finding.severity == Severity::Info)?;
+    Some((source_of(finding), name))
+}
+
+/// What lasts: a connection that is lost does till it stands again.
+fn condition_of(finding: &Finding) -> Option<Arc<str>> {
+    let of_connection = || (finding.check == Check::Connection).then(|| "connection".into());
+    finding.lasting.clone().or_else(of_connection)
 }
 
 fn source_of(finding: &Finding) -> AlarmSource {

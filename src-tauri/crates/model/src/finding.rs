@@ -209,6 +209,9 @@ pub struct Finding {
     pub missing: Option<u64>,
     /// How much it matters.
     pub severity: Severity,
+    /// The condition it tells of, where that lasts until a finding of the same name tells, as information, that it is over.
+    /// Known while the program runs; the history does not keep it.
+    pub lasting: Option<Arc<str>>,
     /// What was expected, for anomalies.
     pub expectation: Option<Expectation>,
     /// The reason, in a sentence an operator would say.
@@ -230,6 +233,7 @@ impl Finding {
             to: None,
             missing: None,
             severity,
+            lasting: None,
             expectation: None,
             text,
         }

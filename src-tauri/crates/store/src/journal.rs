@@ -257,6 +257,7 @@ fn finding(row: &Row<'_>) -> Sql<Finding> {
         from: unsigned(row, 8)?,
         to: unsigned(row, 9)?,
         missing: unsigned(row, 10)?,
+        lasting: None,
         expectation,
         text: row.get(16)?,
     })

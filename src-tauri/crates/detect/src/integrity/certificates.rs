@@ -8,6 +8,8 @@ use std::collections::HashMap;
 
 use feedwatch_model::{Certificate, Check, FeedId, Finding, FindingKind, NANOS_PER_SECOND, Severity, Time};
 
+/// The name of what lasts: a certificate expires soon, or is another than before.
+pub const CERTIFICATE: &str = "certificate";
 const DAY: i64 = 86_400 * NANOS_PER_SECOND;
 const SOON: i64 = 14 * DAY;
 const RENEWAL: i64 = 30 * DAY;
@@ -70,7 +72,9 @@ impl Certificates {
                     certificate.issuer
                 )
             };
-            out.push(Finding::new(Check::Security, FindingKind::Certificate, self.feed, at, severity, text));
+            let lasting = (severity > Severity::Info).then(|| CERTIFICATE.into());
+            let finding = Finding::new(Check::Security, FindingKind::Certificate, self.feed, at, severity, text);
+            out.push(Finding { lasting, ..finding });
         }
         let told = if is_new { None } else { self.known.get(endpoint).and_then(|known| known.told) };
         self.known.insert(endpoint.to_owned(), Known { certificate: certificate.clone(), told, open: true });
@@ -122,7 +126,8 @@ impl Certificates {
                     }
                 ),
             };
-            out.push(Finding::new(Check::Security, FindingKind::Certificate, feed, now, Severity::Warning, text));
+            let finding = Finding::new(Check::Security, FindingKind::Certificate, feed, now, Severity::Warning, text);
+            out.push(Finding { lasting: Some(CERTIFICATE.into()), ..finding });
         }
     }
 

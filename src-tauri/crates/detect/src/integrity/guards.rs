@@ -2,10 +2,12 @@
 //!
 //! - A guard of one message: the first mismatch of a rule is told at once, further ones together, every 10 s.
 //! - A checksum over a book (its method ends with `-book`): once the book is wrong all later ones are too. So a run of
-//!   mismatches is one finding, at its first; when 16 in a row fit, it is told since which message, and how many did not.
-//!   A run that lasts to the end is told with its count.
+//!   mismatches of a book is one finding, at its first; when 16 in a row fit, it is told since which message, and how many
+//!   did not. A run that lasts to the end is told with its count. Books are told apart by what their messages are of: the
+//!   scope of their numbers, else the keys of their first value.
 //!
-//! A checksum is a warning, a signature critical. Limit: 64 rules; those beyond are counted and not told.
+//! A checksum is a warning, a signature critical. Limits: 64 rules, those beyond are counted and not told; 256 books of a
+//! rule are wrong at once, those beyond are told as one.
 
 use std::sync::Arc;
 
@@ -14,6 +16,7 @@ use feedwatch_model::{Check, FeedId, Finding, FindingKind, Guard, Message, NANOS
 use super::{Scopes, words};
 
 const MAX_RULES: usize = 64;
+const MAX_BOOKS: usize = 256;
 const PAUSE_NANOS: i64 = 10 * NANOS_PER_SECOND;
 /// So many fitting ones end a run.
 const FITS: u32 = 16;
@@ -32,9 +35,14 @@ pub(super) struct Guards {
 struct Rule {
     known: Option<Known>,
     quiet_until: Option<Time>,
-    /// Mismatches that are not told yet, or the run of a book.
+    /// Mismatches that are not told yet.
     held: Option<Held>,
+    /// The books that are wrong.
+    books: Vec<(Of, Held)>,
 }
+
+/// What a message is of: path and text of each key.
+type Of = Vec<(Arc<str>, Arc<str>)>;
 
 #[derive(Clone, Debug)]
 struct Known {
@@ -77,19 +85,24 @@ impl Guards {
             if guard.fits {
                 self.fits += 1;
                 if self.busy {
-                    self.fitted(message, guard.rule, out);
+                    self.fitted(message, guard.rule, reading, scopes, out);
                 }
             } else {
                 self.fails += 1;
-                // What the message is of, by its numbers.
-                let of = reading.marks.first().map(|mark| scopes.per(mark.rule, mark.scope)).unwrap_or_default();
-                self.failed(message, guard, scopes, &words::label(&of), out);
+                self.failed(message, guard, reading, scopes, out);
             }
         }
     }
 
     #[cold]
-    fn failed(&mut self, message: &Message, guard: &Guard, scopes: &dyn Scopes, label: &str, out: &mut Vec<Finding>) {
+    fn failed(
+        &mut self,
+        message: &Message,
+        guard: &Guard,
+        reading: &Reading,
+        scopes: &dyn Scopes,
+        out: &mut Vec<Finding>,
+    ) {
         let at = guard.rule as usize;
         if at >= MAX_RULES {
             return;
@@ -103,42 +116,41 @@ impl Guards {
             let (path, method, is_signature) = scopes.guard(guard.rule);
             Known { path, of_book: method.ends_with("-book"), is_signature }
         });
-        let held = Held {
-            count: 1,
-            first: message.number,
-            last: message.number,
-            at: message.received,
-            fits: 0,
-            back: (0, message.received),
-        };
+        let (known, of) = (&known.clone(), of(reading, scopes));
+        if known.of_book {
+            self.busy = true;
+            if rule.is_wrong(&of, message) {
+                return;
+            }
+            let text = first_sentence(known, guard, &words::label(&of));
+            out.push(known.of_book(feed, (message.number, message.received), &of, text));
+            let place = if rule.books.len() < MAX_BOOKS { of } else { Of::new() };
+            rule.books.push((place, Held::of(message)));
+            return;
+        }
         let is_quiet = rule.quiet_until.is_some_and(|until| message.received < until);
         match &mut rule.held {
-            Some(before) => {
-                before.count += 1;
-                (before.last, before.fits) = (message.number, 0);
-            }
-            None if known.of_book || !is_quiet => {
+            Some(before) => before.count(message),
+            None if !is_quiet => {
                 rule.quiet_until = Some(message.received.plus_nanos(PAUSE_NANOS));
-                rule.held = known.of_book.then_some(held);
-                let text = first_sentence(known, guard, label);
+                let text = first_sentence(known, guard, &words::label(&of));
                 out.push(known.finding(feed, (message.number, message.received), text));
-                self.busy |= known.of_book;
             }
             None => {
-                rule.held = Some(held);
+                rule.held = Some(Held::of(message));
                 self.busy = true;
             }
         }
     }
 
+    /// A checksum fits: of a book that is wrong it may be the one that ends the run.
     #[cold]
-    fn fitted(&mut self, message: &Message, rule: u32, out: &mut Vec<Finding>) {
+    fn fitted(&mut self, message: &Message, rule: u32, reading: &Reading, scopes: &dyn Scopes, out: &mut Vec<Finding>) {
         let feed = self.feed;
-        let Some(rule) = self.rules.get_mut(rule as usize) else { return };
-        let (Some(known), Some(held)) = (&rule.known, &mut rule.held) else { return };
-        if !known.of_book {
-            return;
-        }
+        let Some(rule) = self.rules.get_mut(rule as usize).filter(|rule| !rule.books.is_empty()) else { return };
+        let of = of(reading, scopes);
+        let Some(at) = rule.books.iter().position(|(book, _)| *book == of) else { return };
+        let (Some(known), Some((_, held))) = (&rule.known, rule.books.get_mut(at)) else { return };
         if held.fits == 0 {
             held.back = (message.number, message.received);
         }
@@ -151,11 +163,12 @@ impl Guards {
         } else {
             format!("{} that did not", words::count(held.count))
         };
-        let text = format!("The {} fits again since message {}, after {many}.", known.called(""), held.back.0);
-        let finding = known.finding(feed, held.back, text);
+        let called = known.called(&words::label(&of));
+        let text = format!("The {called} fits again since message {}, after {many}.", held.back.0);
+        let finding = known.of_book(feed, held.back, &of, text);
         out.push(Finding { severity: Severity::Info, ..finding });
-        (rule.held, rule.quiet_until) = (None, None);
-        self.busy = self.rules.iter().any(|rule| rule.held.is_some());
+        rule.books.swap_remove(at);
+        self.busy = self.rules.iter().any(Rule::is_busy);
     }
 
     #[inline]
@@ -174,23 +187,54 @@ impl Guards {
     fn flush(&mut self, now: Option<Time>, out: &mut Vec<Finding>) {
         let feed = self.feed;
         for rule in &mut self.rules {
-            let (Some(known), Some(held)) = (&rule.known, rule.held) else { continue };
-            let is_due = match now {
-                None => true,
-                Some(now) => !known.of_book && rule.quiet_until.is_none_or(|until| now >= until),
-            };
-            if !is_due {
+            let Some(known) = &rule.known else { continue };
+            let is_due = now.is_none_or(|now| rule.quiet_until.is_none_or(|until| now >= until));
+            if let Some(held) = rule.held.take_if(|_| is_due) {
+                rule.quiet_until = rule.quiet_until.map(|until| until.plus_nanos(PAUSE_NANOS));
+                out.push(known.finding(feed, (held.first, held.at), known.later_sentence(&held, "")));
+            }
+            if now.is_some() {
                 continue;
             }
-            rule.held = None;
-            rule.quiet_until = rule.quiet_until.map(|until| until.plus_nanos(PAUSE_NANOS));
-            if known.of_book && held.count == 1 {
-                // It was told, and is all there is to tell.
-                continue;
+            // A run of one was told, and is all there is to tell.
+            for (of, held) in std::mem::take(&mut rule.books).into_iter().filter(|(_, held)| held.count > 1) {
+                let text = known.later_sentence(&held, &words::label(&of));
+                out.push(known.of_book(feed, (held.first, held.at), &of, text));
             }
-            out.push(known.finding(feed, (held.first, held.at), known.later_sentence(&held)));
         }
-        self.busy = self.rules.iter().any(|rule| rule.held.is_some());
+        self.busy = self.rules.iter().any(Rule::is_busy);
+    }
+}
+
+/// What a message is of, by its numbers, else by its values.
+fn of(reading: &Reading, scopes: &dyn Scopes) -> Of {
+    let numbered = reading.marks.first().map(|mark| scopes.per(mark.rule, mark.scope)).filter(|of| !of.is_empty());
+    let valued = || reading.points.first().map(|point| scopes.entity(point.series));
+    numbered.or_else(valued).unwrap_or_default()
+}
+
+impl Rule {
+    fn is_busy(&self) -> bool {
+        self.held.is_some() || !self.books.is_empty()
+    }
+
+    /// Whether a book is known to be wrong; then one more message of it is.
+    fn is_wrong(&mut self, of: &Of, message: &Message) -> bool {
+        let full = self.books.len() > MAX_BOOKS;
+        let book = self.books.iter_mut().find(|(book, _)| book == of || full && book.is_empty());
+        book.map(|(_, held)| held.count(message)).is_some()
+    }
+}
+
+impl Held {
+    fn of(message: &Message) -> Held {
+        let (number, at) = (message.number, message.received);
+        Held { count: 1, first: number, last: number, at, fits: 0, back: (0, at) }
+    }
+
+    fn count(&mut self, message: &Message) {
+        self.count += 1;
+        (self.last, self.fits) = (message.number, 0);
     }
 }
 
@@ -203,6 +247,12 @@ impl Known {
         Finding { message: Some(message), ..Finding::new(check, FindingKind::Mismatch, feed, at, severity, text) }
     }
 
+    /// The same for a book, which is wrong until it is told that it fits again.
+    fn of_book(&self, feed: FeedId, place: (u64, Time), of: &Of, text: String) -> Finding {
+        let lasting = Some(format!("{} {}", self.path, words::label(of)).into());
+        Finding { per: of.clone(), lasting, ..self.finding(feed, place, text) }
+    }
+
     /// `checksum of BTC-USD (/checksum)`.
     fn called(&self, label: &str) -> String {
         let what = if self.is_signature { "signature" } else { "checksum" };
@@ -210,8 +260,8 @@ impl Known {
         format!("{what}{} ({path})", words::of(label))
     }
 
-    fn later_sentence(&self, held: &Held) -> String {
-        let called = self.called("");
+    fn later_sentence(&self, held: &Held, label: &str) -> String {
+        let called = self.called(label);
         match held.count {
             1 => format!("The {called} of message {} does not fit. The message is kept as evidence.", held.first),
             count => format!(

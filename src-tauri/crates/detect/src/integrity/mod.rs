@@ -65,7 +65,7 @@ use std::sync::Arc;
 
 use feedwatch_model::{FeedId, FieldType, Finding, Message, NANOS_PER_SECOND, Reading, Rejected, SequenceRule, Time};
 
-pub use certificates::Certificates;
+pub use certificates::{CERTIFICATE, Certificates};
 use conflict::Contents;
 use guards::Guards;
 use identity::Identities;
@@ -345,11 +345,6 @@ impl Integrity {
     /// seconds of such messages are observed, so that the source's clock is not blamed.
     pub fn own_step(&mut self, at: Time, nanos: i64, out: &mut Vec<Finding>) {
         self.timing.own_step(at, nanos, out);
-    }
-
-    /// How many of its entities are silent while the others go on.
-    pub fn stale(&self) -> usize {
-        self.stale.count()
     }
 
     /// How many messages were found late so far.

@@ -190,12 +190,12 @@ impl Rate {
             Told::Unusual(run) => self.kind_is(index, &run, end, out),
             Told::Back(way, rate) => {
                 let text = format!("The rate{} is back at {}.", self.of(index), per_time(rate));
-                self.push(way, end, Severity::Info, text, out);
+                self.push((index, way), end, Severity::Info, text, out);
             }
             Told::Stays(way, rate) => {
                 let text =
                     format!("The rate{} stays at {}, which is taken as usual now.", self.of(index), per_time(rate));
-                self.push(way, end, Severity::Info, text, out);
+                self.push((index, way), end, Severity::Info, text, out);
             }
         }
     }
@@ -256,19 +256,20 @@ impl Rate {
             Way::Low => format!("Far fewer messages{of} than usual: {rate} over {since}, usually {usual}."),
             Way::Burst => format!("Far more messages{of} than usual: {rate} over {since}, usually {usual}."),
         };
-        self.push(run.way, end, Severity::Warning, text, out);
+        self.push((index, run.way), end, Severity::Warning, text, out);
     }
 
     fn of(&self, index: usize) -> String {
         self.kinds.get(index).and_then(Option::as_ref).map_or(String::new(), |kind| words::of(&kind.label))
     }
 
-    fn push(&self, way: Way, at: Time, severity: Severity, text: String, out: &mut Vec<Finding>) {
+    fn push(&self, (index, way): (usize, Way), at: Time, severity: Severity, text: String, out: &mut Vec<Finding>) {
         let kind = match way {
             Way::Low => FindingKind::Low,
             Way::Burst => FindingKind::Burst,
         };
-        out.push(Finding::new(Check::Rate, kind, self.feed, at, severity, text));
+        let lasting = Some(format!("{} {index}", kind.word()).into());
+        out.push(Finding { lasting, ..Finding::new(Check::Rate, kind, self.feed, at, severity, text) });
     }
 
     /// Messages that came and were dropped at our inbox: of which kind is not known.

@@ -14,6 +14,8 @@ use feedwatch_model::{Check, FeedId, Finding, FindingKind, NANOS_PER_SECOND, Sev
 
 use super::words;
 
+/// The name of what lasts.
+const CONDITION: &str = "feed";
 const MIN_MESSAGES: u64 = 20;
 const MIN_LIMIT: f64 = 2e9;
 const WINDOW_NANOS: f64 = 600.0 * NANOS_PER_SECOND as f64;
@@ -84,7 +86,8 @@ impl Silence {
         self.elapse(at, out);
         if std::mem::take(&mut self.silent) {
             let text = "It answers again; nothing has changed meanwhile.".to_owned();
-            out.push(Finding::new(Check::Silence, FindingKind::Resumed, self.feed, at, Severity::Info, text));
+            let finding = Finding::new(Check::Silence, FindingKind::Resumed, self.feed, at, Severity::Info, text);
+            out.push(Finding { lasting: Some(CONDITION.into()), ..finding });
         }
         self.alive(at);
     }
@@ -126,7 +129,8 @@ impl Silence {
             words::span(self.longest() / 1e9),
         );
         let at = last.plus_nanos(limit as i64);
-        out.push(Finding::new(Check::Silence, FindingKind::Silent, self.feed, at, Severity::Critical, text));
+        let finding = Finding::new(Check::Silence, FindingKind::Silent, self.feed, at, Severity::Critical, text);
+        out.push(Finding { lasting: Some(CONDITION.into()), ..finding });
     }
 
     fn longest(&self) -> f64 {
@@ -174,6 +178,7 @@ impl Silence {
         let text = format!("Messages come again, after {} without one.", words::span(pause));
         out.push(Finding {
             message: Some(number),
+            lasting: Some(CONDITION.into()),
             ..Finding::new(Check::Silence, FindingKind::Resumed, self.feed, at, Severity::Info, text)
         });
     }

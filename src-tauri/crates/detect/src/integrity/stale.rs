@@ -22,6 +22,8 @@ use rustc_hash::FxHashMap;
 
 use super::{Scopes, words};
 
+/// The name of what lasts.
+const CONDITION: &str = "entities";
 const MAX_ENTITIES: usize = 10_000;
 const MAX_SERIES: u32 = 100_000;
 /// A series without a key, or of an entity beyond the limit.
@@ -89,7 +91,7 @@ impl Stale {
     }
 
     /// How many are stale.
-    pub(super) fn count(&self) -> usize {
+    fn count(&self) -> usize {
         self.entities.iter().filter(|entity| entity.stale).count()
     }
 
@@ -247,7 +249,14 @@ impl Stale {
         let severity = if kind == FindingKind::Silent { Severity::Warning } else { Severity::Info };
         let one = if let [(number, _)] = found { self.entities.get(*number as usize) } else { None };
         let per = one.map(|entity| entity.key.to_vec()).unwrap_or_default();
-        Finding { message: Some(message), per, ..Finding::new(Check::Silence, kind, self.feed, at, severity, text) }
+        // It is over with the last one.
+        let lasting = (kind == FindingKind::Silent || self.count() == 0).then(|| CONDITION.into());
+        Finding {
+            message: Some(message),
+            per,
+            lasting,
+            ..Finding::new(Check::Silence, kind, self.feed, at, severity, text)
+        }
     }
 
     pub(super) fn finish(&mut self, out: &mut Vec<Finding>) {

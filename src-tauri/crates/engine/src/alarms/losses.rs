@@ -1,6 +1,7 @@
 //! How many messages an alarm's losses are in all: the words of its last one tell of that one only.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use feedwatch_model::AlarmId;
 
@@ -14,11 +15,13 @@ pub struct Found {
     pub cause: Cause,
     /// How many messages are missing; `None` where that cannot be known, or none are.
     pub missing: Option<u64>,
+    /// The condition, where it lasts until it is told as over.
+    pub lasting: Option<Arc<str>>,
 }
 
 impl From<Cause> for Found {
     fn from(cause: Cause) -> Found {
-        Found { cause, missing: None }
+        Found { cause, missing: None, lasting: None }
     }
 }
 

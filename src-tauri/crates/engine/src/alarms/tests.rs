@@ -136,12 +136,11 @@ fn a_failed_check_of_what_came_needs_a_person_and_a_rate_until_it_is_back() {
     }
     for (check, kind) in [(Check::Rate, FindingKind::Low), (Check::Clock, FindingKind::Stopped)] {
         let mut alarms = Alarms::default();
-        alarms.raise(cause_of(&found(check, kind, Severity::Warning)).unwrap(), at(1));
+        let found = |severity| Finding { lasting: Some("a".into()), ..found(check, kind, severity) };
+        enter(&mut alarms, &found(Severity::Warning), 1);
         alarms.elapse(at(3600));
         assert!(alarms.open().all(|alarm| alarm.state == AlarmState::Unacknowledged), "{check:?}");
-        let over = found(check, kind, Severity::Info);
-        assert!(cause_of(&over).is_none());
-        alarms.clear(&ended_by(&over).unwrap(), at(3601), &over.text);
+        enter(&mut alarms, &found(Severity::Info), 3601);
         assert!(alarms.open().all(|alarm| alarm.state == AlarmState::Returned), "{check:?}");
     }
     for (check, kind) in [
@@ -177,4 +176,75 @@ proptest! {
             }
         }
     }
+}
+
+fn lasts(check: Check, kind: FindingKind, name: &str, severity: Severity, text: &str) -> Finding {
+    let finding = Finding::new(check, kind, FeedId(1), at(0), severity, text.to_owned());
+    Finding { lasting: Some(name.into()), ..finding }
+}
+
+/// What the engine does with a finding.
+fn enter(alarms: &mut Alarms, finding: &Finding, secs: i64) {
+    if let Some(found) = cause_of(finding) {
+        alarms.raise(found, at(secs));
+    } else if let Some((source, condition)) = ended_by(finding) {
+        alarms.over(&source, &condition, at(secs), &finding.text);
+    }
+}
+
+fn said(alarms: &Alarms) -> Vec<(String, String)> {
+    let active = alarms.open().filter(|alarm| alarm.state.is_active());
+    active.map(|alarm| (alarm.title.clone(), alarm.text.clone())).collect()
+}
+
+#[test]
+fn an_alarm_of_two_conditions_names_both_and_ends_with_the_last() {
+    let low = |kind: &str, severity, text: &str| lasts(Check::Rate, FindingKind::Low, kind, severity, text);
+    let mut alarms = Alarms::default();
+    enter(&mut alarms, &low("a", Severity::Warning, "Far fewer of a. Usually 5."), 0);
+    enter(&mut alarms, &low("b", Severity::Warning, "Far fewer of b. Usually 9."), 10);
+    let both = "Usually 9. At the same time: Far fewer of a.".to_owned();
+    assert_eq!(said(&alarms), [("Far fewer of b".to_owned(), both)]);
+    enter(&mut alarms, &low("b", Severity::Info, "The rate of b is back."), 500);
+    assert_eq!(said(&alarms), [("Far fewer of a".to_owned(), "Usually 5.".to_owned())]);
+    alarms.elapse(at(5_000));
+    assert_eq!(said(&alarms).len(), 1, "it lasts");
+    enter(&mut alarms, &low("a", Severity::Info, "The rate of a is back."), 5_001);
+    assert_eq!(said(&alarms), []);
+}
+
+#[test]
+fn a_clock_that_stands_still_outlasts_a_step_and_a_step_ends_by_quiet() {
+    let stopped = |severity, text: &str| lasts(Check::Clock, FindingKind::Stopped, "a", severity, text);
+    let step = Finding::new(Check::Clock, FindingKind::Step, FeedId(1), at(0), Severity::Warning, "It jumped.".into());
+    let mut alarms = Alarms::default();
+    enter(&mut alarms, &stopped(Severity::Warning, "It stands still."), 0);
+    enter(&mut alarms, &step, 10);
+    assert_eq!(said(&alarms), [("It jumped".to_owned(), "At the same time: It stands still.".to_owned())]);
+    alarms.elapse(at(600));
+    assert_eq!(said(&alarms).len(), 1);
+    enter(&mut alarms, &step, 630);
+    enter(&mut alarms, &stopped(Severity::Info, "It goes again."), 640);
+    assert_eq!(said(&alarms).len(), 1, "the step was told just now");
+    alarms.elapse(at(689));
+    assert_eq!(said(&alarms).len(), 1);
+    alarms.elapse(at(690));
+    assert_eq!(said(&alarms), []);
+}
+
+#[test]
+fn a_book_that_is_wrong_is_so_until_it_fits_again() {
+    let book = |severity, text: &str| lasts(Check::Checksum, FindingKind::Mismatch, "/sum BTC", severity, text);
+    let mut alarms = Alarms::default();
+    enter(&mut alarms, &book(Severity::Warning, "The checksum does not fit."), 0);
+    alarms.elapse(at(100_000));
+    assert_eq!(said(&alarms).len(), 1);
+    enter(&mut alarms, &book(Severity::Info, "The checksum fits again."), 100_001);
+    assert_eq!(said(&alarms), []);
+    // Of a restored alarm nobody tells the end.
+    let mut before = Alarms::default();
+    enter(&mut before, &book(Severity::Warning, "The checksum does not fit."), 0);
+    let mut after = Alarms::restore(before.open().cloned().collect(), AlarmId(2));
+    after.elapse(at(60));
+    assert_eq!(said(&after), []);
 }

@@ -47,8 +47,9 @@ impl Book {
         }
         if !self.certificates.expires(at) {
             let source = AlarmSource { feed: self.id, series: None, check: Check::Security };
-            shared.alarms.clear(
+            shared.alarms.over(
                 &source,
+                feedwatch_detect::CERTIFICATE,
                 at,
                 "No certificate has changed since, and those in use are valid for more than 14 days.",
             );

@@ -28,8 +28,8 @@ impl Book {
             }
             if let Some(cause) = alarms::cause_of(&finding).filter(|_| !self.is_cost_of_drill(&finding)) {
                 shared.alarms.raise(cause, finding.at);
-            } else if let Some(source) = alarms::ended_by(&finding) {
-                shared.alarms.clear(&source, finding.at, &finding.text);
+            } else if let Some((source, condition)) = alarms::ended_by(&finding) {
+                shared.alarms.over(&source, &condition, finding.at, &finding.text);
             }
             shared.output.batch_mut(|batch| batch.findings.push(finding.clone()));
             shared.output.finding(finding);
