@@ -82,4 +82,6 @@ pub(super) struct Place {
     pub(super) at: Time,
     /// Counts connections from 1.
     pub(super) epoch: u32,
+    /// Several lines bring the feed: one may lag behind another.
+    pub(super) shared: bool,
 }

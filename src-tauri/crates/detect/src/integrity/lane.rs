@@ -5,9 +5,11 @@
 //! number of open holes. A hole is held for a short while before it is called a gap, because a swap on the way is
 //! no loss. Beyond [`MAX_HOLES`] the oldest hole is forgotten and everything up to it with it.
 //!
-//! A number more than [`FAR`] ahead is in doubt (at most [`MAX_AHEAD`] at a time) until others weigh for it: another
+//! A number more than [`NEAR`] ahead ([`FAR`] where several lines bring the feed) is in doubt (at most [`MAX_AHEAD`] at a time) until others weigh for it: another
 //! one within [`FAR`] of it, on either side, makes it a jump; [`HELD_MESSAGES`] that go on where the others were make it a
 //! damaged number. A copy of it, and time that passes, say nothing. Where nothing came behind it, it is a jump in the end.
+
+use std::collections::VecDeque;
 
 use feedwatch_model::Time;
 
@@ -20,8 +22,12 @@ pub(super) const MAX_HOLES: usize = 1024;
 /// A number this far behind may be a sequence that starts anew; nearer ones are repetitions. One this far ahead may be
 /// damaged.
 const FAR: u64 = 1000;
+/// One this far ahead of the others of one line may be damaged too: a digit more, a bit.
+const NEAR: u64 = 32;
 /// Numbers in doubt at a time; beyond, the oldest is taken as damaged.
 const MAX_AHEAD: usize = 4;
+/// Of those found to be damaged so many are remembered.
+const MAX_EARLY: usize = 64;
 /// So many consecutive numbers far behind are a new start.
 pub(super) const RESTART_RUN: u32 = 3;
 
@@ -53,8 +59,20 @@ struct Cold {
     below: u64,
     /// Those that were found to be damaged.
     alone: Vec<Place>,
+    /// The last of them: if the others come to their place and miss them there, they came early.
+    early: VecDeque<Place>,
     /// Holes still held when the numbers began anew.
     left: Vec<Hole>,
+}
+
+impl Cold {
+    fn stands_alone(&mut self, place: Place) {
+        self.alone.push(place);
+        if self.early.len() == MAX_EARLY {
+            self.early.pop_front();
+        }
+        self.early.push_back(place);
+    }
 }
 
 impl Lane {
@@ -86,6 +104,9 @@ impl Lane {
         if self.held > 0 {
             self.cold().messages += 1;
         }
+        if place.first > self.highest.saturating_add(1) && self.came_early(place) {
+            return Step::Repeated;
+        }
         let mut jumped = false;
         if self.doubtful {
             if self.is_copy(place) {
@@ -93,7 +114,8 @@ impl Lane {
             }
             jumped = self.weigh(place, reconnected);
         }
-        if place.first > self.highest && place.first - self.highest > FAR && !reconnected {
+        let doubtful = if place.shared { FAR } else { NEAR };
+        if place.first > self.highest && place.first - self.highest > doubtful && !reconnected {
             self.doubt(place);
             return if jumped { Step::Hole } else { Step::Next };
         }
@@ -121,6 +143,11 @@ impl Lane {
         step
     }
 
+    fn came_early(&self, place: &Place) -> bool {
+        let same = |early: &Place| (early.first, early.last) == (place.first, place.last);
+        self.cold.as_ref().is_some_and(|cold| cold.early.iter().any(same))
+    }
+
     fn is_copy(&self, place: &Place) -> bool {
         let same = |ahead: &Place| ahead.first <= place.first && place.last <= ahead.last;
         self.cold.as_ref().is_some_and(|cold| cold.ahead.iter().any(same))
@@ -132,7 +159,7 @@ impl Lane {
         let cold = self.cold();
         if cold.ahead.len() == MAX_AHEAD {
             let oldest = cold.ahead.remove(0);
-            cold.alone.push(oldest);
+            cold.stands_alone(oldest);
         }
         cold.ahead.push(*place);
         cold.below = 0;
@@ -169,7 +196,9 @@ impl Lane {
     fn damaged(&mut self) {
         self.doubtful = false;
         let cold = self.cold();
-        cold.alone.append(&mut cold.ahead);
+        for place in std::mem::take(&mut cold.ahead) {
+            cold.stands_alone(place);
+        }
     }
 
     /// The numbers in doubt up to `top` are what was sent: all between them is missing.
@@ -199,6 +228,17 @@ impl Lane {
         } else if self.doubtful {
             self.jump(u64::MAX);
         }
+        // Those that the others nearly came up to were early.
+        let mut early = self.cold.as_mut().map(|cold| std::mem::take(&mut cold.early)).unwrap_or_default();
+        early.make_contiguous().sort_unstable_by_key(|place| place.first);
+        for place in early {
+            if place.first > self.highest && place.first - self.highest <= NEAR {
+                if place.first - self.highest > 1 {
+                    self.open(place.first, &place, false);
+                }
+                self.highest = place.last;
+            }
+        }
     }
 
     fn start(&mut self, place: &Place) {
@@ -210,6 +250,7 @@ impl Lane {
         if let Some(cold) = &mut self.cold {
             cold.left.extend(cold.holes.drain(..).filter(|hole| hole.held));
             cold.restart_run = 0;
+            cold.early.clear();
         }
     }
 
@@ -218,14 +259,27 @@ impl Lane {
     }
 
     fn open(&mut self, first: u64, place: &Place, outage: bool) {
-        let (from, to) = (self.highest + 1, first - 1);
+        let (after, from, to) = (self.highest, self.highest + 1, first - 1);
         let cold = self.cold();
-        let opened = cold.messages;
         cold.restart_run = 0;
-        let (message, at, after) = (place.message, place.at, self.highest);
+        let (message, at, opened) = (place.message, place.at, cold.messages);
         let hole = Hole { from, to, after, message, at, here: 0, outage, held: true, opened };
-        self.cold().holes.push(hole);
-        self.held += 1;
+        let within = cold.early.iter().filter(|early| from <= early.first && early.last <= to);
+        let mut early: Vec<(u64, u64)> = within.map(|early| (early.first, early.last)).collect();
+        early.sort_unstable();
+        let before = cold.holes.len();
+        let mut rest = from;
+        for (first, last) in early {
+            if rest < first {
+                cold.holes.push(Hole { from: rest, to: first - 1, ..hole });
+            }
+            rest = rest.max(last.saturating_add(1));
+        }
+        if rest <= to {
+            cold.holes.push(Hole { from: rest, ..hole });
+        }
+        let opened = (cold.holes.len() - before) as u32;
+        self.held += opened;
     }
 
     /// A number not above the highest one.
@@ -298,7 +352,7 @@ impl Numbers for Lane {
     }
 
     fn is_holding(&self) -> bool {
-        self.held > 0 || self.doubtful
+        self.held > 0 || self.doubtful || self.cold.as_ref().is_some_and(|cold| !cold.early.is_empty())
     }
 
     fn held(&self) -> u32 {

@@ -125,6 +125,7 @@ impl Sequences {
                 message: message.number,
                 at: message.received,
                 epoch: self.epoch,
+                shared: self.overlapping,
             };
             let goes_on = match self.rule(mark, scopes) {
                 None => true,

@@ -121,6 +121,7 @@ proptest! {
             sent.event = sent.event.map(|event| event + days * 86_400_000_000_000);
         }
         sent.sort_by_key(|sent| sent.received);
-        prop_assert_eq!(late(&sent), []);
+        // A tail as heavy may have one that is late by any measure.
+        prop_assert!(late(&sent).len() <= usize::from(heavy));
     }
 }
