@@ -173,3 +173,26 @@ fn of_very_many_problems_some_are_told_and_the_rest_is_counted() {
     assert_eq!(problems.len(), MOST_PROBLEMS + 1);
     assert!(problems[MOST_PROBLEMS].ends_with("more problems."), "{problems:?}");
 }
+
+#[test]
+fn messages_that_were_pruned_by_another_hand_behind_a_good_end_are_missed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("h.db");
+    history(&path, 60);
+    assert_eq!(look(&path).problems, [""; 0]);
+    let connection = Connection::open(&path).unwrap();
+    let sql = "SELECT feed, seq, last FROM segment WHERE seq > 0 AND seq = (SELECT pruned_seq + 1 FROM lane WHERE lane.feed = segment.feed)
+               AND EXISTS (SELECT 1 FROM segment later WHERE later.feed = segment.feed AND later.seq > segment.seq) LIMIT 1";
+    let (feed, seq, last): (i64, i64, i64) =
+        connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
+    // Exactly what pruning does, but for its mark.
+    let gone = connection.execute("DELETE FROM message WHERE feed = ?1 AND id <= ?2", [feed, last]).unwrap();
+    assert!(gone > 0);
+    let hash = "(SELECT hash FROM segment WHERE segment.feed = lane.feed AND segment.seq = ?2)";
+    let sql = format!("UPDATE lane SET pruned_seq = ?2, pruned_hash = {hash} WHERE feed = ?1");
+    assert_eq!(connection.execute(&sql, [feed, seq]).unwrap(), 1);
+    assert_eq!(connection.execute("DELETE FROM segment WHERE feed = ?1 AND seq = ?2", [feed, seq]).unwrap(), 1);
+    let told = look(&path);
+    assert_eq!(told.whole, Some(false));
+    assert!(told.problems.iter().any(|problem| problem.contains("pruned")), "{:?}", told.problems);
+}

@@ -15,6 +15,9 @@ pub(super) fn check(look: &mut Look<'_>) -> Step {
     let mut head: Option<Block> = None;
     while let Some(row) = rows.next()? {
         let block = Block::read(row)?;
+        if seq == 0 {
+            look.begun = block.last;
+        }
         let place = format!("block {} of {}", block.seq, names::second(block.at));
         if Some(block.seq) != seq.checked_add(1) {
             look.problem(format!(

@@ -173,10 +173,11 @@ fn judge(look: &mut Look<'_>, table: &Table, thing: Option<&Thing>, mark: Option
             return Ok(());
         }
         (Some(_), None) => "was added: nothing says that it was written",
-        (Some(_), Some([])) => {
+        (Some(_), Some([])) if mark.is_some_and(|mark| mark.id <= look.begun) => {
             look.told.uncovered.before += 1;
             return Ok(());
         }
+        (Some(_), Some([])) => "is marked as older than the chain, which it is not",
         (Some(thing), Some(digest)) => {
             look.checked(1);
             if !thing.open && digest == thing.digest {

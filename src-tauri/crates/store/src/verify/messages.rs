@@ -22,6 +22,8 @@ struct Cursor {
     before: (i64, Digest),
     /// What a block said of the last segment.
     marked: Option<(i64, Option<Digest>)>,
+    /// The number of the last segment, where a good end says it.
+    end: Option<i64>,
 }
 
 pub(super) fn check(look: &mut Look<'_>, ends: &Ends) -> Step {
@@ -92,9 +94,10 @@ enum Place {
 impl Cursor {
     fn new(look: &mut Look<'_>, feed: i64, ends: &Ends) -> Result<Cursor, Stop> {
         let lane = segments::lane(look.connection, feed)?.unwrap_or_default();
-        if let Some((seq, hash)) = ends.pruned.get(&feed)
-            && (lane.pruned_seq < *seq || (lane.pruned_seq == *seq && Some(lane.pruned_hash) != *hash))
-        {
+        let (seq, hash) = ends.pruned.get(&feed).copied().unwrap_or((0, Some(GENESIS)));
+        // Behind a good end nothing was pruned.
+        let moved = if look.ended { lane.pruned_seq != seq } else { lane.pruned_seq < seq };
+        if moved || (seq > 0 && lane.pruned_seq == seq && Some(lane.pruned_hash) != hash) {
             let feed = names::feed(look.connection, feed);
             look.problem(format!("What was pruned of the messages of {feed} is not what the chain says."));
         }
@@ -106,6 +109,7 @@ impl Cursor {
             seen: 0,
             before: (lane.pruned_seq, lane.pruned_hash),
             marked: ends.messages.get(&feed).copied(),
+            end: look.ended.then(|| ends.messages.get(&feed).map_or(0, |(seq, _)| *seq)),
         };
         cursor.compare_mark(look, lane.pruned_seq, &lane.pruned_hash);
         cursor.turn(look, -1)?;
@@ -185,6 +189,9 @@ impl Cursor {
         if self.before != (self.lane.seq, self.lane.hash) || behind {
             let feed = names::feed(look.connection, self.feed);
             look.problem(format!("The last segments of the messages of {feed} are gone."));
+        } else if self.end.is_some_and(|end| self.before.0 > end.max(self.lane.pruned_seq)) {
+            let feed = names::feed(look.connection, self.feed);
+            look.problem(format!("Behind the last good end segments were added to the messages of {feed}."));
         }
         Ok(())
     }

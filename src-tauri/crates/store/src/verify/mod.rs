@@ -94,6 +94,8 @@ struct Look<'c> {
     more: u64,
     /// Is the last block that of a good end, with no run begun behind it? Then everything is covered.
     ended: bool,
+    /// The last mark of the first block: what is older than the chain was marked by then.
+    begun: i64,
     checked: Arc<AtomicU64>,
 }
 
@@ -130,7 +132,15 @@ pub fn verify(
     connection.progress_handler(LOOK, Some(move || progress(so_far.load(Ordering::Relaxed)).is_break()))?;
     let transaction = connection.unchecked_transaction()?;
     let key = key.map(Key::new);
-    let mut look = Look { connection: &transaction, key, told: Verified::default(), more: 0, ended: false, checked };
+    let mut look = Look {
+        connection: &transaction,
+        key,
+        told: Verified::default(),
+        more: 0,
+        ended: false,
+        begun: i64::MAX,
+        checked,
+    };
     let ended = steps(&mut look);
     let Look { mut told, more, .. } = look;
     told.whole = match ended {
