@@ -180,14 +180,14 @@ pub(crate) fn messages(
 }
 
 /// The message `number` that was received within a millisecond of `at`, with so many before and behind it, else those
-/// around `at`; in order of receipt, with its place.
+/// around `at`; in order of receipt, with its place. Of each payload the first `most` bytes, and how many it has.
 pub(crate) fn around(
     connection: &Connection,
     feed: FeedId,
     at: Time,
     number: Option<u64>,
-    each: i64,
-) -> Result<(Vec<StoredMessage>, Option<usize>), StoreError> {
+    (each, most): (i64, i64),
+) -> Result<(Vec<(StoredMessage, u64)>, Option<usize>), StoreError> {
     let found: Option<(i64, i64)> = match number {
         None => None,
         Some(number) => connection
@@ -208,19 +208,19 @@ pub(crate) fn around(
     // Of messages of one moment the order is that of their ids; without one, all of the moment stand before it.
     let (moment, id) = found.unwrap_or((at.nanos(), i64::MAX));
     let mut before = connection.prepare_cached(
-        "SELECT number, received, topic, outcome, fault_offset, reason, payload, meta FROM message
-         WHERE feed = ?1 AND (received, id) <= (?2, ?3) ORDER BY received DESC, id DESC LIMIT ?4",
+        "SELECT number, received, topic, outcome, fault_offset, reason, substr(payload, 1, ?5), meta, length(payload)
+         FROM message WHERE feed = ?1 AND (received, id) <= (?2, ?3) ORDER BY received DESC, id DESC LIMIT ?4",
     )?;
     let mut behind = connection.prepare_cached(
-        "SELECT number, received, topic, outcome, fault_offset, reason, payload, meta FROM message
-         WHERE feed = ?1 AND (received, id) > (?2, ?3) ORDER BY received, id LIMIT ?4",
+        "SELECT number, received, topic, outcome, fault_offset, reason, substr(payload, 1, ?5), meta, length(payload)
+         FROM message WHERE feed = ?1 AND (received, id) > (?2, ?3) ORDER BY received, id LIMIT ?4",
     )?;
-    let mut messages: Vec<StoredMessage> = before
-        .query_map(params![feed.0, moment, id, each.saturating_add(1)], |row| stored(feed, row))?
-        .collect::<Result<_, _>>()?;
+    let read = |row: &Row<'_>| Ok((stored(feed, row)?, row.get::<_, i64>(8)?.cast_unsigned()));
+    let mut messages: Vec<(StoredMessage, u64)> =
+        before.query_map(params![feed.0, moment, id, each.saturating_add(1), most], read)?.collect::<Result<_, _>>()?;
     messages.reverse();
     let focus = found.and_then(|_| messages.len().checked_sub(1));
-    for message in behind.query_map(params![feed.0, moment, id, each], |row| stored(feed, row))? {
+    for message in behind.query_map(params![feed.0, moment, id, each, most], read)? {
         messages.push(message?);
     }
     Ok((messages, focus))

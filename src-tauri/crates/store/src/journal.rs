@@ -288,6 +288,24 @@ pub(crate) fn findings(
     }
 }
 
+/// The newest `limit` findings of a feed's checks in [from, to), anomalies excepted, in order of time.
+pub(crate) fn findings_of_checks(
+    connection: &Connection,
+    feed: FeedId,
+    from: Time,
+    to: Time,
+    limit: i64,
+) -> Result<Vec<Finding>, StoreError> {
+    newest(
+        connection,
+        &format!(
+            "{FINDING} WHERE feed = ?1 AND at >= ?2 AND at < ?3 AND check_word <> ?4 ORDER BY at DESC, id DESC LIMIT ?5"
+        ),
+        params![feed.0, from.nanos(), to.nanos(), Check::Anomaly.word(), limit],
+        finding,
+    )
+}
+
 /// The newest `limit` findings of a series in [from, to), in order of time.
 pub(crate) fn findings_of(
     connection: &Connection,

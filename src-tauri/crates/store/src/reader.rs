@@ -144,6 +144,20 @@ impl Reader {
         self.ask(|connection| journal::findings(connection, from, to, feed, rows(limit)))
     }
 
+    /// The same of one feed without its anomalies: what its checks found.
+    ///
+    /// # Errors
+    /// See [`Reader::feeds`].
+    pub fn findings_of_checks(
+        &self,
+        feed: FeedId,
+        from: Time,
+        to: Time,
+        limit: usize,
+    ) -> Result<Vec<Finding>, StoreError> {
+        self.ask(|connection| journal::findings_of_checks(connection, feed, from, to, rows(limit)))
+    }
+
     /// Findings of one series of a feed in the range.
     ///
     /// # Errors
@@ -233,7 +247,7 @@ impl Reader {
 
     /// Raw messages around a moment, `each` of them on either side at most, in the order of receipt. With a number they are
     /// those around the message of that number which was received at `at`, to a millisecond, and its place is told; if it
-    /// is no longer kept, those around `at`.
+    /// is no longer kept, those around `at`. Of each payload come the first `most` bytes, and how many it has.
     ///
     /// # Errors
     /// See [`Reader::feeds`].
@@ -243,8 +257,9 @@ impl Reader {
         at: Time,
         number: Option<u64>,
         each: usize,
-    ) -> Result<(Vec<StoredMessage>, Option<usize>), StoreError> {
-        self.ask(|connection| evidence::around(connection, feed, at, number, rows(each)))
+        most: usize,
+    ) -> Result<(Vec<(StoredMessage, u64)>, Option<usize>), StoreError> {
+        self.ask(|connection| evidence::around(connection, feed, at, number, (rows(each), rows(most))))
     }
 
     /// The bytes of raw messages that are kept, over all feeds.

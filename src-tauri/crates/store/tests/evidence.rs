@@ -89,8 +89,12 @@ fn a_message_is_shown_with_those_around_it() {
     writer.submit(Batch { messages, ..Batch::default() }).unwrap();
     assert!(writer.flush(LONG));
     let numbers = |moment: i64, number: Option<u64>, each: usize| -> (Vec<u64>, Option<usize>) {
-        let (there, focus) = reader.messages_around(FeedId(1), at(moment), number, each).unwrap();
-        (there.iter().map(|message| message.number).collect(), focus)
+        let (there, focus) = reader.messages_around(FeedId(1), at(moment), number, each, 4).unwrap();
+        assert!(
+            there.iter().all(|(message, bytes)| message.payload.len() == 4 && *bytes > 4),
+            "the beginning, and how long it is"
+        );
+        (there.iter().map(|(message, _)| message.number).collect(), focus)
     };
     assert_eq!(numbers(1010, Some(31), 2), (vec![29, 30, 31, 32, 33], Some(2)));
     assert_eq!(numbers(1000, Some(1), 3), (vec![0, 1, 2, 3, 4], Some(1)));
@@ -98,5 +102,5 @@ fn a_message_is_shown_with_those_around_it() {
     assert_eq!(numbers(1010, None, 1), (vec![31, 32, 33], None), "without a number: what came up to then, and behind");
     assert_eq!(numbers(1010, Some(7), 1), (vec![31, 32, 33], None), "one that is not there");
     assert_eq!(numbers(0, None, 2), (vec![0, 1], None));
-    assert_eq!(reader.messages_around(FeedId(9), at(1010), Some(1), 5).unwrap(), (vec![], None));
+    assert_eq!(reader.messages_around(FeedId(9), at(1010), Some(1), 5, 4).unwrap(), (vec![], None));
 }

@@ -44,7 +44,7 @@ impl Engine {
             None => Vec::new(),
         };
         let kept = match &reader {
-            Some(reader) => reader.findings(from, to, Some(feed), LOOKED_AT).map_err(unreadable)?,
+            Some(reader) => reader.findings_of_checks(feed, from, to, LOOKED_AT).map_err(unreadable)?,
             None => Vec::new(),
         };
         let pipeline = self.core.pipeline.lock();
@@ -112,7 +112,7 @@ impl Engine {
         let number = request.number.filter(|number| *number >= 0.0).map(|number| number as u64);
         let (feed, at) = (FeedId(request.feed), time(request.at_ms));
         let unreadable = |error: feedwatch_store::StoreError| failure("no_history", error.to_string(), "");
-        let (found, focus) = reader.messages_around(feed, at, number, AROUND).map_err(unreadable)?;
+        let (found, focus) = reader.messages_around(feed, at, number, AROUND, SHOWN).map_err(unreadable)?;
         let note = match (found.is_empty(), number.is_some() && focus.is_none()) {
             (true, _) => "No message of this feed is kept from that time. Raw messages are kept for a while only.",
             (false, true) => "The message itself is no longer kept. These came nearest to it.",
@@ -131,23 +131,22 @@ fn time(ms: f64) -> Time {
     Time::from_nanos(if ms.is_finite() { (ms * 1e6) as i64 } else { 0 })
 }
 
-fn row(message: &StoredMessage) -> MessageRow {
+fn row((message, bytes): &(StoredMessage, u64)) -> MessageRow {
     let (outcome, reason) = match &message.outcome {
         Outcome::Read => ("read", None),
         Outcome::Late => ("late", None),
         Outcome::Duplicate => ("duplicate", None),
         Outcome::Rejected { offset, reason } => ("rejected", Some(format!("byte {offset}: {reason}"))),
     };
-    let shown = message.payload.get(..SHOWN).unwrap_or(&message.payload);
     MessageRow {
         number: message.number as f64,
         at_ms: message.received.millis_f64(),
         topic: message.topic.as_deref().map(str::to_owned),
         outcome: outcome.to_owned(),
         reason,
-        text: String::from_utf8_lossy(shown).into_owned(),
-        bytes: message.payload.len() as f64,
-        cut: shown.len() < message.payload.len(),
+        text: String::from_utf8_lossy(&message.payload).into_owned(),
+        bytes: *bytes as f64,
+        cut: (message.payload.len() as u64) < *bytes,
     }
 }
 
