@@ -3,6 +3,7 @@
 use feedwatch_model::{Certificate, Time};
 use ring::digest::{SHA256, digest};
 use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::ProtocolVersion;
 use x509_parser::parse_x509_certificate;
 
 /// The longest name of an authority that is shown.
@@ -18,12 +19,19 @@ pub(crate) fn read(der: &[u8]) -> Option<Certificate> {
     let common = issuer.iter_common_name().next().and_then(|name| name.as_str().ok()).map(str::to_owned);
     let issuer = common.unwrap_or_else(|| issuer.to_string());
     let issuer = issuer.chars().filter(|letter| !letter.is_control()).take(LONGEST_NAME).collect();
-    Some(Certificate { print, from: time(validity.not_before), until: time(validity.not_after), issuer })
+    Some(Certificate { print, from: time(validity.not_before), until: time(validity.not_after), issuer, tls: None })
 }
 
 /// The server's own, of an encrypted connection.
 pub(crate) fn of<S>(stream: &TlsStream<S>) -> Option<Certificate> {
-    stream.get_ref().1.peer_certificates()?.first().and_then(|der| read(der))
+    let connection = stream.get_ref().1;
+    let certificate = connection.peer_certificates()?.first().and_then(|der| read(der))?;
+    let tls = match connection.protocol_version() {
+        Some(ProtocolVersion::TLSv1_2) => Some("1.2".to_owned()),
+        Some(ProtocolVersion::TLSv1_3) => Some("1.3".to_owned()),
+        _ => None,
+    };
+    Some(Certificate { tls, ..certificate })
 }
 
 #[cfg(test)]

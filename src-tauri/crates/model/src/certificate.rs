@@ -15,4 +15,7 @@ pub struct Certificate {
     pub until: Time,
     /// Who signed it, for people.
     pub issuer: String,
+    /// The version of TLS of the connection it was shown on: `1.2` or `1.3`; `None` where it was not noted.
+    #[serde(default)]
+    pub tls: Option<String>,
 }

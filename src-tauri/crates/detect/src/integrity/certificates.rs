@@ -3,6 +3,8 @@
 //! - One that expires within 14 days is told once a day.
 //! - Another one than before is told: as information where the former was to expire within 30 days or had done so, which is
 //!   what renewal looks like; else as a warning, since somebody else may answer now.
+//! - An older version of TLS than before, or no encryption where there was one, is a warning: somebody on the way may have
+//!   brought it about.
 
 use std::collections::HashMap;
 
@@ -76,11 +78,40 @@ impl Certificates {
             let finding = Finding::new(Check::Security, FindingKind::Certificate, self.feed, at, severity, text);
             out.push(Finding { lasting, ..finding });
         }
+        let before = self.known.get(endpoint).and_then(|known| known.certificate.tls.clone());
+        if let (Some(before), Some(now)) = (before, &certificate.tls)
+            && *now < before
+        {
+            let called = self.called(endpoint);
+            let text = format!(
+                "The connection to {called} is encrypted by TLS {now}; it was TLS {before} before. Somebody on the way may \
+                 have weakened it: ask the feed's owner if you do not expect that."
+            );
+            out.push(self.warning(at, text));
+        }
         let told = if is_new { None } else { self.known.get(endpoint).and_then(|known| known.told) };
         self.known.insert(endpoint.to_owned(), Known { certificate: certificate.clone(), told, open: true });
         self.look = Time::MIN;
         self.elapse(at, out);
         is_new
+    }
+
+    /// An endpoint is connected, and showed no certificate: the connection is not encrypted. Told once of one that was.
+    pub fn plain(&mut self, endpoint: &str, at: Time, out: &mut Vec<Finding>) {
+        if self.known.remove(endpoint).is_none() {
+            return;
+        }
+        let called = self.called(endpoint);
+        let text = format!(
+            "The connection to {called} is not encrypted any more: everybody on the way can read and change it. If you did \
+             not change its address, ask the feed's owner."
+        );
+        out.push(self.warning(at, text));
+    }
+
+    fn warning(&self, at: Time, text: String) -> Finding {
+        let finding = Finding::new(Check::Security, FindingKind::Certificate, self.feed, at, Severity::Warning, text);
+        Finding { lasting: Some(CERTIFICATE.into()), ..finding }
     }
 
     /// An endpoint is not connected any more.
@@ -96,7 +127,6 @@ impl Certificates {
             return;
         }
         self.look = now.plus_nanos(DAY / 24);
-        let feed = self.feed;
         let due = |known: &Known| {
             known.open
                 && known.certificate.until.nanos_since(now) <= SOON
@@ -126,8 +156,7 @@ impl Certificates {
                     }
                 ),
             };
-            let finding = Finding::new(Check::Security, FindingKind::Certificate, feed, now, Severity::Warning, text);
-            out.push(Finding { lasting: Some(CERTIFICATE.into()), ..finding });
+            out.push(self.warning(now, text));
         }
     }
 
@@ -152,7 +181,7 @@ mod tests {
 
     fn certificate(print: &str, until: &str) -> Certificate {
         let from = at("2026-01-01T00:00:00Z");
-        Certificate { print: print.to_owned(), from, until: at(until), issuer: "Test CA".to_owned() }
+        Certificate { print: print.to_owned(), from, until: at(until), issuer: "Test CA".to_owned(), tls: None }
     }
 
     fn told(findings: &mut Vec<Finding>) -> Vec<(Severity, String)> {
@@ -185,6 +214,26 @@ mod tests {
         certificates.closed("preferred");
         certificates.elapse(at("2026-03-17T09:30:00Z"), &mut out);
         assert_eq!(told(&mut out), [], "it is not in use");
+    }
+
+    #[test]
+    fn weaker_encryption_and_none_are_told_once() {
+        let by = |tls: &str| Certificate { tls: Some(tls.to_owned()), ..certificate("a", "2026-12-01T00:00:00Z") };
+        let mut certificates = Certificates::of_one(FeedId(1), [("preferred".to_owned(), by("1.3"))]);
+        let (now, mut out) = (at("2026-03-01T00:00:00Z"), Vec::new());
+        assert!(!certificates.seen("preferred", &by("1.3"), now, &mut out));
+        assert_eq!(told(&mut out), []);
+        assert!(certificates.seen("preferred", &by("1.2"), now, &mut out), "it is kept");
+        let (severity, text) = told(&mut out).remove(0);
+        assert!(severity == Severity::Warning && text.contains("by TLS 1.2; it was TLS 1.3 before"), "{text}");
+        certificates.seen("preferred", &by("1.2"), now, &mut out);
+        certificates.seen("preferred", &by("1.3"), now, &mut out);
+        assert_eq!(told(&mut out), [], "the same, and better");
+        certificates.plain("preferred", now, &mut out);
+        assert!(told(&mut out)[0].1.starts_with("The connection to the server is not encrypted any more"));
+        certificates.plain("preferred", now, &mut out);
+        certificates.plain("other", now, &mut out);
+        assert_eq!(told(&mut out), []);
     }
 
     #[test]

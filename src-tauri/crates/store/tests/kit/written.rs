@@ -161,6 +161,7 @@ fn certificate() -> Certificate {
         from: Time::from_millis(9),
         until: Time::from_millis(99),
         issuer: "An authority".to_owned(),
+        tls: Some("1.3".to_owned()),
     }
 }
 

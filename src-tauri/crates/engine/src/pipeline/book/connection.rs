@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use feedwatch_ingest::Shut;
-use feedwatch_model::{AlarmSource, Certificate, Check, Time};
+use feedwatch_model::{AlarmSource, Certificate, Check, Protocol, Time};
 
 use super::super::Shared;
 use super::super::lines::Meaning;
@@ -21,8 +21,14 @@ impl Book {
         certificate: Option<&Certificate>,
         shared: &mut Shared,
     ) {
-        if let Some(certificate) = certificate {
-            self.shown(at, line, certificate, shared);
+        match certificate {
+            Some(certificate) => self.shown(at, line, certificate, shared),
+            // Between two requests nobody knows.
+            None if self.settings.protocol == Protocol::Poll => {}
+            None => {
+                self.certificates.plain(self.lines.name(line), at, &mut self.findings);
+                self.flush_findings(shared);
+            }
         }
         if self.lines.is_drilled() {
             self.drilled_until = Some(at.plus_nanos(AFTER_DRILL));

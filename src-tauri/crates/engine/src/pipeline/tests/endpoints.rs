@@ -95,6 +95,7 @@ fn a_certificate_that_expires_raises_an_alarm_that_its_renewal_ends() {
         from: at(0),
         until: at(days * 86_400_000),
         issuer: "Test CA".to_owned(),
+        tls: None,
     };
     let mut pipeline = pair(false);
     pipeline.step(0, connected(0, 0, Some(certificate("a", 10))));
