@@ -356,6 +356,7 @@ impl Probe {
         let came = crate::text::many(accounts.received, "message");
         let text = match (self.over, self.connected, accounts.received) {
             (true, _, _) => format!("{came} looked at."),
+            (false, true, _) if self.trouble.is_some() => format!("{came} until the connection was lost."),
             (false, true, 0) => "Connected. Waiting for the first message…".to_owned(),
             (false, true, _) => format!("Connected. {came} so far."),
             (false, false, _) => "Connecting…".to_owned(),

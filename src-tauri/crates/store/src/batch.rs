@@ -62,6 +62,9 @@ pub struct StoredMessage {
     pub payload: Bytes,
 }
 
+/// Messages with the beginning of each payload only, how many bytes it has, and the place of the one that was asked for.
+pub type Shown = (Vec<(StoredMessage, u64)>, Option<usize>);
+
 /// What became of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {

@@ -16,7 +16,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use crate::chain::{Segments, segments};
 use crate::values::word;
-use crate::{Outcome, StoreError, StoredMessage};
+use crate::{Outcome, Shown, StoreError, StoredMessage};
 
 /// How many messages a commit may remove beyond twice those it adds.
 const SLICE: usize = 1024;
@@ -187,7 +187,7 @@ pub(crate) fn around(
     at: Time,
     number: Option<u64>,
     (each, most): (i64, i64),
-) -> Result<(Vec<(StoredMessage, u64)>, Option<usize>), StoreError> {
+) -> Result<Shown, StoreError> {
     let found: Option<(i64, i64)> = match number {
         None => None,
         Some(number) => connection

@@ -59,7 +59,7 @@ use std::time::Duration;
 
 use feedwatch_model::Time;
 
-pub use batch::{Batch, FeedRecord, Outcome, StoredMessage};
+pub use batch::{Batch, FeedRecord, Outcome, Shown, StoredMessage};
 pub use chain::Key;
 pub use error::StoreError;
 pub use export::{ExportReport, Progress, Selection, export, export_to};

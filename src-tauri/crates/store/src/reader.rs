@@ -10,7 +10,9 @@ use feedwatch_model::{
 use rusqlite::{Connection, params};
 
 use crate::commit::{MINUTE, number};
-use crate::{Cursor, FeedRecord, Page, StoreError, StoredMessage, evidence, gaps, journal, ledger, schema, series};
+use crate::{
+    Cursor, FeedRecord, Page, Shown, StoreError, StoredMessage, evidence, gaps, journal, ledger, schema, series,
+};
 
 /// How many idle connections are kept.
 const IDLE: usize = 4;
@@ -258,7 +260,7 @@ impl Reader {
         number: Option<u64>,
         each: usize,
         most: usize,
-    ) -> Result<(Vec<(StoredMessage, u64)>, Option<usize>), StoreError> {
+    ) -> Result<Shown, StoreError> {
         self.ask(|connection| evidence::around(connection, feed, at, number, (rows(each), rows(most))))
     }
 
